@@ -1,0 +1,79 @@
+"""Writes a bundle: what stands in it already for the same trained model, and one new artifact, published in one step."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from export.gate import Reference
+from export.golden_pictures import record_scores, write_golden_pictures
+from export.report import render
+from export.trained import Run
+from runtime.atomic import new_folder
+from runtime.bundle import MANIFEST, Bundle
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused
+from runtime.golden import FOLDER, read_golden
+from runtime.manifest import Artifact, Manifest
+from runtime.records import parse_json, read_text
+
+PARITY, REPORT, LABELS = "parity.json", "report.html", "labels.txt"
+PARITY_SCHEMA = 1
+
+Records = dict[str, dict[str, Any]]
+"""By model file: its size in bytes, what made it, and the gate's comparison, limits, reasons and doubts."""
+
+
+def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | None, Records]:
+    """The bundle at `path` if it belongs to the same trained model; (None, {}) where there is none, or one to be replaced.
+
+    Raises:
+        InputRefused: `path` holds something else and not `overwrite`.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None, {}
+    try:
+        manifest = Bundle.open(path).manifest
+        records = parse_json(read_text(path / PARITY, "not a bundle"))
+        if manifest.provenance.get("model_sha256") == run.model_sha256 and records["schema"] == PARITY_SCHEMA:
+            return manifest, dict(records["artifacts"])
+        reason = "holds the bundle of another trained model"
+    except (InputRefused, KeyError, TypeError) as error:
+        reason = f"is there already and is not a bundle ({error})"
+    if overwrite and (path / MANIFEST).exists():
+        return None, {}
+    raise InputRefused(str(path), f"{reason}; use {'another -o' if overwrite else '--overwrite or another -o'}")
+
+
+def publish(
+    path: Path, run: Run, old: Manifest | None, records: Mapping[str, Any], artifact: Artifact, content: bytes, reference: Reference, seed: int
+) -> None:
+    """Writes the bundle at `path`: the artifacts of `old` but for the one of the same name, and `artifact` with its `content`.
+
+    Raises:
+        MachineError: it cannot be written; what was there is unchanged.
+    """
+    kept = [one for one in old.artifacts if one.file != artifact.file] if old else []
+    artifacts = tuple(sorted([*kept, artifact], key=lambda one: one.file))
+    with new_folder(path) as folder:
+        for one in kept:
+            (folder / one.file).write_bytes(Bundle(path, run.manifest).read(one))
+        (folder / artifact.file).write_bytes(content)
+        if old:
+            samples = read_golden(path)
+            shutil.copytree(path / FOLDER, folder / FOLDER)
+        else:
+            samples = write_golden_pictures(folder, run, reference, seed)
+        record_scores(folder, samples, Classifier(folder / artifact.file))
+        (folder / LABELS).write_text("\n".join(run.manifest.labels) + "\n", "utf-8", "backslashreplace")
+        (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
+        (folder / REPORT).write_text(render(run, records), "utf-8", "backslashreplace")
+        (folder / MANIFEST).write_text(bundle_manifest(run, artifacts).to_json())
+
+
+def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
+    """The manifest of the bundle, or with no artifacts the one inside each model file. It names no folder of this machine."""
+    results = run.manifest.provenance.get("results", {})
+    provenance = {"model_sha256": run.model_sha256, "keras_test_accuracy": results.get("test_accuracy"), "versions": run.manifest.provenance.get("versions")}
+    return Manifest(run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance)

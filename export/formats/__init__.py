@@ -1,0 +1,19 @@
+"""One file per format, one row here."""
+
+from dataclasses import dataclass
+
+from runtime.plugins import Plugin
+
+
+@dataclass(frozen=True)
+class Format:
+    """convert: loads (model, precision, calibration, manifest) -> bytes; precisions: what it can make, the default first."""
+
+    convert: Plugin
+    precisions: tuple[str, ...]
+
+
+FORMATS = {
+    "tflite": Format(Plugin("export.formats.tflite:convert", extra="export"), ("int8", "fp32")),
+    "onnx": Format(Plugin("export.formats.onnx:convert", extra="export"), ("fp32",)),
+}

@@ -1,0 +1,97 @@
+"""The parity gate: an artifact is compared with the Keras model on every held-out picture before anyone can have it.
+
+Each picture goes from its file through `runtime.preprocess` and the artifact's own interpreter, as it will on the device.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.trained import Run
+from runtime.classifier import Classifier
+from runtime.errors import CheckFailed, InputRefused
+from runtime.parity import ParityReport, compare
+from runtime.preprocess import preprocess
+from runtime.progress import Progress
+from runtime.run_folder import Picture
+from runtime.threads import allowed_cores
+
+BATCH = 32
+
+Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""The Keras model: (n, height, width, 3) uint8 RGB pixels -> (n, classes) float32 scores, 0..1."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an artifact must keep to: accuracy lost against Keras at most `max_drop`, same top-1 at least `min_agreement`; 0..1."""
+
+    max_drop: float = 0.01
+    min_agreement: float = 0.95
+
+    def __post_init__(self) -> None:
+        for name, value in (("--max-drop", self.max_drop), ("--min-agreement", self.min_agreement)):
+            if not 0 <= value <= 1:
+                raise InputRefused(name, f"expected a fraction from 0 to 1, found {value}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison, its limits, and why it failed; no reasons means passed."""
+
+    parity: ParityReport
+    limits: Limits
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def judge(run: Run, reference: Reference, classifier: Classifier) -> ParityReport:
+    """Compares `classifier` with the Keras model on the whole test split.
+
+    Raises:
+        CheckFailed: either answers NaN.
+        InputRefused: a test picture is gone or changed.
+    """
+    pictures = run.split("test")
+    expected, scores = [], []
+    with Progress(f"parity {classifier.file.name}", len(pictures)) as bar:
+        for pixels in _batches(run, pictures):
+            expected.append(reference(pixels))
+            scores.append(np.stack([classifier.scores(one) for one in pixels]))
+            bar.advance(len(pixels))
+    labels = classifier.labels
+    truth = np.array([labels.index(picture.label) for picture in pictures])
+    return compare([picture.path for picture in pictures], truth, np.concatenate(expected), np.concatenate(scores), labels)
+
+
+def decide(parity: ParityReport, limits: Limits) -> Verdict:
+    """Holds a comparison against its limits."""
+    reasons, doubts = [], []
+    interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}, {parity.pictures} pictures"
+    if parity.drop > limits.max_drop:
+        reasons.append(f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed")
+    elif parity.drop_high > limits.max_drop:
+        doubts.append(f"the pictures are too few to be sure that the drop is at most {limits.max_drop} ({interval})")
+    if parity.agreement < limits.min_agreement:
+        reasons.append(f"only {parity.agreement:.4f} of the top-1 labels are the same; at least {limits.min_agreement} is asked")
+    if parity.constant:
+        reasons.append("it gives the same scores for every picture")
+    return Verdict(parity, limits, tuple(reasons), tuple(doubts))
+
+
+def _batches(run: Run, pictures: list[Picture]) -> Iterator[NDArray[np.uint8]]:
+    """(n, height, width, 3) uint8 at a time, the next batch decoded while the last is classified."""
+
+    def load(start: int) -> NDArray[np.uint8]:
+        return np.stack([preprocess(run.read(picture), run.manifest.preprocessing) for picture in pictures[start : start + BATCH]])
+
+    with ThreadPoolExecutor(allowed_cores()) as pool:
+        starts = range(0, len(pictures), BATCH)
+        ahead = [pool.submit(load, start) for start in starts[:2]]
+        for start in starts:
+            if start + 2 * BATCH < len(pictures):
+                ahead.append(pool.submit(load, start + 2 * BATCH))
+            yield ahead.pop(0).result()

@@ -1,0 +1,40 @@
+"""Chooses the golden samples of a bundle and records what each stage gives for them here."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from export.gate import Reference
+from export.trained import Run, balanced
+from runtime.classifier import Classifier
+from runtime.golden import FOLDER, REFERENCE, Sample, write_golden
+from runtime.preprocess import decode, digest, preprocess, resize
+
+COUNT = 16
+
+
+def write_golden_pictures(bundle: Path, run: Run, reference: Reference, seed: int) -> tuple[Sample, ...]:
+    """Copies up to 16 test pictures, evenly over the classes, into the bundle's golden folder; returns their samples."""
+    folder = bundle / FOLDER
+    folder.mkdir()
+    samples = []
+    for number, picture in enumerate(balanced(run.split("test"), COUNT, seed)):
+        content = run.read(picture)
+        name = f"{number:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', picture.label)[:40]}{Path(picture.path).suffix.lower()[:6]}"
+        (folder / name).write_bytes(content)
+        image = decode(content, run.manifest.preprocessing, picture.path)
+        pixels = resize(image, run.manifest.preprocessing)
+        scores = {REFERENCE: tuple(map(float, reference(pixels[np.newaxis])[0]))}
+        samples.append(Sample(name, picture.label, digest(content), digest(image), digest(pixels), scores))
+    return tuple(samples)
+
+
+def record_scores(bundle: Path, samples: tuple[Sample, ...], classifier: Classifier) -> None:
+    """Adds what `classifier` answers for each sample, under its file's name, and writes golden.json."""
+    recorded = []
+    for sample in samples:
+        scores = classifier.scores(preprocess(bundle / FOLDER / sample.file, classifier.preprocessing))
+        recorded.append(replace(sample, scores={**sample.scores, classifier.file.name: tuple(map(float, scores))}))
+    write_golden(bundle / FOLDER, tuple(recorded))

@@ -1,0 +1,101 @@
+"""Opens a run folder: its manifest, its Keras model, and its pictures, each checked against the hash written at training."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime.bundle import Bundle
+from runtime.errors import InputRefused, PictureRefused
+from runtime.manifest import Manifest
+from runtime.preprocess import digest, read_picture
+from runtime.run_folder import MODEL, Picture, Split, read_pictures
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the folder its pictures lie in."""
+
+    path: Path
+    data: Path
+    manifest: Manifest
+    pictures: tuple[Picture, ...]
+
+    @property
+    def model_sha256(self) -> str:
+        """The identity of the trained model."""
+        return self.manifest.artifacts[0].sha256
+
+    def split(self, name: Split) -> list[Picture]:
+        """The pictures of one split.
+
+        Raises:
+            InputRefused: it has none.
+        """
+        pictures = [picture for picture in self.pictures if picture.split == name]
+        if not pictures:
+            raise InputRefused(str(self.path), f"its pictures.csv lists no {name} pictures")
+        return pictures
+
+    def read(self, picture: Picture) -> bytes:
+        """The content of a picture's file.
+
+        Raises:
+            InputRefused: gone, or not what the model was trained with.
+        """
+        path = self.data / picture.path
+        try:
+            content = read_picture(path)
+        except PictureRefused as refusal:
+            raise InputRefused(str(path), f"{refusal.reason}; if the pictures moved, say where to with --data") from refusal
+        if digest(content) != picture.sha256:
+            raise InputRefused(str(path), "changed since the training; restore it, or train again")
+        return content
+
+
+def open_run(path: Path, data: Path | None) -> Run:
+    """Opens a run folder; `data` is where its pictures are now, if they moved.
+
+    Raises:
+        InputRefused: not a run folder, or its model is missing, empty, cut, not a Keras file, or changed.
+    """
+    if path.is_file():
+        check_keras_file(path)
+        raise InputRefused(str(path), "a Keras file; give the run folder that it is in")
+    manifest = Bundle.open(path).manifest
+    check_keras_file(path / MODEL)
+    recorded = [artifact.sha256 for artifact in manifest.artifacts if artifact.file == MODEL]
+    if recorded != [digest((path / MODEL).read_bytes())]:
+        raise InputRefused(str(path / MODEL), "its sha256 differs from the manifest's: changed or damaged since training")
+    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, tuple(read_pictures(path)))
+
+
+def check_keras_file(path: Path) -> None:
+    """Raises InputRefused, saying which, for a file that is missing, empty, not a Keras file, or cut."""
+    if not path.is_file():
+        raise InputRefused(str(path), "not a file" if path.exists() else "no such file")
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        raise InputRefused(str(path), "empty file")
+    if start != b"PK\x03\x04":
+        raise InputRefused(str(path), "not a Keras file (.keras is a zip archive)")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if absent := {"config.json", "model.weights.h5"} - set(archive.namelist()):
+                raise InputRefused(str(path), f"not a Keras file (it has no {min(absent)})")
+    except zipfile.BadZipFile as error:
+        raise InputRefused(str(path), "cut: the end of the Keras file is missing") from error
+
+
+def balanced(pictures: list[Picture], count: int, seed: int) -> list[Picture]:
+    """At most `count` pictures, as evenly over the classes as they allow: shuffled, then one of each class in turn."""
+    shuffled = np.random.default_rng(seed).permutation(np.arange(len(pictures)))
+    rank: dict[str, int] = {}
+    order = []
+    for index in shuffled:
+        label = pictures[index].label
+        rank[label] = rank.get(label, 0) + 1
+        order.append((rank[label], label, int(index)))
+    return [pictures[index] for _, _, index in sorted(order)[:count]]

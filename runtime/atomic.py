@@ -1,0 +1,139 @@
+"""Files and folders that are whole or not there: written beside their place, synced, then moved into it."""
+
+import ctypes
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime.errors import InputRefused, MachineError, QuinceError
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+"""Both from Linux's <fcntl.h> and <linux/fs.h>."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Replaces `path` by `content` (str as UTF-8) in one step; until then the old file stays.
+
+    Raises:
+        MachineError: disk full, no permission.
+    """
+    with new_file(path) as temporary:
+        temporary.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+
+
+@contextmanager
+def new_file(path: Path) -> Generator[Path, None, None]:
+    """A name beside `path` to write to; on leaving without an error it is synced and becomes `path`."""
+    with _refusals(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_prefix(os.getpid()), suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Generator[Path, None, None]:
+    """An empty folder beside `path` to fill; on leaving without an error everything in it is synced and it becomes `path`.
+
+    Where `path` exists it is exchanged in one step (renameat2 on Linux; elsewhere two renames with a short gap).
+    """
+    with _refusals(path):
+        with scratch_folder(path.parent) as temporary:
+            yield temporary
+            temporary.chmod(0o755)
+            for part in sorted(temporary.rglob("*"), reverse=True):
+                _sync(part)
+            _sync(temporary)
+            _put_in_place(temporary, path)
+            _sync(path.parent)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Generator[Path, None, None]:
+    """A temporary folder in `parent`, removed on leaving; what killed processes left there goes too."""
+    with _refusals(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(parent)
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=parent))
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What a killed writer left in `folder`; what a living one is writing stays."""
+    for leftover in folder.glob(_prefix("*") + "*"):
+        owner = leftover.name.split("-")[1]
+        if owner.isdigit() and not _alive(int(owner)):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def _prefix(process: int | str) -> str:
+    return f".quince-{process}-"
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    if not path.exists():
+        os.rename(temporary, path)
+    elif not _exchange(temporary, path):
+        old = temporary.with_name(temporary.name + ".old")
+        os.rename(path, old)
+        os.rename(temporary, path)
+        shutil.rmtree(old)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _refusals(path: Path) -> Generator[None, None, None]:
+    try:
+        yield
+    except QuinceError:
+        raise
+    except (NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+        raise InputRefused(str(path), f"cannot be written: {error.strerror} ({error.filename})") from error
+    except OSError as error:
+        reason = "the disk is full" if error.errno in FULL else error.strerror or str(error)
+        raise MachineError(str(path), f"cannot be written: {reason}; what was there is unchanged") from error

@@ -1,0 +1,60 @@
+"""LiteRT, the interpreter of `.tflite` files (package ai-edge-litert)."""
+
+import zipfile
+from io import BytesIO
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from runtime.errors import InputRefused
+from runtime.quantization import Quantization, dequantize
+from runtime.quiet import quiet
+
+MAX_TEXT_BYTES = 8 * 2**20
+
+
+class TFLiteBackend:
+    """A `.tflite` classifier: one uint8 input (1, height, width, 3) of raw RGB pixels, one output (1, classes)."""
+
+    def __init__(self, name: str, content: bytes, threads: int) -> None:
+        self.metadata = _texts_in_tail(content)
+        try:
+            with quiet():
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise InputRefused(name, f"LiteRT cannot load it: {' '.join(str(error).split())}") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        found = f"{[_describe(part) for part in inputs]} -> {[_describe(part) for part in outputs]}"
+        if len(inputs) != 1 or inputs[0]["dtype"] is not np.uint8 or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][3] != 3:
+            raise InputRefused(name, f"expected one input uint8 (1, height, width, 3), found {found}")
+        if len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
+            raise InputRefused(name, f"expected one output (1, classes), found {found}")
+        self.input_shape = tuple(int(side) for side in inputs[0]["shape"])
+        self.classes = int(outputs[0]["shape"][1])
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._scores = Quantization(*outputs[0]["quantization"]) if outputs[0]["dtype"] is not np.float32 else None
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(height, width, 3) uint8 RGB -> (classes,) float32 scores."""
+        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
+        self._interpreter.invoke()
+        scores: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
+        return scores if self._scores is None else dequantize(scores, self._scores)
+
+
+def _describe(tensor: dict[str, object]) -> str:
+    return f"{np.dtype(tensor['dtype']).name} {tuple(int(side) for side in tensor['shape'])}"  # type: ignore[call-overload, attr-defined]
+
+
+def _texts_in_tail(content: bytes) -> dict[str, str]:
+    """The text files in the zip archive that TFLite Metadata appends to a model."""
+    if not zipfile.is_zipfile(BytesIO(content)):
+        return {}
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            small = [member for member in archive.infolist() if member.file_size <= MAX_TEXT_BYTES]
+            return {member.filename: archive.read(member).decode(errors="replace") for member in small}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError):
+        return {}

@@ -1,0 +1,50 @@
+"""A bundle: the folder that goes to the device.
+
+    manifest.json        runtime.manifest
+    model.int8.tflite    one file per format and precision, each with the same manifest inside
+    labels.txt           one label a line, for other tools
+    golden/              held-out pictures and what they gave on the workstation (runtime.golden)
+    report.html          what the parity gate measured
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import InputRefused
+from runtime.manifest import Artifact, Manifest
+from runtime.model_file import read_model_file
+from runtime.preprocess import digest
+from runtime.records import read_text
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle folder: its manifest was read and checked, its model files not yet."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path) -> "Bundle":
+        """Reads the manifest of the bundle at `path`.
+
+        Raises:
+            InputRefused: no such folder, no manifest in it, or one that does not hold up.
+        """
+        if not path.is_dir():
+            raise InputRefused(str(path), "no such folder" if not path.exists() else "not a folder")
+        return cls(path, Manifest.from_json(read_text(path / MANIFEST, "not a bundle or run folder"), str(path / MANIFEST)))
+
+    def read(self, artifact: Artifact) -> bytes:
+        """The content of a model file, checked against the manifest's sha256.
+
+        Raises:
+            InputRefused: missing, or not the bytes that were exported.
+        """
+        path = self.path / artifact.file
+        content = read_model_file(path)
+        if digest(content) != artifact.sha256:
+            raise InputRefused(str(path), "its sha256 differs from the manifest's: changed or damaged since export; copy the bundle again")
+        return content

@@ -1,0 +1,118 @@
+"""What all four command lines share: one-line errors on stderr, results on stdout, the exit codes, signals, broken pipes."""
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from types import FrameType
+from typing import Any, NoReturn
+
+from runtime.errors import QuinceError
+
+DONE, BUG, REFUSED, CHECK_FAILED, MACHINE, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 143, 141
+JSON_SCHEMA = 1
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line and whose options are never guessed from a prefix."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", _Help)
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        say(f"{self.prog}: {message} (see {self.prog} --help)")
+        raise SystemExit(REFUSED)
+
+
+def program(package: str) -> str:
+    """What the user typed to get here: `quince train`, or `python -m train`."""
+    return os.environ.get("QUINCE_PROGRAM", f"python -m {package}")
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Adds --version, which prints the installed version of quince-edge."""
+    parser.add_argument("--version", action="version", version=f"quince {version()}")
+
+
+def version() -> str:
+    """The installed version, or "0+source" in a tree that was never installed."""
+    try:
+        return metadata.version("quince-edge")
+    except metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def say(line: str) -> None:
+    """One line on standard error, control characters escaped."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with every control character, line break and undecodable byte escaped: safe on a terminal and on one line."""
+    return "".join(part if part.isprintable() else part.encode("unicode_escape", "surrogatepass").decode() for part in text)
+
+
+def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
+    """One result on standard output: its text, or with `as_json` the dataclass or mapping on one line with a `schema` number."""
+    if as_json:
+        fields = dataclasses.asdict(result) if dataclasses.is_dataclass(result) and not isinstance(result, type) else dict(result)
+        print(json.dumps({"schema": JSON_SCHEMA} | fields), flush=True)
+    else:
+        print(text(), flush=True)
+
+
+def run(name: str, main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs `main` and leaves the process with the exit code its outcome stands for."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _terminated)
+    code = _outcome(name, main, arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = PIPE_CLOSED if isinstance(error, BrokenPipeError) else MACHINE
+        _forget_stdout()
+    raise SystemExit(code)
+
+
+def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None) -> int:
+    try:
+        return main(arguments)
+    except QuinceError as error:
+        say(f"{name}: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted")
+        return INTERRUPTED
+    except MemoryError:
+        say(f"{name}: memory: not enough for this input")
+        return MACHINE
+    except BrokenPipeError:
+        _forget_stdout()
+        return PIPE_CLOSED
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _forget_stdout()
+        say(f"{name}: standard output: {error.strerror}")
+        return MACHINE
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _forget_stdout() -> None:
+    """So that Python's own flush at exit does not complain a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,20 @@
+"""What a result was made with, so that the same command on the same input can see that it is already there."""
+
+import hashlib
+from importlib import import_module, metadata
+from pathlib import Path
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The installed version of each package."""
+    return {package: metadata.version(package) for package in packages}
+
+
+def source_digest(*packages: str) -> str:
+    """One sha256 over the Python files of the given top-level packages: changes whenever our own code does."""
+    whole = hashlib.sha256()
+    for package in packages:
+        folder = Path(str(import_module(package).__file__)).parent
+        for file in sorted(folder.rglob("*.py")):
+            whole.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
+    return whole.hexdigest()

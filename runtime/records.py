@@ -1,0 +1,74 @@
+"""Reads JSON from outside into frozen dataclasses, strictly: no unknown field, none missing, types checked."""
+
+import json
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runtime.errors import InputRefused
+
+MAX_TEXT_BYTES = 32 * 2**20
+
+Record = TypeVar("Record")
+
+
+def read_text(path: Path, missing: str) -> str:
+    """A small UTF-8 file; `missing` completes the error where it does not exist.
+
+    Raises:
+        InputRefused: missing, unreadable, over 32 MB, not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_TEXT_BYTES + 1)
+        if len(content) > MAX_TEXT_BYTES:
+            raise InputRefused(str(path), f"over {MAX_TEXT_BYTES} bytes")
+        return content.decode()
+    except FileNotFoundError as error:
+        raise InputRefused(str(path.parent), f"{missing}: it has no {path.name}") from error
+    except UnicodeDecodeError as error:
+        raise InputRefused(str(path), "not UTF-8 text") from error
+    except OSError as error:
+        raise InputRefused(str(path), error.strerror or str(error)) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON, with the parser's complaints as InputRefused."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputRefused("JSON", f"not valid JSON ({error})") from error
+
+
+def build(record: type[Record], data: Any) -> Record:
+    """The dataclass `record` from a JSON object that has exactly its fields (those with a default may be absent).
+
+    Raises:
+        InputRefused: not an object, a field unknown or missing, or what the record's own checks refuse.
+    """
+    what = record.__name__.lower()
+    if not isinstance(data, dict):
+        raise InputRefused("manifest", f"expected {what} to be an object, found {type(data).__name__}")
+    known = {part.name for part in fields(record)}  # type: ignore[arg-type]
+    if unknown := sorted(set(data) - known):
+        raise InputRefused("manifest", f"unknown field {unknown[0]!r} in {what}")
+    needed = {part.name for part in fields(record) if part.default is MISSING and part.default_factory is MISSING}  # type: ignore[arg-type]
+    if absent := sorted(needed - set(data)):
+        raise InputRefused("manifest", f"field {absent[0]!r} is missing in {what}")
+    return record(**data)
+
+
+def expect_list(name: str, data: Any) -> list[Any]:
+    """`data` as a list."""
+    if not isinstance(data, list):
+        raise InputRefused("manifest", f"expected {name} to be a list, found {type(data).__name__}")
+    return data
+
+
+def expect_text(record: Any, *names: str) -> None:
+    """Refuses a record whose fields `names` are not non-empty strings."""
+    for name in names:
+        value = getattr(record, name)
+        if not isinstance(value, str) or not value:
+            raise InputRefused("manifest", f"expected {type(record).__name__.lower()}.{name} to be a text, found {str(value)[:50]!r}")
+

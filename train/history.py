@@ -1,0 +1,51 @@
+"""What each epoch gave: history.csv for programs, history.png for people."""
+
+import csv
+import io
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from runtime.atomic import new_file, write_file
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of one stage: cross-entropy losses, accuracies in 0..1, and how long it took."""
+
+    stage: str
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+def write_history(run: Path, history: list[Epoch]) -> None:
+    """Writes history.csv into the run folder."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Epoch))
+    writer.writerows([f"{value:.6g}" if isinstance(value, float) else value for value in astuple(epoch)] for epoch in history)
+    write_file(run / "history.csv", text.getvalue())
+
+
+def plot_history(run: Path, history: list[Epoch]) -> None:
+    """Draws history.png: accuracy and loss per epoch, training and validation, with a line where a new stage begins."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    steps = range(1, len(history) + 1)
+    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        axes.plot(steps, [getattr(epoch, name) for epoch in history], "o-", markersize=3, label="training (augmented)")
+        axes.plot(steps, [getattr(epoch, f"val_{name}") for epoch in history], "o-", markersize=3, label="validation")
+        for step, (before, after) in enumerate(zip(history, history[1:], strict=False), start=1):
+            if before.stage != after.stage:
+                axes.axvline(step + 0.5, color="grey", linestyle=":")
+                axes.annotate(f" {after.stage}", (step + 0.5, 0.02), xycoords=("data", "axes fraction"), color="grey")
+        axes.set(title=name, xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with new_file(run / "history.png") as path:
+        figure.savefig(path, dpi=120, metadata={"Software": None})

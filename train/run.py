@@ -1,0 +1,119 @@
+"""From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime import cli
+from runtime.atomic import new_folder, scratch_folder
+from runtime.bundle import MANIFEST, Bundle
+from runtime.errors import InputRefused, QuinceError
+from runtime.manifest import Artifact, Manifest
+from runtime.plugins import Plugin, choose
+from runtime.preprocess import Fit, Preprocessing, digest
+from runtime.provenance import source_digest, versions
+from runtime.quiet import prepare_tensorflow, quiet
+from runtime.run_folder import MODEL, write_pictures
+from train.backbones import BACKBONES
+from train.cache import PixelCache
+from train.data import DataSet, find_labels, scan
+from train.input_size import choose_input_size
+from train.split import Fractions
+
+SHOWN_REFUSALS = 10
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run is made with, beside its data. Rates are Adam's; fractions are of pictures, 0..1; sizes are in pixels."""
+
+    backbone: str = "efficientnet-lite0"
+    input_size: int | None = None
+    fit: Fit = "crop"
+    head_epochs: int = 10
+    epochs: int = 10
+    head_rate: float = 3e-3
+    rate: float = 3e-4
+    batch: int = 32
+    views: int = 4
+    dropout: float = 0.2
+    flip: str = "horizontal"
+    augment: float = 1.0
+    patience: int = 4
+    test_fraction: float = 0.2
+    val_fraction: float = 0.1
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run: fractions of pictures right, and whether it was already there."""
+
+    run: str
+    test_accuracy: float
+    val_accuracy: float
+    test_pictures: int
+    seconds: float
+    reused: bool
+
+
+def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool) -> TrainResult:
+    """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept.
+
+    Raises:
+        InputRefused: the data cannot be used, or `run` holds something else and not `overwrite`.
+        MachineError: a package is missing, or the disk is full.
+        CheckFailed: the loss became NaN.
+    """
+    backbone = choose(BACKBONES, options.backbone, "backbone")
+    fractions = Fractions(options.test_fraction, options.val_fraction)
+    find_labels(data)
+    size = options.input_size or choose_input_size(data, backbone.input_size)
+    pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
+    found = scan(data, pixels, fractions, options.seed)
+    _report(data, found, size, strict=strict)
+
+    made_by = {"options": asdict(options), "data_digest": found.digest(), "source": source_digest("runtime", "train")}
+    if (provenance := _finished(run, made_by)) is not None:
+        return TrainResult(str(run), **provenance["results"], reused=True)
+    if run.exists() and not overwrite and (not run.is_dir() or any(run.iterdir())):
+        raise InputRefused(str(run), "is there already, from another command or other data; use --overwrite or another -o")
+
+    prepare_tensorflow()
+    with quiet():
+        follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
+    with new_folder(run) as folder, scratch_folder(cache) as scratch:
+        results = follow_recipe(backbone, found, pixels, options, folder, scratch)
+        artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
+        packages = versions("keras", "tensorflow-cpu", "numpy", "pillow")
+        provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "made_by": made_by}
+        manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
+        write_pictures(folder, list(found.pictures))
+        (folder / MANIFEST).write_text(manifest.to_json())
+    return TrainResult(str(run), **results, reused=False)
+
+
+def _report(data: Path, found: DataSet, size: int, *, strict: bool) -> None:
+    program = cli.program("train")
+    refused = found.split("refused")
+    for picture in refused[:SHOWN_REFUSALS]:
+        cli.say(f"{program}: {data / picture.path}: {picture.reason}")
+    if len(refused) > SHOWN_REFUSALS:
+        cli.say(f"{program}: ... and {len(refused) - SHOWN_REFUSALS} more")
+    if strict and refused:
+        raise InputRefused(str(data), f"{len(refused)} of {len(found.pictures)} files were refused (--strict)")
+    for warning in found.warnings():
+        cli.say(f"{program}: {data}: {warning}")
+    counts = ", ".join(f"{len(found.split(split))} {split}" for split in ("train", "val", "test"))
+    cli.say(f"{len(found.labels)} classes at {size}x{size} pixels: {counts}, {len(refused)} refused of {len(found.pictures)} files")
+
+
+def _finished(run: Path, made_by: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The provenance of a run that is already what this command would make."""
+    try:
+        manifest = Bundle.open(run).manifest
+        whole = all(digest((run / artifact.file).read_bytes()) == artifact.sha256 for artifact in manifest.artifacts)
+    except (QuinceError, OSError):
+        return None
+    return manifest.provenance if whole and manifest.provenance.get("made_by") == made_by else None
