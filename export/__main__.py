@@ -37,8 +37,16 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle)")
         command.add_argument("--precision", choices=row.precisions, default=row.precisions[0], help="of weights and arithmetic")
         command.add_argument("--max-drop", type=float, default=Limits.max_drop, help="refuse if accuracy falls by more than this, 0..1")
-        command.add_argument("--min-agreement", type=float, default=Limits.min_agreement, help="refuse if fewer top-1 labels are the same, 0..1")
-        command.add_argument("--calibration", type=int, default=ExportOptions.calibration, metavar="N", help="training pictures that int8 ranges are measured on")
+        command.add_argument(
+            "--min-agreement", type=float, default=Limits.min_agreement, help="refuse if fewer top-1 labels are the same, 0..1"
+        )
+        command.add_argument(
+            "--calibration",
+            type=int,
+            default=ExportOptions.calibration,
+            metavar="N",
+            help="training pictures that int8 ranges are measured on",
+        )
         command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
         command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
         command.add_argument("--overwrite", action="store_true", help="replace an artifact or bundle that is there")
@@ -49,12 +57,14 @@ def _parser() -> argparse.ArgumentParser:
 def _summary(result: ExportResult) -> str:
     parity = result.record["parity"]
     passed = "already there, made by this command" if result.reused else "passed the parity gate"
+    accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
+    interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
+    errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
             f"{result.artifact}: {passed}, {result.record['bytes'] / 1e6:.1f} MB",
-            f"  accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}: drop {parity['drop']:+.4f}"
-            f" (95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}) on {parity['pictures']} pictures",
-            f"  same top-1 {parity['agreement']:.4f}, score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}",
+            f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
+            f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  bundle {cli.printable(result.bundle)}",
             f"  report {cli.printable(result.report)}",
         )

@@ -47,7 +47,14 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
 
 
 def publish(
-    path: Path, run: Run, old: Manifest | None, records: Mapping[str, Any], artifact: Artifact, content: bytes, reference: Reference, seed: int
+    path: Path,
+    run: Run,
+    old: Manifest | None,
+    records: Mapping[str, Any],
+    artifact: Artifact,
+    content: bytes,
+    reference: Reference,
+    seed: int,
 ) -> None:
     """Writes the bundle at `path`: the artifacts of `old` but for the one of the same name, and `artifact` with its `content`.
 
@@ -75,5 +82,9 @@ def publish(
 def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
     """The manifest of the bundle, or with no artifacts the one inside each model file. It names no folder of this machine."""
     results = run.manifest.provenance.get("results", {})
-    provenance = {"model_sha256": run.model_sha256, "keras_test_accuracy": results.get("test_accuracy"), "versions": run.manifest.provenance.get("versions")}
+    provenance = {
+        "model_sha256": run.model_sha256,
+        "keras_test_accuracy": results.get("test_accuracy"),
+        "versions": run.manifest.provenance.get("versions"),
+    }
     return Manifest(run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.trained import Run
 from runtime.classifier import Classifier
-from runtime.errors import CheckFailed, InputRefused
+from runtime.errors import InputRefused
 from runtime.parity import ParityReport, compare
 from runtime.preprocess import preprocess
 from runtime.progress import Progress
@@ -72,7 +72,9 @@ def decide(parity: ParityReport, limits: Limits) -> Verdict:
     reasons, doubts = [], []
     interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}, {parity.pictures} pictures"
     if parity.drop > limits.max_drop:
-        reasons.append(f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed")
+        reasons.append(
+            f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed"
+        )
     elif parity.drop_high > limits.max_drop:
         doubts.append(f"the pictures are too few to be sure that the drop is at most {limits.max_drop} ({interval})")
     if parity.agreement < limits.min_agreement:

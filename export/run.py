@@ -1,7 +1,7 @@
 """From a run folder to one more artifact in its bundle: convert, judge, and publish what passed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class ExportOptions:
     format: str
     precision: str
     calibration: int = 200
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     seed: int = 7
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from runtime import cli
@@ -39,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_verify)
 
     for command in (predict, check):
-        command.add_argument("--artifact", metavar="FILE", help="which model file of the bundle (default: predict: the best that runs here; verify: all)")
+        command.add_argument(
+            "--artifact", metavar="FILE", help="which model file of the bundle (default: predict: the best that runs here; verify: all)"
+        )
         command.add_argument("--threads", type=_positive, metavar="N", help="interpreter threads (default: the cores allowed)")
         command.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -74,12 +77,13 @@ def _verify(options: argparse.Namespace) -> int:
         raise InputRefused(str(options.bundle), f"has no artifact {options.artifact or ''}")
     results = [verify(bundle, artifact, options.threads) for artifact in artifacts]
     for result in results:
-        cli.show({**asdict(result), "passed": result.passed}, as_json=options.json, text=lambda result=result: _verdict(result))
+        cli.show({**asdict(result), "passed": result.passed}, as_json=options.json, text=partial(_verdict, result))
     return cli.DONE if all(result.passed for result in results) else cli.CHECK_FAILED
 
 
 def _verdict(result: Verification) -> str:
-    what = f"{result.artifact}: {result.pictures} golden pictures, same top-1 {result.same_top1:.1%}, worst score difference {result.worst_score_difference:.2g}"
+    what = f"{result.artifact}: {result.pictures} golden pictures, same top-1 {result.same_top1:.1%}"
+    what += f", worst score difference {result.worst_score_difference:.2g}"
     if result.passed:
         return f"{what}: as exported"
     return f"{what}: DIFFERS at the stage '{result.stage}' on {len(result.details)}: {', '.join(map(cli.printable, result.details[:5]))}"

@@ -52,15 +52,14 @@ def new_folder(path: Path) -> Generator[Path, None, None]:
 
     Where `path` exists it is exchanged in one step (renameat2 on Linux; elsewhere two renames with a short gap).
     """
-    with _refusals(path):
-        with scratch_folder(path.parent) as temporary:
-            yield temporary
-            temporary.chmod(0o755)
-            for part in sorted(temporary.rglob("*"), reverse=True):
-                _sync(part)
-            _sync(temporary)
-            _put_in_place(temporary, path)
-            _sync(path.parent)
+    with _refusals(path), scratch_folder(path.parent) as temporary:
+        yield temporary
+        temporary.chmod(0o755)
+        for part in sorted(temporary.rglob("*"), reverse=True):
+            _sync(part)
+        _sync(temporary)
+        _put_in_place(temporary, path)
+        _sync(path.parent)
 
 
 @contextmanager
@@ -103,7 +102,7 @@ def _exchange(one: Path, other: Path) -> bool:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError, TypeError):
         return False
-    return renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
+    return bool(renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _alive(process: int) -> bool:

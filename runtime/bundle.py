@@ -1,10 +1,10 @@
 """A bundle: the folder that goes to the device.
 
-    manifest.json        runtime.manifest
-    model.int8.tflite    one file per format and precision, each with the same manifest inside
-    labels.txt           one label a line, for other tools
-    golden/              held-out pictures and what they gave on the workstation (runtime.golden)
-    report.html          what the parity gate measured
+manifest.json        runtime.manifest
+model.int8.tflite    one file per format and precision, each with the same manifest inside
+labels.txt           one label a line, for other tools
+golden/              held-out pictures and what they gave on the workstation (runtime.golden)
+report.html          what the parity gate measured
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,10 @@ from runtime.errors import QuinceError
 DONE, BUG, REFUSED, CHECK_FAILED, MACHINE, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 143, 141
 JSON_SCHEMA = 1
 
+CONSOLE = "QUINCE_CONSOLE"
+VERBS = {"train": "train", "export": "export", "runtime": "run"}
+"""Of the `quince` command, by package."""
+
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
@@ -30,13 +34,14 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2."""
         say(f"{self.prog}: {message} (see {self.prog} --help)")
         raise SystemExit(REFUSED)
 
 
 def program(package: str) -> str:
-    """What the user typed to get here: `quince train`, or `python -m train`."""
-    return os.environ.get("QUINCE_PROGRAM", f"python -m {package}")
+    """What a user types to reach `package`: `python -m train`, or `quince train` where this process was started so."""
+    return f"quince {VERBS[package]}" if CONSOLE in os.environ else f"python -m {package}"
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:

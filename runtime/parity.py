@@ -66,10 +66,9 @@ def compare(
     low, high = paired_interval(lost, gained, len(truth))
     error = np.abs(candidate - reference)
     flips = tuple(
-        Flip(
-            names[i], labels[truth[i]], labels[theirs[i]], float(reference[i, theirs[i]]), labels[ours[i]], float(candidate[i, ours[i]])
-        )
-        for i in np.flatnonzero(ours != theirs)
+        Flip(names[i], labels[truth[i]], labels[a], float(reference[i, a]), labels[b], float(candidate[i, b]))
+        for i, (a, b) in enumerate(zip(theirs.tolist(), ours.tolist(), strict=True))
+        if a != b
     )
     return ParityReport(
         pictures=len(truth),

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from runtime.errors import InputRefused, MachineError
 
-
 Row = TypeVar("Row")
 
 

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, WebPImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from runtime.errors import InputRefused, PictureRefused
 
@@ -108,7 +108,7 @@ def decode(content: bytes, preprocessing: Preprocessing, name: str = "picture") 
             return upright_rgb(image)
     except PictureRefused as refusal:
         raise PictureRefused(name, refusal.reason) from refusal
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise PictureRefused(name, f"not a picture (formats read: {', '.join(FORMATS)})") from error
     except Exception as error:  # Pillow's decoders raise nearly any type on broken data: struct.error, SyntaxError, KeyError, ...
         raise PictureRefused(name, f"broken ({str(error) or type(error).__name__})") from error
@@ -158,9 +158,7 @@ def resize(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8
 
 def digest(content: bytes | NDArray[np.uint8] | Image.Image) -> str:
     """The sha256 of a file's content, of pixels, or of a decoded image's pixels, as 64 hex digits."""
-    if isinstance(content, Image.Image):
-        content = content.tobytes()
-    return hashlib.sha256(content if isinstance(content, bytes) else np.ascontiguousarray(content)).hexdigest()
+    return hashlib.sha256(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
 
 
 def _check_size(image: Image.Image) -> None:
@@ -179,4 +177,3 @@ def _centre_box(image: Image.Image, target: tuple[int, int]) -> tuple[float, flo
     width, height = target[0] * scale, target[1] * scale
     left, top = (image.width - width) / 2, (image.height - height) / 2
     return left, top, left + width, top + height
-

@@ -1,13 +1,18 @@
 """What a result was made with, so that the same command on the same input can see that it is already there."""
 
 import hashlib
+from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The installed version of each package."""
-    return {package: metadata.version(package) for package in packages}
+    """The version of each package that is installed, by name."""
+    found = {}
+    for package in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def source_digest(*packages: str) -> str:

@@ -16,7 +16,8 @@ class Quantization(NamedTuple):
 def quantize(values: NDArray[np.float32], quantization: Quantization, dtype: type[np.integer[Any]]) -> NDArray[Any]:
     """Any-shape float values as `dtype`: divided by the scale, rounded half to even, shifted, clipped to the dtype's range."""
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(values / quantization.scale) + quantization.zero_point, limits.min, limits.max).astype(dtype)
+    quantized: NDArray[Any] = np.clip(np.rint(values / quantization.scale) + quantization.zero_point, limits.min, limits.max).astype(dtype)
+    return quantized
 
 
 def dequantize(values: NDArray[Any], quantization: Quantization) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """Keeps what C libraries print out of the terminal: interpreters and converters log to file descriptors 1 and 2 directly."""
 
+import logging
 import os
 import sys
 from collections.abc import Generator
@@ -32,7 +33,8 @@ def quiet(*descriptors: int) -> Generator[None, None, None]:
 
 
 def prepare_tensorflow() -> None:
-    """To call before Keras is first imported: its TensorFlow backend, and no C++ log lines below errors."""
+    """To call before Keras is first imported: its TensorFlow backend, and no log lines below errors, of C++ or Python."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    for name in ("absl", "tensorflow", "tf2onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -71,4 +71,3 @@ def expect_text(record: Any, *names: str) -> None:
         value = getattr(record, name)
         if not isinstance(value, str) or not value:
             raise InputRefused("manifest", f"expected {type(record).__name__.lower()}.{name} to be a text, found {str(value)[:50]!r}")
-

@@ -1,16 +1,16 @@
 """python -m train DIR | sample"""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import get_args
 
 from runtime import cli
 from runtime.preprocess import Fit
 from train.backbones import BACKBONES
 from train.cache import default_cache
-from train.run import TrainOptions, train
+from train.run import Flip, TrainOptions, train
 from train.samples import SAMPLES, write_sample
 
 NAME = cli.program("train")
@@ -35,8 +35,10 @@ def _train(arguments: Sequence[str]) -> int:
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run folder to write (default: runs/NAME-OF-DATA)")
     for flag, kind, help_text in OPTIONS:
         name = flag.removeprefix("--").replace("-", "_")
-        choices = kind if isinstance(kind, tuple) else None
-        parser.add_argument(flag, type=str if choices else kind, choices=choices, default=_default(name), help=help_text)
+        if isinstance(kind, tuple):
+            parser.add_argument(flag, choices=kind, default=_default(name), help=help_text)
+        else:
+            parser.add_argument(flag, type=kind, metavar="N", default=_default(name), help=help_text)
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="where decoded pictures are kept")
     parser.add_argument("--strict", action="store_true", help="refuse the data set if a single file of it is refused")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is there")
@@ -70,10 +72,10 @@ def _default(name: str) -> object:
     return None if default is MISSING else default
 
 
-OPTIONS = (
+OPTIONS: tuple[tuple[str, type[int] | type[float] | tuple[str, ...], str], ...] = (
     ("--backbone", tuple(BACKBONES), "the network to start from"),
     ("--input-size", int, "side of the model's input in pixels (default: the backbone's, or less for smaller pictures)"),
-    ("--fit", Fit.__args__, "how a picture that is not square becomes so"),  # type: ignore[attr-defined]
+    ("--fit", get_args(Fit), "how a picture that is not square becomes so"),
     ("--head-epochs", int, "at most so many epochs with the base frozen"),
     ("--epochs", int, "at most so many epochs with the last blocks thawed"),
     ("--head-rate", float, "learning rate of the head"),
@@ -81,7 +83,7 @@ OPTIONS = (
     ("--batch", int, "pictures in a step"),
     ("--views", int, "augmented views of each training picture"),
     ("--dropout", float, "part of the features dropped before the head, 0..1"),
-    ("--flip", ("none", "horizontal", "both"), "mirror training pictures (none where left and right matter)"),
+    ("--flip", get_args(Flip), "mirror training pictures (none where left and right matter)"),
     ("--augment", float, "strength of the other augmentations, 0 for none"),
     ("--patience", int, "stop a stage after so many epochs without a lower validation loss"),
     ("--test-fraction", float, "part of the pictures to hold out for testing, where there is no Test folder"),

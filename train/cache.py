@@ -47,7 +47,9 @@ class PixelCache:
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise MachineError(str(path.parent), f"the picture cache cannot be written: {error.strerror}; choose another with --cache") from error
+            raise MachineError(
+                str(path.parent), f"the picture cache cannot be written: {error.strerror}; choose another with --cache"
+            ) from error
 
     def read(self, sha256s: list[str]) -> NDArray[np.uint8]:
         """(n, height, width, 3) uint8 pixels of pictures that were added."""

@@ -111,7 +111,9 @@ def _class_folders(root: Path) -> list[tuple[Split | None, str, Path]]:
         return _labelled(None, root)
     if "train" not in splits or None in outer.values() or len(set(splits)) < len(splits):
         names = ", ".join(folder.name for folder in outer)
-        raise InputRefused(str(root), f"found the folders {names}: a Test or validation folder stands beside one Training folder and nothing else")
+        raise InputRefused(
+            str(root), f"found the folders {names}: a Test or validation folder stands beside one Training folder and nothing else"
+        )
     return [row for folder, split in outer.items() if split for row in _labelled(split, folder)]
 
 
@@ -169,7 +171,9 @@ def _require_enough(root: Path, labels: tuple[str, ...], pictures: list[Picture]
     usable = _counts([picture for picture in pictures if picture.split != "refused"])
     for label in labels:
         if usable[label] < MIN_PICTURES_PER_CLASS:
-            raise InputRefused(str(root), f"class '{label}' has {usable[label]} usable pictures; at least {MIN_PICTURES_PER_CLASS} are needed")
+            raise InputRefused(
+                str(root), f"class '{label}' has {usable[label]} usable pictures; at least {MIN_PICTURES_PER_CLASS} are needed"
+            )
         if not any(picture.label == label and picture.split == "train" for picture in pictures):
             raise InputRefused(str(root), f"class '{label}' has no usable training picture left; see the files it shares with other splits")
 

@@ -144,7 +144,9 @@ class _Watch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
-            raise CheckFailed("training", f"the loss became {loss} in stage '{self._stage.name}', epoch {self._epoch}, step {batch + 1}; lower --rate")
+            raise CheckFailed(
+                "training", f"the loss became {loss} in stage '{self._stage.name}', epoch {self._epoch}, step {batch + 1}; lower --rate"
+            )
         self._bar.advance(note=self._note(loss))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -172,7 +174,14 @@ def _output(model: keras.Model, layer: str) -> keras.KerasTensor:
 
 
 def _features(
-    path: Path, model: keras.Model, start: str, end: str, examples: Examples, cache: PixelCache, views: int, augment: keras.Sequential | None
+    path: Path,
+    model: keras.Model,
+    start: str,
+    end: str,
+    examples: Examples,
+    cache: PixelCache,
+    views: int,
+    augment: keras.Sequential | None,
 ) -> NDArray[np.float16]:
     step = _step(model, start, end, augment)
 

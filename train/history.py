@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -39,10 +40,13 @@ def plot_history(run: Path, history: list[Epoch]) -> None:
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(steps, [getattr(epoch, name) for epoch in history], "o-", markersize=3, label="training (augmented)")
         axes.plot(steps, [getattr(epoch, f"val_{name}") for epoch in history], "o-", markersize=3, label="validation")
-        for step, (before, after) in enumerate(zip(history, history[1:], strict=False), start=1):
+        for step, (before, after) in enumerate(itertools.pairwise(history), start=1):
             if before.stage != after.stage:
                 axes.axvline(step + 0.5, color="grey", linestyle=":")
-                axes.annotate(f" {after.stage}", (step + 0.5, 0.02), xycoords=("data", "axes fraction"), color="grey")
+                place = (step + 0.5, 0.5)
+                axes.annotate(
+                    f"{after.stage} ", place, xycoords=("data", "axes fraction"), color="grey", rotation=90, ha="right", va="center"
+                )
         axes.set(title=name, xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

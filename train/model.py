@@ -1,17 +1,15 @@
 """Backbone, pooling, dropout and softmax as one flat Keras model on RGB pixels in 0..255; and the augmentation, which is not part of it."""
 
-from typing import Literal
-
 import keras
 from keras import layers
 
 from runtime.preprocess import Preprocessing
 from train.backbones import Backbone
+from train.run import Flip
 
 POOL = "pool"
 """The layer whose output, one vector a picture, the head is trained on."""
 
-Flip = Literal["none", "horizontal", "both"]
 KERAS_FLIPS = {"horizontal": "horizontal", "both": "horizontal_and_vertical"}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runtime import cli
 from runtime.atomic import new_folder, scratch_folder
@@ -23,6 +23,8 @@ from train.split import Fractions
 
 SHOWN_REFUSALS = 10
 
+Flip = Literal["none", "horizontal", "both"]
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -38,7 +40,7 @@ class TrainOptions:
     batch: int = 32
     views: int = 4
     dropout: float = 0.2
-    flip: str = "horizontal"
+    flip: Flip = "horizontal"
     augment: float = 1.0
     patience: int = 4
     test_fraction: float = 0.2
@@ -86,7 +88,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     with new_folder(run) as folder, scratch_folder(cache) as scratch:
         results = follow_recipe(backbone, found, pixels, options, folder, scratch)
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
-        packages = versions("keras", "tensorflow-cpu", "numpy", "pillow")
+        packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
         provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "made_by": made_by}
         manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
         write_pictures(folder, list(found.pictures))

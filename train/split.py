@@ -8,6 +8,7 @@ import numpy as np
 from runtime.errors import InputRefused
 from runtime.run_folder import Picture, Split
 
+
 @dataclass(frozen=True)
 class Fractions:
     """Which part of each class's pictures becomes test, and which part of the others validation, where no folder says so."""
