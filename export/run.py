@@ -19,6 +19,7 @@ from runtime.errors import CheckFailed, InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import Plugin, choose
 from runtime.preprocess import digest
+from runtime.progress import Progress
 from runtime.provenance import source_digest
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL
@@ -77,7 +78,9 @@ def export(run_path: Path, bundle: Path, options: ExportOptions, *, data: Path |
         load = Plugin("export.keras_model:load", extra="export").load()
         scores = Plugin("export.keras_model:scores", extra="export").load()
         model = load(run_path / MODEL)
-    content = convert(model, options.precision, calibration, bundle_manifest(run))
+    with Progress(f"convert to {options.precision} {options.format}", 1) as bar:
+        content = convert(model, options.precision, calibration, bundle_manifest(run))
+        bar.advance()
 
     def reference(pixels: Any) -> Any:
         return scores(model, pixels)

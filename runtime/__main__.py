@@ -10,7 +10,7 @@ from pathlib import Path
 from runtime import cli
 from runtime.bundle import Bundle
 from runtime.classifier import Classifier, Prediction
-from runtime.errors import InputRefused, PictureRefused
+from runtime.errors import InputRefused, MachineError, PictureRefused
 from runtime.golden import Verification, verify
 from runtime.sources.files import expand
 
@@ -74,11 +74,18 @@ def _verify(options: argparse.Namespace) -> int:
     bundle = Bundle.open(options.bundle)
     artifacts = [artifact for artifact in bundle.manifest.artifacts if options.artifact in (None, artifact.file)]
     if not artifacts:
-        raise InputRefused(str(options.bundle), f"has no artifact {options.artifact or ''}")
-    results = [verify(bundle, artifact, options.threads) for artifact in artifacts]
-    for result in results:
+        raise InputRefused(str(options.bundle), f"has no artifact {options.artifact}" if options.artifact else "holds no exported model")
+    codes = []
+    for artifact in artifacts:
+        try:
+            result = verify(bundle, artifact, options.threads)
+        except MachineError as error:  # its interpreter is not installed; the others are still checked
+            cli.say(f"{NAME}: {error}")
+            codes.append(cli.MACHINE)
+            continue
         cli.show({**asdict(result), "passed": result.passed}, as_json=options.json, text=partial(_verdict, result))
-    return cli.DONE if all(result.passed for result in results) else cli.CHECK_FAILED
+        codes.append(cli.DONE if result.passed else cli.CHECK_FAILED)
+    return cli.CHECK_FAILED if cli.CHECK_FAILED in codes else max(codes)
 
 
 def _verdict(result: Verification) -> str:
@@ -90,10 +97,9 @@ def _verdict(result: Verification) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
-    return number
+    return int(text)
 
 
 if __name__ == "__main__":

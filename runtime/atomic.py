@@ -33,6 +33,7 @@ def new_file(path: Path) -> Generator[Path, None, None]:
     """A name beside `path` to write to; on leaving without an error it is synced and becomes `path`."""
     with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         handle, name = tempfile.mkstemp(prefix=_prefix(os.getpid()), suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -50,9 +51,13 @@ def new_file(path: Path) -> Generator[Path, None, None]:
 def new_folder(path: Path) -> Generator[Path, None, None]:
     """An empty folder beside `path` to fill; on leaving without an error everything in it is synced and it becomes `path`.
 
-    Where `path` exists it is exchanged in one step (renameat2 on Linux; elsewhere two renames with a short gap).
+    Where `path` exists it is exchanged in one step (renameat2 on Linux; elsewhere two renames with a short gap). A link to a folder
+    stays a link: what it points to is exchanged.
     """
-    with _refusals(path), scratch_folder(path.parent) as temporary:
+    path = path.resolve() if path.is_dir() else path
+    if path.exists() and not path.is_dir():
+        raise InputRefused(str(path), "cannot be written: it is a file, a folder is to be made there")
+    with _refusals(path), _temporary_folder(path.parent) as temporary:
         yield temporary
         temporary.chmod(0o755)
         for part in sorted(temporary.rglob("*"), reverse=True):
@@ -65,14 +70,19 @@ def new_folder(path: Path) -> Generator[Path, None, None]:
 @contextmanager
 def scratch_folder(parent: Path) -> Generator[Path, None, None]:
     """A temporary folder in `parent`, removed on leaving; what killed processes left there goes too."""
-    with _refusals(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(parent)
-        temporary = Path(tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=parent))
-        try:
-            yield temporary
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with _refusals(parent), _temporary_folder(parent) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _temporary_folder(parent: Path) -> Generator[Path, None, None]:
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(parent)
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -80,7 +90,10 @@ def _remove_leftovers(folder: Path) -> None:
     for leftover in folder.glob(_prefix("*") + "*"):
         owner = leftover.name.split("-")[1]
         if owner.isdigit() and not _alive(int(owner)):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover, ignore_errors=True)  # another process may be removing it too
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _prefix(process: int | str) -> str:

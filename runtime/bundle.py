@@ -7,6 +7,7 @@ golden/              held-out pictures and what they gave on the workstation (ru
 report.html          what the parity gate measured
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,8 @@ class Bundle:
         Raises:
             InputRefused: no such folder, no manifest in it, or one that does not hold up.
         """
-        if not path.is_dir():
-            raise InputRefused(str(path), "no such folder" if not path.exists() else "not a folder")
+        if not os.path.isdir(path):
+            raise InputRefused(str(path), "not a folder" if os.path.exists(path) else "no such folder")
         return cls(path, Manifest.from_json(read_text(path / MANIFEST, "not a bundle or run folder"), str(path / MANIFEST)))
 
     def read(self, artifact: Artifact) -> bytes:

@@ -1,5 +1,6 @@
 """A bundle or a model file, opened: pictures in, labels and scores out."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,18 +47,17 @@ class Classifier:
         """
         path = Path(source)
         self.threads = min(threads or allowed_cores(), allowed_cores())
-        if path.is_dir():
+        if os.path.isdir(path):
             bundle = Bundle.open(path)
             self.file, self.manifest = path, bundle.manifest
             self._load_from(bundle, artifact)
         else:
-            content = read_model_file(path)
-            self.file, self.backend = path, _backend(path, content, self.threads)
+            self.file, self.backend = path, _backend(path, read_model_file(path), self.threads)
             self.manifest = _embedded(path, self.backend)
         self._check()
         self.labels, self.preprocessing = self.manifest.labels, self.manifest.preprocessing
 
-    def classify(self, picture: Path | bytes | Image.Image, top: int = 3) -> tuple[Prediction, ...]:
+    def classify(self, picture: Path | str | bytes | Image.Image, top: int = 3) -> tuple[Prediction, ...]:
         """The `top` classes of a picture file, its content or an image, the best first.
 
         Raises:
@@ -83,6 +83,7 @@ class Classifier:
         if not artifacts:
             raise InputRefused(str(bundle.path), "holds no exported model; make one with: python -m export tflite RUN")
         candidates = [choose(artifacts, wanted, "artifact")] if wanted else sorted(artifacts.values(), key=_preference)
+        missing = []
         for candidate in candidates:
             content = bundle.read(candidate)
             try:
@@ -90,8 +91,8 @@ class Classifier:
                 self.file = bundle.path / candidate.file
                 return
             except MachineError as error:
-                missing = error
-        raise missing
+                missing.append(error)
+        raise missing[0]
 
     def _check(self) -> None:
         wanted, found = self.manifest.preprocessing, self.backend.input_shape
@@ -108,7 +109,13 @@ def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Predi
 
 
 def _backend(path: Path, content: bytes, threads: int) -> Backend:
-    backend: Backend = choose(BACKENDS, path.suffix, "model file suffix").load()(str(path), content, threads)
+    if path.suffix not in BACKENDS:
+        raise InputRefused(str(path), f"expected a model file ending in {' or '.join(BACKENDS)}")
+    try:
+        interpreter = BACKENDS[path.suffix].load()
+    except MachineError as error:
+        raise MachineError(str(path), error.reason) from error
+    backend: Backend = interpreter(str(path), content, threads)
     return backend
 
 

@@ -78,6 +78,9 @@ def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
 
 def run(name: str, main: Callable[[Sequence[str] | None], int], arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `main` and leaves the process with the exit code its outcome stands for."""
+    for name_of_stream in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name_of_stream) is None:  # closed by whoever started us
+            setattr(sys, name_of_stream, os.fdopen(os.open(os.devnull, os.O_RDWR), "w"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -86,8 +89,7 @@ def run(name: str, main: Callable[[Sequence[str] | None], int], arguments: Seque
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = PIPE_CLOSED if isinstance(error, BrokenPipeError) else MACHINE
-        _forget_stdout()
+        code = _stdout_failed(name, error)
     raise SystemExit(code)
 
 
@@ -103,15 +105,20 @@ def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: 
     except MemoryError:
         say(f"{name}: memory: not enough for this input")
         return MACHINE
-    except BrokenPipeError:
-        _forget_stdout()
-        return PIPE_CLOSED
+    except SystemExit as leaving:  # --help, --version, wrong usage, SIGTERM
+        return leaving.code if isinstance(leaving.code, int) else BUG
     except OSError as error:
         if error.filename is not None:
             raise
-        _forget_stdout()
-        say(f"{name}: standard output: {error.strerror}")
-        return MACHINE
+        return _stdout_failed(name, error)
+
+
+def _stdout_failed(name: str, error: OSError) -> int:
+    _forget_stdout()
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    say(f"{name}: standard output: {error.strerror}")
+    return MACHINE
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

@@ -44,7 +44,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         expect_text(self, "name")
-        if self.schema != SCHEMA:
+        if type(self.schema) is not int or self.schema != SCHEMA:
             raise InputRefused("manifest", f"expected schema {SCHEMA}, found {self.schema!r}; it is from another version of Quince")
         if not isinstance(self.provenance, Mapping):
             raise InputRefused("manifest", f"expected provenance to be an object, found {type(self.provenance).__name__}")

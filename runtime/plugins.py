@@ -22,16 +22,21 @@ class Plugin:
         """The thing itself.
 
         Raises:
-            MachineError: a package its module imports is not installed.
+            MachineError: a package its module imports is not installed, or does not load.
         """
         module, name = self.target.split(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             package = (error.name or "").split(".")[0]
             if package in ("runtime", "train", "export", "benchmarks"):
                 raise
-            raise MachineError(name, f"needs the package '{package}'. Install it with: pip install 'quince-edge[{self.extra}]'") from error
+            known_as = package.replace("_", "-")
+            if isinstance(error, ModuleNotFoundError):
+                reason = f"needs the package '{known_as}'. Install it with: pip install 'quince-edge[{self.extra}]'"
+            else:
+                reason = f"the package '{known_as}' is installed but does not load here: {error}"
+            raise MachineError(name, reason) from error
 
 
 def choose(table: Mapping[str, Row], name: str, kind: str) -> Row:

@@ -56,7 +56,7 @@ class Preprocessing:
             raise InputRefused("preprocessing", f"expected fit squash, crop or pad, found {self.fit!r}")
 
 
-def preprocess(picture: Path | bytes | Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def preprocess(picture: Path | str | bytes | Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """The pixels of a file, of a file's content, or of a decoded image: (height, width, 3) uint8 RGB, 0..255.
 
     Raises:
@@ -64,9 +64,9 @@ def preprocess(picture: Path | bytes | Image.Image, preprocessing: Preprocessing
     """
     if isinstance(picture, Image.Image):
         return resize(upright_rgb(picture), preprocessing)
-    name = str(picture) if isinstance(picture, Path) else "picture"
-    content = read_picture(picture) if isinstance(picture, Path) else picture
-    return resize(decode(content, preprocessing, name), preprocessing)
+    if isinstance(picture, bytes):
+        return resize(decode(picture, preprocessing), preprocessing)
+    return resize(decode(read_picture(Path(picture)), preprocessing, str(picture)), preprocessing)
 
 
 def read_picture(path: Path) -> bytes:
@@ -108,6 +108,10 @@ def decode(content: bytes, preprocessing: Preprocessing, name: str = "picture") 
             return upright_rgb(image)
     except PictureRefused as refusal:
         raise PictureRefused(name, refusal.reason) from refusal
+    except MemoryError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureRefused(name, f"too large; at most {MAX_PIXELS} pixels are decoded ({error})") from error
     except UnidentifiedImageError as error:
         raise PictureRefused(name, f"not a picture (formats read: {', '.join(FORMATS)})") from error
     except Exception as error:  # Pillow's decoders raise nearly any type on broken data: struct.error, SyntaxError, KeyError, ...
@@ -174,6 +178,6 @@ def _draft_size(image: Image.Image, preprocessing: Preprocessing) -> tuple[int, 
 
 def _centre_box(image: Image.Image, target: tuple[int, int]) -> tuple[float, float, float, float]:
     scale = min(image.width / target[0], image.height / target[1])
-    width, height = target[0] * scale, target[1] * scale
+    width, height = min(target[0] * scale, image.width), min(target[1] * scale, image.height)  # the product can be one rounding too large
     left, top = (image.width - width) / 2, (image.height - height) / 2
     return left, top, left + width, top + height

@@ -1,5 +1,6 @@
 """A progress bar on a terminal, plain lines in a log; for the long steps of `train` and `export`."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-BAR_WIDTH = 24
+BAR_WIDTH = 12
 TERMINAL_INTERVAL_S, LOG_INTERVAL_S = 0.1, 10.0
 
 
@@ -42,8 +43,9 @@ class Progress:
         count = f"{self.done}/{self.total}"
         if self._terminal:
             filled = BAR_WIDTH * self.done // max(self.total, 1)
-            line = f"{self.label:<24} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
-            print(f"\r\x1b[2K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
+            line = f"{self.label:<20} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
+            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            print(f"\r\x1b[2K{line[: width - 1]}", end="\n" if last else "", file=sys.stderr, flush=True)
         elif last or self.done:
             print(f"{self.label}: {count}, {when}{', ' if self.note else ''}{self.note}", file=sys.stderr, flush=True)
 

@@ -7,23 +7,25 @@ from typing import Any, TypeVar
 
 from runtime.errors import InputRefused
 
-MAX_TEXT_BYTES = 32 * 2**20
+MAX_TEXT_BYTES, MAX_JSON_BYTES = 32 * 2**20, 8 * 2**20
 
 Record = TypeVar("Record")
 
 
-def read_text(path: Path, missing: str) -> str:
-    """A small UTF-8 file; `missing` completes the error where it does not exist.
+def read_text(path: Path, missing: str, *, errors: str = "strict") -> str:
+    """A small UTF-8 file, `errors` as in `bytes.decode`; `missing` completes the error where it does not exist.
 
     Raises:
-        InputRefused: missing, unreadable, over 32 MB, not UTF-8.
+        InputRefused: missing, not a regular file, unreadable, over 32 MB, not UTF-8.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputRefused(str(path), "not a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_TEXT_BYTES + 1)
         if len(content) > MAX_TEXT_BYTES:
             raise InputRefused(str(path), f"over {MAX_TEXT_BYTES} bytes")
-        return content.decode()
+        return content.decode(errors=errors)
     except FileNotFoundError as error:
         raise InputRefused(str(path.parent), f"{missing}: it has no {path.name}") from error
     except UnicodeDecodeError as error:
@@ -33,7 +35,9 @@ def read_text(path: Path, missing: str) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON, with the parser's complaints as InputRefused."""
+    """JSON of at most 8 MB (parsed, it takes 25 times as much memory at worst), with the parser's complaints as InputRefused."""
+    if len(text) > MAX_JSON_BYTES:
+        raise InputRefused("JSON", f"over {MAX_JSON_BYTES} bytes")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -43,7 +43,11 @@ def read_pictures(run: Path) -> list[Picture]:
         InputRefused: missing, or not such a table.
     """
     path = run / PICTURES
-    rows = list(csv.reader(io.StringIO(read_text(path, "not a run folder"), newline="")))
+    try:
+        text = read_text(path, "not a run folder", errors="surrogateescape")  # file names need not be UTF-8
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InputRefused(str(path), f"not a table ({error})") from error
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InputRefused(str(path), f"expected the columns {', '.join(COLUMNS)}")
     for number, row in enumerate(rows[1:], start=2):

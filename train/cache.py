@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,9 @@ class PixelCache:
             MachineError: the cache cannot be written.
         """
         path = self._path(sha256)
-        if path.exists() and path.stat().st_size == np.prod(self.shape):
-            return
+        with suppress(OSError):
+            if path.stat().st_size == np.prod(self.shape):
+                return
         pixels = resize(decode(content, self.preprocessing, name), self.preprocessing)
         temporary = path.with_name(f".{sha256}.{os.getpid()}.{threading.get_ident()}")
         try:
@@ -46,7 +48,8 @@ class PixelCache:
             temporary.write_bytes(pixels.tobytes())
             os.replace(temporary, path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise MachineError(
                 str(path.parent), f"the picture cache cannot be written: {error.strerror}; choose another with --cache"
             ) from error

@@ -29,6 +29,9 @@ MIN_PICTURES_PER_CLASS = 5
 FEW_PICTURES_PER_CLASS = 20
 """Below this an accuracy says little: one test picture is worth several points."""
 
+IMBALANCE = 10
+"""From so many times the pictures of the smallest class on, the largest one dominates the accuracy."""
+
 LAYOUT = "expected one folder of pictures per class (DIR/banana/1.jpg), or Training/ and Test/ folders of such folders"
 
 
@@ -58,7 +61,14 @@ class DataSet:
         """What a person should know before trusting an accuracy on this data."""
         if refused := self.split("refused"):
             yield f"{len(refused)} of {len(self.pictures)} files were refused and are listed in pictures.csv"
-        for label, count in _counts(self.split("train")).items():
+        for word, pictures in (("validation", self.split("val")), ("test", self.split("test"))):
+            if absent := set(self.labels) - set(_counts(pictures)):
+                yield f"no {word} pictures of {', '.join(sorted(absent))}: how well they are recognised stays unknown"
+        trained = _counts(self.split("train")).most_common()
+        (most, largest), (least, smallest) = trained[0], trained[-1]
+        if largest >= IMBALANCE * smallest:
+            yield f"'{most}' has {largest} training pictures and '{least}' {smallest}: one accuracy over all classes will mislead"
+        for label, count in trained:
             if count < FEW_PICTURES_PER_CLASS:
                 yield f"class '{label}' has only {count} training pictures: its accuracy will mean little"
 
@@ -95,6 +105,7 @@ def scan(root: Path, cache: PixelCache, fractions: Fractions, seed: int) -> Data
     with ThreadPoolExecutor(allowed_cores()) as pool:
         read = pool.map(lambda row: _read(root, cache, *row), found)
         pictures = list(track(read, "read pictures", len(found)))
+    pictures += _outside(root, {path for _, _, path in found})
     pictures = _refuse_conflicts(pictures)
     pictures = _refuse_leaks(pictures)
     pictures = assign_splits(pictures, fractions, seed)
@@ -120,6 +131,8 @@ def _class_folders(root: Path) -> list[tuple[Split | None, str, Path]]:
 def _labelled(split: Split | None, folder: Path) -> list[tuple[Split | None, str, Path]]:
     rows = [(split, unicodedata.normalize("NFC", inner.name), inner) for inner in subfolders(folder)]
     for label, count in Counter(label for _, label, _ in rows).items():
+        if any("\ud800" <= character <= "\udfff" for character in label):
+            raise InputRefused(str(folder / label), "a class name must be UTF-8 text; rename the folder")
         if count > 1:
             raise InputRefused(str(folder), f"two class folders are both called '{label}' but for the Unicode form of the name; rename one")
     return rows
@@ -134,6 +147,11 @@ def _read(root: Path, cache: PixelCache, split: Split | None, label: str, path: 
     except PictureRefused as refusal:
         return Picture("refused", label, place, reason=refusal.reason)
     return Picture(split or "train", label, place, sha256)
+
+
+def _outside(root: Path, found: set[Path]) -> list[Picture]:
+    reason = "not in a class folder"
+    return [Picture("refused", "", str(path.relative_to(root)), reason=reason) for path in walk(root) if path not in found]
 
 
 def _refuse_conflicts(pictures: list[Picture]) -> list[Picture]:
@@ -171,8 +189,10 @@ def _require_enough(root: Path, labels: tuple[str, ...], pictures: list[Picture]
     usable = _counts([picture for picture in pictures if picture.split != "refused"])
     for label in labels:
         if usable[label] < MIN_PICTURES_PER_CLASS:
+            refused = [picture for picture in pictures if picture.label == label and picture.split == "refused"]
+            why = f" ({len(refused)} were refused, the first: {refused[0].path}: {refused[0].reason})" if refused else ""
             raise InputRefused(
-                str(root), f"class '{label}' has {usable[label]} usable pictures; at least {MIN_PICTURES_PER_CLASS} are needed"
+                str(root), f"class '{label}' has {usable[label]} usable pictures{why}; at least {MIN_PICTURES_PER_CLASS} are needed"
             )
         if not any(picture.label == label and picture.split == "train" for picture in pictures):
             raise InputRefused(str(root), f"class '{label}' has no usable training picture left; see the files it shares with other splits")

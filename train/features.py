@@ -1,5 +1,6 @@
 """What the frozen part of a model makes of each picture, computed once and kept on disk while the rest is trained."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,19 @@ def compute(path: Path, count: int, views: Sequence[Batches], model: Callable[[A
                 out = np.asarray(model(batches(start, stop)))
                 if features is None:
                     features = np.lib.format.open_memmap(path, "w+", np.float16, (len(views), count, *out.shape[1:]))
+                    _reserve(path)
                 features[view, start:stop] = np.clip(out, -65504, 65504)
                 bar.advance(stop - start)
     if features is None:
         raise ValueError("no pictures to compute features of")
     return features
+
+
+def _reserve(path: Path) -> None:
+    """Takes the disk space of a file of holes now: later, on a full disk, writing to its memory map would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 class FeatureBatches(keras.utils.PyDataset):

@@ -26,6 +26,10 @@ from train.model import POOL
 from train.run import TrainOptions
 
 INPUT = "pixels"
+DIVERGED = 1e6
+"""No cross-entropy of a model that learns comes near this; one that a too large rate has broken passes it and need never be NaN."""
+HEAD_VIEWS = 2
+"""Views the head is trained on while the base is frozen: it is soon to change, so more earn nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def fit(
     """Trains `model` in place and leaves it with the weights of the lowest validation loss. Feature files go to `scratch`.
 
     Raises:
-        CheckFailed: the loss became NaN or infinite.
+        CheckFailed: the loss became NaN, infinite or over a million.
     """
     classes = model.output_shape[-1]
     one_hot = np.eye(classes, dtype=np.float32)
@@ -83,7 +87,7 @@ def fit(
     for stage in plan:
         stage_views, stage_val = views, val_views
         if stage.boundary != base:
-            stage_views = _between(scratch / f"train-{stage.name}.npy", model, base, stage.boundary, views)
+            stage_views = _between(scratch / f"train-{stage.name}.npy", model, base, stage.boundary, views[:HEAD_VIEWS])
             stage_val = _between(scratch / f"val-{stage.name}.npy", model, base, stage.boundary, val_views)
         tail = keras.Model(_output(model, stage.boundary), model.output)
         _set_trainable(model, tail, stage)
@@ -95,6 +99,8 @@ def fit(
             stopping = keras.callbacks.EarlyStopping("val_loss", patience=options.patience)
             validation = (stage_val[0].astype(np.float32), val_targets)
             tail.fit(batches, epochs=stage.epochs, validation_data=validation, shuffle=False, verbose=0, callbacks=[watch, stopping])
+            if stopping.stopped_epoch:
+                bar.advance(0, f"stopped early at epoch {stopping.stopped_epoch + 1}")
         best.restore()
     return history
 
@@ -131,7 +137,7 @@ class _Best:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Shows progress, records epochs, keeps the best weights, and stops at the first loss that is not a number."""
+    """Shows progress, records epochs, keeps the best weights, and stops at the first loss that shows divergence."""
 
     def __init__(self, stage: Stage, history: list[Epoch], best: _Best, bar: Progress) -> None:
         super().__init__()
@@ -143,23 +149,27 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            raise CheckFailed(
-                "training", f"the loss became {loss} in stage '{self._stage.name}', epoch {self._epoch}, step {batch + 1}; lower --rate"
-            )
+        self._require_sound("loss", loss, f"epoch {self._epoch}, step {batch + 1}")
         self._bar.advance(note=self._note(loss))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
         numbers = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        self._require_sound("validation loss", numbers["val_loss"], f"epoch {self._epoch}, its last step")
         self._history.append(Epoch(self._stage.name, self._epoch, **numbers, seconds=time.monotonic() - self._start))
         self._best.offer(numbers["val_loss"])
         self._bar.advance(0, self._note(numbers["loss"]))
 
+    def _require_sound(self, name: str, loss: float, where: str) -> None:
+        if not loss <= DIVERGED:
+            raise CheckFailed(
+                "training", f"the {name} became {loss:.4g} in stage '{self._stage.name}', {where}; lower --head-rate and --rate"
+            )
+
     def _note(self, loss: float) -> str:
         last = self._history[-1] if self._history else None
-        validation = f", validation accuracy {last.val_accuracy:.4f}" if last else ""
-        return f"epoch {self._epoch}/{self._stage.epochs}, loss {loss:.3f}{validation}"
+        validation = f" val {last.val_accuracy:.3f}" if last else ""
+        return f"epoch {self._epoch} loss {loss:.3f}{validation}"
 
 
 def _set_trainable(model: keras.Model, tail: keras.Model, stage: Stage) -> None:

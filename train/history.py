@@ -42,11 +42,7 @@ def plot_history(run: Path, history: list[Epoch]) -> None:
         axes.plot(steps, [getattr(epoch, f"val_{name}") for epoch in history], "o-", markersize=3, label="validation")
         for step, (before, after) in enumerate(itertools.pairwise(history), start=1):
             if before.stage != after.stage:
-                axes.axvline(step + 0.5, color="grey", linestyle=":")
-                place = (step + 0.5, 0.5)
-                axes.annotate(
-                    f"{after.stage} ", place, xycoords=("data", "axes fraction"), color="grey", rotation=90, ha="right", va="center"
-                )
+                axes.axvline(step + 0.5, color="grey", linestyle=":", label=f"{after.stage} begins")
         axes.set(title=name, xlabel="epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from runtime.atomic import scratch_folder
 from runtime.quiet import quiet
 from runtime.run_folder import MODEL
 from train.backbones import Backbone
@@ -21,10 +22,11 @@ from train.run import TrainOptions
 def follow_recipe(
     backbone: Backbone, data: DataSet, cache: PixelCache, options: TrainOptions, folder: Path, scratch: Path
 ) -> dict[str, Any]:
-    """Writes model.keras, history.csv and history.png into `folder`; returns the results for the manifest.
+    """Writes model.keras, history.csv and history.png into `folder`, feature files below `scratch`; returns the manifest's results.
 
     Raises:
-        CheckFailed: the loss became NaN.
+        CheckFailed: the training diverged.
+        MachineError: the disk is full.
     """
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
@@ -35,11 +37,13 @@ def follow_recipe(
     )
     with quiet():
         model.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
-    history = fit(model, stages(backbone, options), train, val, cache, augmentation, options, scratch)
+    with scratch_folder(scratch) as features:
+        history = fit(model, stages(backbone, options), train, val, cache, augmentation, options, features)
     seconds = time.monotonic() - start
     right = predict(model, test.sha256s, cache, "test").argmax(1) == test.targets
     best = min(history, key=lambda epoch: epoch.val_loss)
-    model.trainable = True
+    for layer in model.layers:
+        layer.trainable = True
     model.save(folder / MODEL)
     write_history(folder, history)
     plot_history(folder, history)

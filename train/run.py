@@ -1,12 +1,13 @@
 """From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from runtime import cli
-from runtime.atomic import new_folder, scratch_folder
+from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
@@ -14,7 +15,7 @@ from runtime.plugins import Plugin, choose
 from runtime.preprocess import Fit, Preprocessing, digest
 from runtime.provenance import source_digest, versions
 from runtime.quiet import prepare_tensorflow, quiet
-from runtime.run_folder import MODEL, write_pictures
+from runtime.run_folder import MODEL, PICTURES, write_pictures
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import DataSet, find_labels, scan
@@ -25,6 +26,21 @@ SHOWN_REFUSALS = 10
 
 Flip = Literal["none", "horizontal", "both"]
 
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "input_size": (1, 4096),
+    "head_epochs": (0, 10_000),
+    "epochs": (0, 10_000),
+    "head_rate": (0, math.inf),
+    "rate": (0, math.inf),
+    "batch": (1, 10_000),
+    "views": (1, 1000),
+    "dropout": (0, 0.99),
+    "augment": (0, 10),
+    "patience": (0, 10_000),
+    "seed": (0, 2**31),
+}
+"""The lowest and highest value of each option, both allowed."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -33,12 +49,12 @@ class TrainOptions:
     backbone: str = "efficientnet-lite0"
     input_size: int | None = None
     fit: Fit = "crop"
-    head_epochs: int = 10
-    epochs: int = 10
+    head_epochs: int = 5
+    epochs: int = 8
     head_rate: float = 3e-3
-    rate: float = 3e-4
+    rate: float = 4e-4
     batch: int = 32
-    views: int = 4
+    views: int = 3
     dropout: float = 0.2
     flip: Flip = "horizontal"
     augment: float = 1.0
@@ -46,6 +62,14 @@ class TrainOptions:
     test_fraction: float = 0.2
     val_fraction: float = 0.1
     seed: int = 7
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not lowest <= value <= highest:
+                raise InputRefused(f"--{name.replace('_', '-')}", f"expected {lowest} to {highest}, found {value}")
+        if self.head_epochs + self.epochs == 0:
+            raise InputRefused("--epochs", "expected at least one epoch, with --head-epochs")
 
 
 @dataclass(frozen=True)
@@ -70,8 +94,10 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     """
     backbone = choose(BACKBONES, options.backbone, "backbone")
     fractions = Fractions(options.test_fraction, options.val_fraction)
+    if data.resolve() in run.resolve().parents:
+        raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
-    size = options.input_size or choose_input_size(data, backbone.input_size)
+    size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
     _report(data, found, size, strict=strict)
@@ -79,14 +105,13 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     made_by = {"options": asdict(options), "data_digest": found.digest(), "source": source_digest("runtime", "train")}
     if (provenance := _finished(run, made_by)) is not None:
         return TrainResult(str(run), **provenance["results"], reused=True)
-    if run.exists() and not overwrite and (not run.is_dir() or any(run.iterdir())):
-        raise InputRefused(str(run), "is there already, from another command or other data; use --overwrite or another -o")
+    _require_free(run, overwrite=overwrite)
 
     prepare_tensorflow()
     with quiet():
         follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
-    with new_folder(run) as folder, scratch_folder(cache) as scratch:
-        results = follow_recipe(backbone, found, pixels, options, folder, scratch)
+    with new_folder(run) as folder:
+        results = follow_recipe(backbone, found, pixels, options, folder, cache)
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
         packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
         provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "made_by": made_by}
@@ -94,6 +119,15 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
         write_pictures(folder, list(found.pictures))
         (folder / MANIFEST).write_text(manifest.to_json())
     return TrainResult(str(run), **results, reused=False)
+
+
+def _require_free(run: Path, *, overwrite: bool) -> None:
+    if not run.exists() or (run.is_dir() and not any(run.iterdir())):
+        return
+    if not (run / MANIFEST).is_file() or not (run / PICTURES).is_file():
+        raise InputRefused(str(run), "is there already and is not a run folder, so nothing replaces it; choose another -o")
+    if not overwrite:
+        raise InputRefused(str(run), "is there already, from another command or other data; use --overwrite or another -o")
 
 
 def _report(data: Path, found: DataSet, size: int, *, strict: bool) -> None:

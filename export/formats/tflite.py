@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from export.normalisation import Normalisation, split_normalisation
@@ -53,7 +54,7 @@ def _int8(model: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     content = _run(converter)
     with quiet():
-        found = tf.lite.Interpreter(model_content=content).get_input_details()[0]["quantization"]
+        found = Interpreter(model_content=content).get_input_details()[0]["quantization"]
     if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == normalisation.zero_point):
         raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {normalisation.zero_point}, found {found}")
     return content

@@ -1,6 +1,7 @@
 """LiteRT, the interpreter of `.tflite` files (package ai-edge-litert)."""
 
 import zipfile
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -49,12 +50,13 @@ def _describe(tensor: dict[str, object]) -> str:
 
 
 def _texts_in_tail(content: bytes) -> dict[str, str]:
-    """The text files in the zip archive that TFLite Metadata appends to a model."""
+    """The text files in the zip archive that TFLite Metadata appends to a model; none if they are over 8 MB together."""
     if not zipfile.is_zipfile(BytesIO(content)):
         return {}
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            small = [member for member in archive.infolist() if member.file_size <= MAX_TEXT_BYTES]
-            return {member.filename: archive.read(member).decode(errors="replace") for member in small}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError):
+            if sum(member.file_size for member in archive.infolist()) > MAX_TEXT_BYTES:
+                return {}
+            return {member.filename: archive.read(member).decode(errors="replace") for member in archive.infolist()}
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, OSError, RuntimeError):
         return {}

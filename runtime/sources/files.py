@@ -16,13 +16,23 @@ def walk(folder: Path) -> Iterator[Path]:
     Raises:
         InputRefused: a folder cannot be listed.
     """
-    return _walk(folder, set())
+    seen: set[tuple[int, int]] = set()
+    waiting = [str(folder)]
+    while waiting:
+        path = waiting.pop()
+        if not os.path.isdir(path):
+            yield Path(path)
+            continue
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            waiting += reversed(_entries(path))
 
 
 def expand(paths: list[Path]) -> Iterator[Path]:
     """The paths themselves, and for a folder every file below it."""
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):
             yield from walk(path)
         else:
             yield path
@@ -34,25 +44,13 @@ def subfolders(folder: Path) -> list[Path]:
     Raises:
         InputRefused: not a folder, or it cannot be listed.
     """
-    return [Path(entry) for entry in _entries(folder) if entry.is_dir()]
+    return [Path(entry) for entry in _entries(str(folder)) if os.path.isdir(entry)]
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    status = os.stat(folder)
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    for entry in _entries(folder):
-        if entry.is_dir():
-            yield from _walk(Path(entry), seen)
-        else:
-            yield Path(entry)
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[str]:
+    """Paths of what `folder` shows, sorted by the bytes of their names. What is a folder `os.path.isdir` says, which never raises."""
     try:
-        with os.scandir(folder) as entries:
-            shown = [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in IGNORED]
+        names = [name for name in os.listdir(folder) if not name.startswith(".") and name.lower() not in IGNORED]
     except OSError as error:
-        raise InputRefused(str(folder), error.strerror or str(error)) from error
-    return sorted(shown, key=lambda entry: os.fsencode(entry.name))
+        raise InputRefused(folder, error.strerror or str(error)) from error
+    return [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]

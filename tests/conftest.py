@@ -1,0 +1,146 @@
+"""Fixtures shared by all tests: real pictures, and a small real run and bundle made from them once a session."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from train.samples import elpv
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+SMALL_TRAINING = (
+    "--backbone",
+    "simple-cnn",
+    "--input-size",
+    "64",
+    "--head-epochs",
+    "10",
+    "--epochs",
+    "10",
+    "--views",
+    "2",
+    "--batch",
+    "16",
+)
+
+
+def shared(folder: str) -> Path:
+    """A folder of the shared pictures; the calling test is skipped, naming it, where that is absent."""
+    path = SHARED / folder
+    if not path.is_dir():
+        pytest.skip(f"the pictures of {folder} are not here ({path})")
+    return path
+
+
+@pytest.fixture(scope="session")
+def fruits() -> Path:
+    return shared("fruits360-16")
+
+
+@pytest.fixture(scope="session")
+def grocery() -> Path:
+    return shared("grocery-fruit")
+
+
+@pytest.fixture(scope="session")
+def camera_jpegs() -> Path:
+    return shared("camera-jpegs")
+
+
+@pytest.fixture(scope="session")
+def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs `python -m PACKAGE ...` (or another interpreter's) as a user would, with a picture cache of this session's own."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def run(*command: str | Path, python: str = sys.executable, **options: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        environment.pop("QUINCE_CONSOLE", None)
+        environment |= options.pop("env", {})  # type: ignore[call-overload]
+        return subprocess.run(
+            [python, "-m", *map(str, command)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            errors="surrogateescape",
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder per class with 60 real photos of solar cells each."""
+    folder = tmp_path_factory.mktemp("data") / "cells"
+    counts = {"functional": 0, "defective": 0}
+    for label, file in elpv():
+        if counts[label] < 60:
+            counts[label] += 1
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, folder / label)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_training() -> tuple[str, ...]:
+    """The options `trained` was made with."""
+    return SMALL_TRAINING
+
+
+@pytest.fixture(scope="session")
+def trained(cells: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a small network really trained on `cells`. Not to be changed: see `run_copy`."""
+    run = tmp_path_factory.mktemp("runs") / "cells"
+    done = run_cli("train", cells, "-o", run, *SMALL_TRAINING)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with model.int8.tflite and model.fp32.onnx of `trained`. Not to be changed: see `bundle`."""
+    path = tmp_path_factory.mktemp("bundles") / "cells"
+    for kind in ("tflite", "onnx"):
+        done = run_cli("export", kind, trained, "-o", path, "--max-drop", "0.2", "--min-agreement", "0.8")
+        assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture
+def run_copy(trained: Path, tmp_path: Path) -> Path:
+    """A copy of `trained` that a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def bundle(exported: Path, tmp_path: Path) -> Path:
+    """A copy of `exported` that a test may change."""
+    return Path(shutil.copytree(exported, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes a virtual environment that has the named distributions and nothing else; returns its interpreter."""
+
+    def make(*distributions: str) -> str:
+        folder = tmp_path_factory.mktemp("venv")
+        venv.create(folder, with_pip=False, symlinks=True)
+        site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+        for name in distributions:
+            distribution = metadata.distribution(name)
+            tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+            for top in tops:
+                (site / top).symlink_to(distribution.locate_file(top))
+        return str(folder / "bin" / "python")
+
+    return make

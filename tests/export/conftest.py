@@ -1,0 +1,35 @@
+"""The trained model of the session, loaded, and a bundle manifest for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.quiet import prepare_tensorflow
+
+prepare_tensorflow()
+
+from export.bundle_writer import bundle_manifest
+from export.calibration import calibration_pixels
+from export.keras_model import load
+from export.trained import open_run
+
+
+@pytest.fixture(scope="session")
+def opened(trained: Path):
+    return open_run(trained, None)
+
+
+@pytest.fixture(scope="session")
+def keras_model(trained: Path):
+    return load(trained / "model.keras")
+
+
+@pytest.fixture(scope="session")
+def calibration(opened) -> np.ndarray:
+    return calibration_pixels(opened, 40, seed=1)
+
+
+@pytest.fixture(scope="session")
+def manifest(opened):
+    return bundle_manifest(opened)

@@ -1,0 +1,161 @@
+"""Bundles are whole or not there, and keep what they had."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+import runtime
+from export.bundle_writer import bundle_manifest, open_bundle, publish
+from export.keras_model import scores
+from runtime.bundle import Bundle
+from runtime.errors import InputRefused
+from runtime.golden import read_golden
+from runtime.preprocess import digest
+
+LOOSE = ("--max-drop", "0.2", "--min-agreement", "0.8")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_holds_what_the_device_needs_and_names_no_folder_of_this_machine(exported: Path, cells: Path) -> None:
+    names = {path.name for path in exported.iterdir()}
+    assert names == {"manifest.json", "model.int8.tflite", "model.fp32.onnx", "labels.txt", "golden", "parity.json", "report.html"}
+    assert str(cells) not in (exported / "manifest.json").read_text()
+
+
+def test_golden_pictures_are_of_the_test_split_and_have_scores_of_every_artifact(exported: Path, opened) -> None:
+    samples = read_golden(exported)
+    assert {sample.sha256 for sample in samples} <= {picture.sha256 for picture in opened.split("test")}
+    assert {sample.label for sample in samples} == set(opened.manifest.labels)
+    for sample in samples:
+        assert set(sample.scores) == {"model.keras", "model.int8.tflite", "model.fp32.onnx"}
+        assert all(sum(numbers) == pytest.approx(1, abs=0.01) for numbers in sample.scores.values())
+
+
+def test_same_export_in_two_processes_gives_the_same_tflite_bytes(exported: Path, trained: Path, run_cli, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    done = run_cli("export", "tflite", trained, "-o", again, *LOOSE, env={"SOURCE_DATE_EPOCH": "0"})
+    assert done.returncode == 0, done.stderr
+    assert (again / "model.int8.tflite").read_bytes() == (exported / "model.int8.tflite").read_bytes()
+
+
+def test_same_export_again_is_kept_and_another_refused(bundle: Path, trained: Path, run_cli) -> None:
+    before = contents(bundle)
+    again = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE)
+    assert again.returncode == 0, again.stderr
+    assert "already there" in again.stdout
+    other = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE, "--seed", "8")
+    assert other.returncode == 2
+    assert "--overwrite" in other.stderr
+    assert contents(bundle) == before
+
+
+def test_a_damaged_artifact_is_not_taken_for_a_finished_one(bundle: Path, trained: Path, run_cli) -> None:
+    model = bundle / "model.int8.tflite"
+    model.write_bytes(model.read_bytes()[:-100])
+    done = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert "passed the parity gate" in done.stdout
+    assert run_cli("runtime", "verify", bundle).returncode == 0
+
+
+def test_the_bundle_of_another_model_is_not_touched(bundle: Path, opened) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["provenance"]["model_sha256"] = "0" * 64
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputRefused, match="another trained model; use --overwrite"):
+        open_bundle(bundle, opened, overwrite=False)
+    assert open_bundle(bundle, opened, overwrite=True) == (None, {})
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_or_file_that_is_no_bundle_is_never_replaced(tmp_path: Path, opened, overwrite: bool) -> None:
+    (tmp_path / "thesis.txt").write_text("the only copy")
+    for place in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(InputRefused):
+            open_bundle(place, opened, overwrite=overwrite)
+
+
+def test_full_disk_leaves_the_old_bundle_as_it_was(bundle: Path, trained: Path, run_cli, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs is not permitted here")
+    try:
+        there = shutil.copytree(bundle, disk / "bundle")
+        (disk / "filler").write_bytes(b"x" * (shutil.disk_usage(disk).free - 20_000))
+        before = contents(there)
+        done = run_cli("export", "tflite", trained, "-o", there, *LOOSE, "--seed", "9", "--overwrite")
+        assert done.returncode == 4
+        assert "the disk is full" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+        assert contents(there) == before
+        assert {path.name for path in disk.iterdir()} == {"bundle", "filler"}
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(bundle: Path, opened, keras_model, tmp_path: Path) -> None:
+    """A child publishes over and over and is killed at random moments; what it leaves always opens, and is whole."""
+    script = tmp_path / "publish.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom runtime.atomic import new_folder\n"
+        "source, place = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "files = {path.relative_to(source): path.read_bytes() for path in source.rglob('*') if path.is_file()}\n"
+        "print('ready', flush=True)\n"
+        "while True:\n    with new_folder(place) as folder:\n        for name, content in files.items():\n"
+        "            (folder / name).parent.mkdir(exist_ok=True)\n            (folder / name).write_bytes(content)\n"
+    )
+    place = tmp_path / "out" / "bundle"
+    expected = contents(bundle)
+    generator = random.Random(1)
+    there = False
+    for _ in range(15):
+        environment = {**os.environ, "PYTHONPATH": str(Path(runtime.__file__).parents[1])}
+        with subprocess.Popen([sys.executable, script, bundle, place], stdout=subprocess.PIPE, env=environment) as child:
+            try:
+                assert child.stdout is not None
+                child.stdout.readline()
+                deadline = time.monotonic() + generator.uniform(0.0, 0.15)
+                while time.monotonic() < deadline:
+                    assert place.exists() or not there, "gone for a moment while it was replaced"
+                    there = there or place.exists()
+            finally:
+                child.send_signal(signal.SIGKILL)
+        if there:
+            assert contents(place) == expected
+    artifact = Bundle.open(bundle).manifest.artifacts[0]
+    records = json.loads((bundle / "parity.json").read_text())["artifacts"]
+    publish(
+        place.with_name("other"),
+        opened,
+        None,
+        {artifact.file: records[artifact.file]},
+        artifact,
+        (bundle / artifact.file).read_bytes(),
+        lambda pixels: scores(keras_model, pixels),
+        seed=7,
+    )
+    assert {path.name for path in place.parent.iterdir()} <= {"bundle", "other"}, "leftovers of the killed writers"
+
+
+def test_manifest_inside_the_model_and_beside_it_agree(exported: Path, opened) -> None:
+    beside = Bundle.open(exported).manifest
+    inside = bundle_manifest(opened)
+    assert (beside.labels, beside.preprocessing) == (inside.labels, inside.preprocessing)
+    assert {artifact.file: artifact.sha256 for artifact in beside.artifacts} == {
+        name: digest((exported / name).read_bytes()) for name in ("model.int8.tflite", "model.fp32.onnx")
+    }
+    assert np.all([artifact.precision in artifact.file for artifact in beside.artifacts])

@@ -1,0 +1,81 @@
+"""The gate passes the same classifier and refuses another one."""
+
+import keras
+import numpy as np
+import pytest
+
+from export.formats.tflite import convert
+from export.gate import Limits, decide, judge
+from export.keras_model import scores
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused
+from runtime.parity import compare
+
+LABELS = ("a", "b")
+
+
+def two_models(pictures: int, lost: int, gained: int):
+    """Scores of a reference and of a candidate that loses and gains so many pictures; the reference is right on the first half."""
+    truth = np.zeros(pictures, int)
+    right, wrong = [0.9, 0.1], [0.2, 0.8]
+    half = pictures // 2
+    reference = np.array([right] * half + [wrong] * (pictures - half), np.float32)
+    candidate = reference.copy()
+    candidate[:lost] = wrong
+    candidate[half : half + gained] = right
+    return compare([str(n) for n in range(pictures)], truth, reference, candidate, LABELS)
+
+
+def test_a_drop_over_the_limit_is_refused_and_says_why() -> None:
+    verdict = decide(two_models(1000, lost=30, gained=10), Limits(max_drop=0.01, min_agreement=0.9))
+    assert len(verdict.reasons) == 1
+    assert "fell by 0.0200 from 0.5000" in verdict.reasons[0]
+
+
+def test_a_drop_at_the_limit_passes() -> None:
+    assert not decide(two_models(1000, lost=20, gained=10), Limits(max_drop=0.01, min_agreement=0.9)).reasons
+
+
+def test_too_many_flips_are_refused_even_where_accuracy_holds() -> None:
+    (reason,) = decide(two_models(1000, lost=40, gained=40), Limits(max_drop=0.01, min_agreement=0.95)).reasons
+    assert "0.9200 of the top-1 labels" in reason
+
+
+def test_too_few_pictures_to_be_sure_are_said() -> None:
+    few, many = (decide(two_models(pictures, lost=0, gained=0), Limits()) for pictures in (20, 2000))
+    assert "too few" in few.doubts[0]
+    assert not many.doubts
+
+
+def test_one_answer_for_everything_is_refused() -> None:
+    reference = np.eye(2, dtype=np.float32)[[0, 0, 0, 1]]
+    constant = np.tile(np.float32([0.6, 0.4]), (4, 1))
+    report = compare(list("wxyz"), np.zeros(4, int), reference, constant, LABELS)
+    assert "same scores" in decide(report, Limits(max_drop=1, min_agreement=0)).reasons[0]
+
+
+@pytest.mark.parametrize(("drop", "agreement"), [(-0.1, 0.9), (1.1, 0.9), (0.1, 2), (float("nan"), 0.9)])
+def test_limits_outside_0_to_1_are_refused(drop: float, agreement: float) -> None:
+    with pytest.raises(InputRefused):
+        Limits(drop, agreement)
+
+
+def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(opened, keras_model, calibration, manifest, tmp_path) -> None:
+    """x / 255 where (x - 127) / 128 was trained: the commonest mistake of all."""
+    normalise = keras_model.layers[1]
+    inputs = keras.Input(keras_model.input_shape[1:])
+    rest = keras.Model(normalise.output, keras_model.output)
+    wrong = keras.Model(inputs, rest(keras.layers.Rescaling(1 / 255)(inputs)))
+
+    def reference(pixels):
+        return scores(keras_model, pixels)
+
+    agreement = {}
+    for name, model in (("right", keras_model), ("wrong", wrong)):
+        file = tmp_path / f"{name}.tflite"
+        file.write_bytes(convert(model, "fp32", calibration[:0], manifest))
+        agreement[name] = judge(opened, reference, Classifier(file))
+    assert agreement["right"].agreement == 1
+    assert agreement["right"].worst_score_error < 1e-4
+    assert agreement["wrong"].worst_score_error > 0.05
+    assert decide(agreement["wrong"], Limits(min_agreement=0.99)).reasons

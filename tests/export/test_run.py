@@ -1,0 +1,110 @@
+"""A model that quantization destroys is not published, and the user is told why (FAULTS E7, E10, E11)."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.preprocess import digest
+
+
+def save_into(run: Path, model) -> None:
+    model.save(run / "model.keras")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["artifacts"][0]["sha256"] = digest((run / "model.keras").read_bytes())
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture
+def unquantizable(run_copy: Path):
+    """The same function in float: one channel of each convolution times 10,000, its weights in the next divided by it."""
+    from export.keras_model import load
+
+    model = load(run_copy / "model.keras")
+    for number in range(3):
+        norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
+        gamma, beta, mean, variance = norm.get_weights()
+        channel = int(np.argmax(beta))
+        gamma[channel] *= 1e4
+        beta[channel] *= 1e4
+        norm.set_weights([gamma, beta, mean, variance])
+        (kernel,) = following.get_weights()
+        kernel[:, :, channel] /= 1e4
+        following.set_weights([kernel])
+    save_into(run_copy, model)
+    return run_copy
+
+
+def test_destroyed_accuracy_is_refused_with_a_report_and_nothing_published(unquantizable: Path, run_cli) -> None:
+    done = run_cli("export", "tflite", unquantizable)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert "Nothing was published" in done.stderr.splitlines()[-1]
+    assert not (unquantizable / "bundle").exists()
+    page = (unquantizable / "refused.model.int8.tflite.html").read_text()
+    assert "Refused:" in page
+    assert "data:image/jpeg" in page, "the flipped pictures are shown"
+    assert not list(unquantizable.glob(".quince-*"))
+
+
+def test_a_refused_export_leaves_the_artifacts_that_passed(unquantizable: Path, run_cli) -> None:
+    assert run_cli("export", "onnx", unquantizable).returncode == 0
+    before = (unquantizable / "bundle" / "manifest.json").read_bytes()
+    assert run_cli("export", "tflite", unquantizable).returncode == 3
+    assert (unquantizable / "bundle" / "manifest.json").read_bytes() == before
+
+
+def test_nan_weights_are_refused_naming_the_layer(run_copy: Path, run_cli) -> None:
+    from export.keras_model import load
+
+    model = load(run_copy / "model.keras")
+    kernel = model.get_layer("conv2").get_weights()[0]
+    kernel[0, 0, 0, 0] = np.nan
+    model.get_layer("conv2").set_weights([kernel])
+    save_into(run_copy, model)
+    done = run_cli("export", "onnx", run_copy)
+    assert done.returncode == 3
+    assert "layer 'conv2'" in done.stderr.splitlines()[-1]
+    assert not (run_copy / "bundle").exists()
+
+
+def test_a_run_without_training_pictures_is_refused_before_converting(run_copy: Path, run_cli) -> None:
+    with (run_copy / "pictures.csv").open(newline="") as file:
+        rows = [row for row in csv.reader(file) if row[0] != "train"]
+    with (run_copy / "pictures.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    done = run_cli("export", "tflite", run_copy)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "no train pictures" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--precision", "int4"], 2), (["--max-drop", "2"], 2), (["--calibration", "0"], 2), (["--prec", "int8"], 2)],
+)
+def test_wrong_options_are_refused_in_one_line(trained: Path, run_cli, options: list[str], code: int) -> None:
+    done = run_cli("export", "tflite", trained, *options)
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_calibration_of_one_colour_is_refused(run_copy: Path, run_cli, tmp_path: Path) -> None:
+    """Black pictures under the names of the training ones: the table is made to match, as a data set of them would."""
+    data = tmp_path / "black"
+    with (run_copy / "pictures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        path = data / row["path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64)).save(path)
+        row["sha256"] = digest(path.read_bytes())
+    with (run_copy / "pictures.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    done = run_cli("export", "tflite", run_copy, "--data", data)
+    assert done.returncode == 3
+    assert "one single colour" in done.stderr

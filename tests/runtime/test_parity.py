@@ -1,0 +1,107 @@
+"""runtime.parity: the comparison that decides whether an export may be published."""
+
+from itertools import product
+from math import comb
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from runtime.parity import Flip, compare, paired_interval
+
+LABELS = ("a", "b", "c")
+
+
+def scores(*tops: int, height: float = 0.8) -> np.ndarray:
+    """One row a picture: `height` for its top class, the rest shared by the others."""
+    rows = np.full((len(tops), 3), (1 - height) / 2, np.float32)
+    rows[range(len(tops)), tops] = height
+    return rows
+
+
+def names(count: int) -> list[str]:
+    return [f"{number}.jpg" for number in range(count)]
+
+
+def test_equal_models_agree_and_drop_nothing() -> None:
+    truth, reference = np.array([0, 1, 2, 0]), scores(0, 1, 2, 1)
+    report = compare(names(4), truth, reference, reference.copy(), LABELS)
+    assert (report.pictures, report.agreement, report.reference_accuracy, report.candidate_accuracy) == (4, 1, 0.75, 0.75)
+    assert (report.drop, report.mean_score_error, report.worst_score_error, report.flips, report.constant) == (0, 0, 0, (), False)
+    assert report.drop_low == pytest.approx(-report.drop_high)
+
+
+def test_drop_is_positive_when_the_candidate_is_worse() -> None:
+    truth = np.array([0, 1, 2, 0])
+    worse = compare(names(4), truth, scores(0, 1, 2, 0), scores(0, 1, 0, 1), LABELS)
+    better = compare(names(4), truth, scores(0, 1, 0, 1), scores(0, 1, 2, 0), LABELS)
+    assert (worse.drop, worse.reference_accuracy, worse.candidate_accuracy) == (0.5, 1.0, 0.5)
+    assert better.drop == -0.5
+    assert (better.drop_low, better.drop_high) == pytest.approx((-worse.drop_high, -worse.drop_low))
+
+
+def test_drop_is_the_difference_of_the_accuracies_with_losses_and_gains() -> None:
+    truth = np.array([0, 0, 0, 0, 0])
+    report = compare(names(5), truth, scores(0, 0, 0, 1, 1), scores(1, 0, 2, 0, 2), LABELS)
+    assert report.drop == pytest.approx(report.reference_accuracy - report.candidate_accuracy) == pytest.approx(0.2)
+    assert (report.drop_low, report.drop_high) == paired_interval(lost=2, gained=1, pictures=5)
+
+
+def test_flips_are_named_with_each_models_own_label_and_score() -> None:
+    report = compare(names(3), np.array([0, 1, 2]), scores(0, 1, 2, height=0.9), scores(0, 2, 2, height=0.6), LABELS)
+    assert report.flips == (Flip("1.jpg", "b", "b", pytest.approx(0.9), "c", pytest.approx(0.6)),)
+    assert report.agreement == pytest.approx(2 / 3)
+
+
+def test_flip_between_two_wrong_labels_counts_as_disagreement_but_not_as_drop() -> None:
+    report = compare(names(2), np.array([0, 0]), scores(0, 1), scores(0, 2), LABELS)
+    assert (report.drop, report.agreement, len(report.flips)) == (0, 0.5, 1)
+
+
+def test_score_errors_are_over_every_class() -> None:
+    reference = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], np.float32)
+    candidate = np.array([[0.6, 0.3, 0.1], [0.5, 0.3, 0.2]], np.float32)
+    report = compare(names(2), np.array([0, 0]), reference, candidate, LABELS)
+    assert report.worst_score_error == pytest.approx(0.1)
+    assert report.mean_score_error == pytest.approx(0.2 / 6)
+
+
+def test_same_answer_to_every_picture_is_constant() -> None:
+    truth = np.array([0, 0, 0])
+    assert compare(names(3), truth, scores(0, 1, 2), scores(0, 0, 0), LABELS).constant
+    assert not compare(names(3), truth, scores(0, 1, 2), scores(0, 0, 1), LABELS).constant
+    assert not compare(names(1), truth[:1], scores(0), scores(0), LABELS).constant, "one picture says nothing"
+
+
+@pytest.mark.parametrize(("lost", "gained", "pictures"), [(0, 0, 10), (1, 0, 1), (3, 1, 40), (0, 7, 100), (25, 25, 50)])
+def test_interval_is_wald_on_the_table_with_half_a_picture_in_each_cell(lost: int, gained: int, pictures: int) -> None:
+    """Each picture counts +1 (lost), -1 (gained) or 0; mean and standard error of that, with the half pictures as weights."""
+    change = np.array([1, -1, 0])
+    weights = np.array([lost + 0.5, gained + 0.5, pictures - lost - gained + 1])
+    mean = np.average(change, weights=weights)
+    error = np.sqrt(np.average((change - mean) ** 2, weights=weights) / weights.sum())
+    z = NormalDist().inv_cdf(0.975)
+    assert paired_interval(lost, gained, pictures) == pytest.approx((mean - z * error, mean + z * error), abs=1e-7)
+
+
+def test_interval_of_a_published_table() -> None:
+    """Agresti, Categorical Data Analysis, table 10.1: of 1600 voters 150 stopped and 86 began to approve; 0.040 +- 1.96 * 0.0095."""
+    assert paired_interval(150, 86, 1600) == pytest.approx((0.0214, 0.0586), abs=5e-4)
+
+
+@pytest.mark.parametrize(("loses", "gains"), [(0.02, 0.02), (0.1, 0.05), (0.3, 0.1), (0.2, 0.2)])
+def test_interval_covers_the_true_drop_about_95_times_in_100(loses: float, gains: float) -> None:
+    """Exact: the probability of every table of 40 pictures whose interval holds the true drop."""
+    n, covered = 40, 0.0
+    for lost, gained in product(range(n + 1), range(n + 1)):
+        if lost + gained <= n:
+            low, high = paired_interval(lost, gained, n)
+            ways = comb(n, lost) * comb(n - lost, gained)
+            covered += (low <= loses - gains <= high) * ways * loses**lost * gains**gained * (1 - loses - gains) ** (n - lost - gained)
+    assert 0.93 < covered <= 1
+
+
+def test_interval_narrows_with_more_pictures_and_never_vanishes() -> None:
+    widths = [high - low for low, high in (paired_interval(0, 0, count) for count in (1, 10, 100, 10_000))]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] > 0

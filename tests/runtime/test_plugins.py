@@ -1,0 +1,44 @@
+"""runtime.plugins: a thing is imported only when chosen, and what is missing is one sentence."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import InputRefused, MachineError
+from runtime.plugins import Plugin, choose
+
+
+def test_load_gives_the_named_thing() -> None:
+    from runtime.golden import verify
+
+    assert Plugin("runtime.golden:verify", extra="x").load() is verify
+
+
+def test_missing_package_names_it_and_the_pip_command() -> None:
+    with pytest.raises(MachineError) as error:
+        Plugin("not_here_at_all.part:Thing", extra="tflite").load()
+    assert str(error.value) == "Thing: needs the package 'not-here-at-all'. Install it with: pip install 'quince-edge[tflite]'"
+
+
+def test_missing_module_of_our_own_is_a_bug_and_shows_itself() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        Plugin("runtime.backends.nothing:Thing", extra="x").load()
+
+
+def test_package_whose_library_does_not_load_is_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_wheel.so").write_bytes(b"not a library")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(MachineError, match=r"'broken-wheel' is installed but does not load here: .*file too short|invalid ELF"):
+        Plugin("broken_wheel:Thing", extra="x").load()
+    assert "broken_wheel" not in sys.modules
+
+
+def test_choose_lists_the_rows_and_suggests_the_nearest() -> None:
+    table = {"tflite": 1, "onnx": 2}
+    assert choose(table, "onnx", "format") == 2
+    with pytest.raises(InputRefused) as error:
+        choose(table, "tflit", "format")
+    assert str(error.value) == "tflit: no such format; there are tflite, onnx; did you mean 'tflite'?"
+    with pytest.raises(InputRefused, match=r"there are tflite, onnx$"):
+        choose(table, "zzz", "format")

@@ -1,0 +1,62 @@
+"""runtime.progress: a bar on a terminal, plain lines in a log."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from runtime.progress import Progress, track
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_log_gets_plain_lines_and_the_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track(iter("abc"), "letters", 3)) == ["a", "b", "c"]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "letters: 3/3, 0 s\n"
+
+
+def test_note_and_partial_count_are_shown_when_left_early(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        with Progress("epochs", 10) as bar:
+            bar.advance(4, note="loss 0.5")
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert capsys.readouterr().err == "epochs: 4/10, 0 s, loss 0.5\n"
+
+
+def test_nothing_to_do_is_no_division_by_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track([], "nothing", 0)) == []
+    assert "0/0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [30, 200])
+def test_terminal_gets_one_line_that_fits(columns: int) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    code = "from runtime.progress import Progress\nwith Progress('a rather long label', 3) as bar:\n    bar.advance(3, 'note ' * 40)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:  # Linux's way of saying that the other end is closed
+        pass
+    os.close(ours)
+    frames = shown.decode().replace("\r\n", "").split("\r\x1b[2K")[1:]
+    assert frames[0].startswith("a rather long label")
+    assert all(len(frame) < columns for frame in frames)
+    if columns > 60:
+        assert "3/3" in frames[-1]
+        assert "█" in frames[-1]
+        assert "█" not in frames[0]

@@ -1,0 +1,52 @@
+"""The whole job as a user does it, on real pictures: train, export, gate, verify, predict."""
+
+import csv
+import json
+from pathlib import Path
+
+
+def test_train_writes_what_it_promises(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert names == {"model.keras", "manifest.json", "pictures.csv", "history.csv", "history.png"}
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["labels"] == ["defective", "functional"]
+    assert manifest["provenance"]["results"]["test_accuracy"] > 0.6, "no better than guessing: pictures or labels are mixed up"
+    with (trained / "pictures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 120
+    assert {row["split"] for row in rows} == {"train", "val", "test"}
+
+
+def test_same_training_command_again_keeps_the_run(trained, cells, run_cli, small_training) -> None:
+    before = (trained / "model.keras").stat().st_mtime_ns
+    done = run_cli("train", cells, "-o", trained, *small_training)
+    assert done.returncode == 0, done.stderr
+    assert "already there" in done.stdout
+    assert (trained / "model.keras").stat().st_mtime_ns == before
+
+
+def test_other_training_command_refuses_to_replace_the_run(trained, cells, run_cli, small_training) -> None:
+    before = (trained / "model.keras").read_bytes()
+    done = run_cli("train", cells, "-o", trained, *small_training, "--seed", "8")
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr
+    assert (trained / "model.keras").read_bytes() == before
+
+
+def test_verify_passes_where_it_was_exported(exported, run_cli) -> None:
+    done = run_cli("runtime", "verify", exported)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("as exported") == 2
+
+
+def test_predict_agrees_with_the_gate_on_every_test_picture(trained, exported, cells, run_cli) -> None:
+    """The device's labels on the held-out files give exactly the accuracy that the gate published."""
+    with (trained / "pictures.csv").open(newline="") as file:
+        truth = {str(cells / row["path"]): row["label"] for row in csv.DictReader(file) if row["split"] == "test"}
+    records = json.loads((exported / "parity.json").read_text())["artifacts"]
+    for artifact in ("model.int8.tflite", "model.fp32.onnx"):
+        done = run_cli("runtime", "predict", exported / artifact, *truth, "--top", "1", "--json")
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        right = sum(answer["predictions"][0]["label"] == truth[answer["picture"]] for answer in answers)
+        assert right / len(truth) == records[artifact]["parity"]["candidate_accuracy"]

@@ -1,0 +1,34 @@
+"""The README's commands, run as they stand there, one after another, in an empty folder with pictures in it."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def commands(section: str) -> list[list[str]]:
+    text = README.read_text().split(f"## {section}\n")[1].split("\n## ")[0]
+    return [shlex.split(line)[2:] for line in re.findall(r"^python -m .*$", text, re.MULTILINE)]
+
+
+def test_commands_for_ones_own_pictures_work_one_after_another(tmp_path: Path, cells: Path, run_cli, small_training) -> None:
+    for ours, theirs in zip(sorted(cells.iterdir()), ("banana", "orange"), strict=True):
+        (tmp_path / "pictures" / theirs).mkdir(parents=True)
+        for number, file in enumerate(sorted(ours.iterdir()), start=1):
+            shutil.copy(file, tmp_path / "pictures" / theirs / f"{number}.jpg")
+    extra = {"train": small_training, "export": ("--max-drop", "0.2", "--min-agreement", "0.8")}  # a small network, to be quick
+    found = commands("Your own pictures")
+    assert [command[0] for command in found] == ["train", "export", "export", "runtime", "runtime"]
+    for command in found:
+        done = run_cli(*command, *extra.get(command[0], ()), cwd=tmp_path)
+        assert done.returncode == 0, (command, done.stderr)
+    assert "banana" in done.stdout
+
+
+def test_every_option_the_readme_names_exists(run_cli) -> None:
+    helps = "".join(run_cli(*command, "--help").stdout for command in (["train"], ["export", "tflite"], ["runtime", "predict"]))
+    named = set(re.findall(r"--[a-z][a-z-]+", README.read_text()))
+    assert named
+    assert named <= set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help"}

@@ -1,0 +1,132 @@
+"""The picture cache: decoded once, found by content, whole or not there."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.errors import MachineError, PictureRefused
+from runtime.preprocess import Preprocessing, digest, preprocess
+from train import cache as cache_module
+from train.cache import PixelCache, default_cache
+from train.data import scan
+from train.split import Fractions
+
+AT_64 = Preprocessing(64, 64)
+
+
+@pytest.fixture(scope="module")
+def picture(cells: Path) -> Path:
+    return sorted((cells / "functional").iterdir())[0]
+
+
+def _add(cache: PixelCache, picture: Path) -> str:
+    content = picture.read_bytes()
+    cache.add(digest(content), content, str(picture))
+    return digest(content)
+
+
+def _forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("decoded a second time")
+
+    monkeypatch.setattr(cache_module, "decode", fail)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_pixels_are_those_of_preprocess(tmp_path: Path, picture: Path) -> None:
+    for preprocessing in (AT_64, Preprocessing(32, 48, "pad"), Preprocessing(48, 32, "squash")):
+        cache = PixelCache(tmp_path, preprocessing)
+        pixels = cache.read([_add(cache, picture)] * 2)
+        assert pixels.dtype == np.uint8
+        assert np.array_equal(pixels[0], preprocess(picture, preprocessing))
+        assert np.array_equal(pixels[1], pixels[0])
+
+
+def test_second_scan_decodes_nothing_even_where_files_were_renamed(tmp_path: Path, cells: Path, monkeypatch) -> None:
+    first = scan(cells, PixelCache(tmp_path / "cache", AT_64), Fractions(), 7)
+    moved = Path(shutil.copytree(cells, tmp_path / "moved"))
+    for number, file in enumerate(sorted((moved / "defective").iterdir())):
+        file.rename(file.with_name(f"other-{number}"))
+    _forbid_decoding(monkeypatch)
+    cache = PixelCache(tmp_path / "cache", AT_64)
+    second = scan(moved, cache, Fractions(), 7)
+    assert second.digest() == first.digest()
+    assert cache.read([second.pictures[0].sha256]).any()
+
+
+@pytest.mark.parametrize("other", [Preprocessing(64, 32), Preprocessing(32, 64), Preprocessing(64, 64, "pad")])
+def test_another_geometry_is_another_entry(tmp_path: Path, picture: Path, other: Preprocessing) -> None:
+    for preprocessing in (AT_64, other):
+        cache = PixelCache(tmp_path, preprocessing)
+        assert np.array_equal(cache.read([_add(cache, picture)])[0], preprocess(picture, preprocessing))
+    assert len(_files(tmp_path)) == 2
+
+
+def test_new_content_under_an_old_name_is_decoded_anew(tmp_path: Path, cells: Path) -> None:
+    cache = PixelCache(tmp_path / "cache", AT_64)
+    one, other = sorted((cells / "functional").iterdir())[:2]
+    file = Path(shutil.copy(one, tmp_path / "a.png"))
+    before = cache.read([_add(cache, file)])[0]
+    shutil.copy(other, file)
+    after = cache.read([_add(cache, file)])[0]
+    assert not np.array_equal(before, after)
+    assert np.array_equal(after, preprocess(other, AT_64))
+
+
+def test_pictures_that_vanish_after_the_scan_are_still_there_to_train_on(tmp_path: Path, cells: Path) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "cells"))
+    cache = PixelCache(tmp_path / "cache", AT_64)
+    found = scan(data, cache, Fractions(), 7)
+    shutil.rmtree(data)
+    assert np.array_equal(cache.read([found.pictures[5].sha256])[0], preprocess(cells / found.pictures[5].path, AT_64))
+
+
+@pytest.mark.parametrize("kept", [0, 100])
+def test_cut_entry_is_made_again(tmp_path: Path, picture: Path, kept: int) -> None:
+    cache = PixelCache(tmp_path, AT_64)
+    sha256 = _add(cache, picture)
+    (entry,) = _files(tmp_path)
+    entry.write_bytes(entry.read_bytes()[:kept])
+    _add(cache, picture)
+    assert np.array_equal(cache.read([sha256])[0], preprocess(picture, AT_64))
+
+
+def test_broken_picture_leaves_nothing_in_the_cache(tmp_path: Path, picture: Path) -> None:
+    cut = picture.read_bytes()[:2000]
+    with pytest.raises(PictureRefused, match=r"cut\.png"):
+        PixelCache(tmp_path, AT_64).add(digest(cut), cut, "cut.png")
+    assert _files(tmp_path) == []
+
+
+def test_folder_that_cannot_hold_a_cache_is_the_machines_fault(tmp_path: Path, picture: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(MachineError, match="--cache") as caught:
+        _add(PixelCache(tmp_path / "file", AT_64), picture)
+    assert caught.value.exit_code == 4
+    assert "\n" not in str(caught.value)
+
+
+def test_read_only_file_system_is_the_machines_fault(picture: Path) -> None:
+    with pytest.raises(MachineError, match="--cache"):
+        _add(PixelCache(Path("/proc/quince"), AT_64), picture)
+
+
+def test_full_disk_is_the_machines_fault_and_leaves_no_half_entry(small_disk, picture: Path) -> None:
+    disk = small_disk("100k")
+    cache = PixelCache(disk, Preprocessing(224, 224))
+    with pytest.raises(MachineError, match=r"No space left.*--cache"):
+        _add(cache, picture)
+    assert _files(disk) == []
+
+
+def test_cache_lies_where_the_environment_says(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "quince"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache() == tmp_path / ".cache" / "quince"

@@ -1,0 +1,208 @@
+"""The two stages of training: what learns, what stays, which weights are kept, and what happens when it diverges."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from runtime.errors import CheckFailed
+from runtime.preprocess import Preprocessing
+from train.backbones import BACKBONES
+from train.cache import PixelCache
+from train.data import scan
+from train.fit import Examples, fit, predict, stages
+from train.model import POOL, build_augmentation, build_model
+from train.run import TrainOptions
+from train.split import Fractions
+
+LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
+SMALL = TrainOptions(backbone="simple-cnn", head_epochs=2, epochs=2, batch=16, views=1, dropout=0.0, head_rate=3e-3)
+NO_AUGMENTATION = build_augmentation("none", 0, 7)
+
+
+@pytest.fixture(scope="module")
+def pixels(tmp_path_factory: pytest.TempPathFactory) -> PixelCache:
+    return PixelCache(tmp_path_factory.mktemp("cache"), Preprocessing(32, 32))
+
+
+@pytest.fixture(scope="module")
+def examples(cells: Path, pixels: PixelCache) -> dict[str, Examples]:
+    data = scan(cells, pixels, Fractions(), 7)
+    return {split: Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")}
+
+
+def _fit(model: keras.Model, options: TrainOptions, examples, pixels: PixelCache, scratch: Path, augment=NO_AUGMENTATION):
+    keras.utils.set_random_seed(options.seed)
+    plan = stages(BACKBONES[options.backbone], options)
+    return fit(model, plan, examples["train"], examples["val"], pixels, augment, options, scratch)
+
+
+def _build(options: TrainOptions, pixels: PixelCache) -> keras.Model:
+    keras.utils.set_random_seed(options.seed)
+    return build_model(BACKBONES[options.backbone], pixels.preprocessing, 2, options.dropout, pretrained=True)
+
+
+def _loss(model: keras.Model, examples: Examples, pixels: PixelCache) -> float:
+    scores = predict(model, examples.sha256s, pixels, "test")
+    return float(-np.log(scores[np.arange(len(scores)), examples.targets]).mean())
+
+
+@pytest.fixture(scope="module")
+def fine_tuned(examples, pixels, tmp_path_factory):
+    """A pretrained model after both stages, its weights from before by layer, and the history."""
+    model = _build(LITE, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    history = _fit(model, LITE, examples, pixels, tmp_path_factory.mktemp("scratch"))
+    return model, before, history
+
+
+def _changed(model: keras.Model, before: dict[str, list[np.ndarray]]) -> set[str]:
+    return {
+        layer.name
+        for layer in model.layers
+        if any(not np.array_equal(new, old) for new, old in zip(layer.get_weights(), before[layer.name], strict=True))
+    }
+
+
+def test_plan_is_head_then_last_blocks_at_their_own_rates() -> None:
+    head, thawed = stages(BACKBONES["efficientnet-lite0"], TrainOptions(rate=1e-4, head_rate=1e-2, epochs=3, head_epochs=2))
+    assert (head.boundary, head.rate, head.epochs, head.batch_norm) == (POOL, 1e-2, 2, False)
+    assert (thawed.boundary, thawed.rate, thawed.epochs, thawed.batch_norm) == ("block7_add", 1e-4, 3, False)
+
+
+@pytest.mark.parametrize(("head_epochs", "epochs", "names"), [(0, 3, ["fine-tune"]), (3, 0, ["head"])])
+def test_stage_of_no_epochs_is_left_out(head_epochs: int, epochs: int, names: list[str]) -> None:
+    plan = stages(BACKBONES["efficientnet-lite0"], TrainOptions(head_epochs=head_epochs, epochs=epochs))
+    assert [stage.name for stage in plan] == names
+
+
+def test_backbone_without_weights_learns_everything_at_once() -> None:
+    (stage,) = stages(BACKBONES["simple-cnn"], SMALL)
+    assert (stage.epochs, stage.rate, stage.batch_norm) == (4, SMALL.head_rate, True)
+
+
+def test_history_tells_both_stages(fine_tuned) -> None:
+    assert [(epoch.stage, epoch.epoch) for epoch in fine_tuned[2]] == [("head", 1), ("fine-tune", 1)]
+
+
+def test_batch_norm_of_a_pretrained_backbone_never_changes(fine_tuned) -> None:
+    model, before, _ = fine_tuned
+    norms = {layer.name for layer in model.layers if isinstance(layer, layers.BatchNormalization)}
+    assert len(norms) == 49
+    assert norms & _changed(model, before) == set()
+
+
+def test_only_the_blocks_after_the_border_and_the_head_learn(fine_tuned) -> None:
+    model, before, _ = fine_tuned
+    names = [layer.name for layer in model.layers]
+    after = names[names.index("block7_add") + 1 :]
+    convolutions = {name for name in after if name.endswith("_conv")}
+    assert len(convolutions) == 3 * 8 + 1
+    assert _changed(model, before) == convolutions | {"scores"}
+
+
+def test_head_stage_alone_changes_the_head_alone(examples, pixels, tmp_path: Path) -> None:
+    model = _build(LITE, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    _fit(model, replace(LITE, epochs=0, head_epochs=2), examples, pixels, tmp_path)
+    assert _changed(model, before) == {"scores"}
+
+
+def test_backbone_from_scratch_learns_its_batch_norm_too(examples, pixels, tmp_path: Path) -> None:
+    model = _build(SMALL, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    _fit(model, SMALL, examples, pixels, tmp_path)
+    assert _changed(model, before) == {layer.name for layer in model.layers if layer.weights}
+
+
+def test_frozen_features_are_those_of_the_whole_model(fine_tuned, examples, pixels) -> None:
+    """Were features and tail put together wrongly, the model's own validation loss would differ from the one it was trained by."""
+    model, _, history = fine_tuned
+    assert _loss(model, examples["val"], pixels) == pytest.approx(min(epoch.val_loss for epoch in history), rel=0.01)
+
+
+def test_weights_of_the_best_epoch_are_kept(examples, pixels, tmp_path: Path) -> None:
+    model = _build(SMALL, pixels)
+    options = replace(SMALL, head_epochs=10, epochs=10, head_rate=0.03, patience=1)
+    history = _fit(model, options, examples, pixels, tmp_path)
+    losses = [epoch.val_loss for epoch in history]
+    assert losses[-1] > 1.1 * min(losses), "a rate this large ends in an epoch worth forgetting"
+    assert _loss(model, examples["val"], pixels) == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_stage_stops_after_so_many_epochs_without_gain(examples, pixels, tmp_path: Path) -> None:
+    options = replace(SMALL, head_epochs=15, epochs=15, head_rate=0.03, patience=3)
+    losses = [epoch.val_loss for epoch in _fit(_build(SMALL, pixels), options, examples, pixels, tmp_path)]
+    assert len(losses) < 30
+    assert len(losses) - 1 - losses.index(min(losses)) == 3
+
+
+def test_augmentation_reaches_training_pictures_and_never_validation(examples, pixels, tmp_path: Path) -> None:
+    blackened = keras.Sequential([layers.Rescaling(0.0)])
+    model = _build(SMALL, pixels)
+    history = _fit(model, SMALL, examples, pixels, tmp_path, blackened)
+    assert not np.load(tmp_path / "train.npy").any()
+    assert np.array_equal(np.load(tmp_path / "val.npy")[0], pixels.read(examples["val"].sha256s))
+    assert _loss(model, examples["val"], pixels) == pytest.approx(min(epoch.val_loss for epoch in history), rel=1e-3)
+
+
+def test_views_are_different_augmentations_of_the_same_pictures(examples, pixels, tmp_path: Path) -> None:
+    options = replace(SMALL, views=2, head_epochs=1, epochs=0)
+    _fit(_build(SMALL, pixels), options, examples, pixels, tmp_path, build_augmentation("horizontal", 1.0, 7))
+    one, other = np.load(tmp_path / "train.npy").astype(np.float32)
+    plain = pixels.read(examples["train"].sha256s).astype(np.float32)
+    assert np.abs(one - other).mean() > 1
+    for view in (one, other):
+        own = [np.corrcoef(a.mean((1, 2)), b.mean((1, 2)))[0, 1] for a, b in zip(view, plain, strict=True)]
+        assert np.median(own) > 0.5, "still the same picture, in the same place"
+
+
+@pytest.mark.parametrize("flip", ["none", "horizontal", "both"])
+def test_flips_are_those_that_were_asked_for(flip: str) -> None:
+    picture = np.arange(4 * 4 * 3, dtype=np.float32).reshape(1, 4, 4, 3)
+    augment = build_augmentation(flip, 0, 7)
+    seen = {np.asarray(augment(picture, training=True)).tobytes() for _ in range(60)}
+    mirrored = {"none": [picture], "horizontal": [picture, picture[:, :, ::-1]]}
+    mirrored["both"] = [*mirrored["horizontal"], picture[:, ::-1], picture[:, ::-1, ::-1]]
+    assert seen == {np.ascontiguousarray(array).tobytes() for array in mirrored[flip]}
+
+
+def test_augmented_pixels_stay_in_range(examples, pixels) -> None:
+    pictures = pixels.read(examples["train"].sha256s).astype(np.float32)
+    out = np.asarray(build_augmentation("both", 3.0, 7)(pictures, training=True))
+    assert out.shape == pictures.shape
+    assert out.min() >= 0
+    assert out.max() <= 255
+
+
+def test_divergence_names_stage_epoch_and_step(examples, pixels, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=r"loss became .* in stage 'all', epoch 1, .*step.*; lower") as caught:
+        _fit(_build(SMALL, pixels), replace(SMALL, head_rate=1e30), examples, pixels, tmp_path)
+    assert caught.value.exit_code == 3
+
+
+def test_divergence_at_the_very_last_step_is_seen_too(examples, pixels, tmp_path: Path) -> None:
+    """The loss of a step is that of before it: one epoch of one step breaks the weights and still reports a good loss."""
+    options = replace(SMALL, head_rate=1e30, head_epochs=1, epochs=1, batch=1000)
+    with pytest.raises(CheckFailed, match="validation loss became"):
+        _fit(_build(SMALL, pixels), options, examples, pixels, tmp_path)
+
+
+def test_loss_that_is_finite_but_absurd_is_divergence(examples, pixels, tmp_path: Path) -> None:
+    options = replace(LITE, rate=1e10, head_rate=1e10)
+    with pytest.raises(CheckFailed, match=r"loss became [\d.]+e\+\d+ in stage 'head'"):
+        _fit(_build(LITE, pixels), options, examples, pixels, tmp_path)
+
+
+def test_predict_gives_each_picture_its_own_scores_in_order(examples, pixels) -> None:
+    model = _build(SMALL, pixels)
+    names = examples["train"].sha256s
+    assert len(names) > 64
+    scores = predict(model, names, pixels, "test")
+    alone = np.asarray(model(pixels.read([names[70]]).astype(np.float32)))
+    assert scores.shape == (len(names), 2)
+    assert np.allclose(scores.sum(1), 1, atol=1e-5)
+    assert np.allclose(scores[70], alone[0], atol=1e-5)

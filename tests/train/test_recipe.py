@@ -1,0 +1,81 @@
+"""What a real training run leaves: a model that carries its normalisation and nothing random, and results that hold."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from runtime.manifest import Manifest
+from runtime.preprocess import Preprocessing, digest, preprocess
+from runtime.run_folder import read_pictures
+from train.backbones import BACKBONES
+from train.cache import PixelCache
+from train.data import scan
+from train.recipe import follow_recipe
+from train.run import TrainOptions
+from train.split import Fractions
+
+
+@pytest.fixture(scope="module")
+def manifest(trained: Path) -> Manifest:
+    return Manifest.from_json((trained / "manifest.json").read_text(), "manifest.json")
+
+
+def test_saved_model_normalises_first_and_holds_no_augmentation(trained: Path) -> None:
+    with zipfile.ZipFile(trained / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    kinds = [layer["class_name"] for layer in config["config"]["layers"]]
+    assert kinds[:2] == ["InputLayer", "Rescaling"]
+    assert not [kind for kind in kinds if kind.startswith("Random") or kind == "Sequential"]
+    assert config["config"]["layers"][1]["config"]["scale"] == 1 / 128
+    assert kinds[-1] == "Dense"
+
+
+def test_saved_model_gives_the_published_test_accuracy_from_the_files(trained: Path, cells: Path, manifest: Manifest) -> None:
+    model = keras.models.load_model(trained / "model.keras")
+    tested = [picture for picture in read_pictures(trained) if picture.split == "test"]
+    pixels = np.stack([preprocess(cells / picture.path, manifest.preprocessing) for picture in tested])
+    best = np.asarray(model.predict_on_batch(pixels.astype(np.float32))).argmax(1)
+    right = np.mean([manifest.labels[index] == picture.label for index, picture in zip(best, tested, strict=True)])
+    results = manifest.provenance["results"]
+    assert right == results["test_accuracy"]
+    assert len(tested) == results["test_pictures"]
+
+
+def test_fine_tuned_model_is_saved_whole_and_ready_to_be_trained_on(cells: Path, tmp_path: Path) -> None:
+    cache = PixelCache(tmp_path / "cache", Preprocessing(32, 32))
+    data = scan(cells, cache, Fractions(), 7)
+    options = TrainOptions(head_epochs=1, epochs=0, views=1)
+    results = follow_recipe(BACKBONES["efficientnet-lite0"], data, cache, options, tmp_path, tmp_path / "scratch")
+    assert results["test_pictures"] == 24
+    assert list((tmp_path / "scratch").iterdir()) == []
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert all(layer.trainable for layer in model.layers)
+    assert model.layers[1].name == "normalise"
+    assert not [layer for layer in model.layers if type(layer).__name__.startswith("Random")]
+
+
+def test_manifest_says_what_the_run_was_made_of(trained: Path, cells: Path, manifest: Manifest) -> None:
+    (artifact,) = manifest.artifacts
+    assert (artifact.file, artifact.format, artifact.precision) == ("model.keras", "keras", "fp32")
+    assert artifact.sha256 == digest((trained / "model.keras").read_bytes())
+    assert manifest.provenance["data"] == str(cells)
+    assert manifest.provenance["made_by"]["options"]["backbone"] == "simple-cnn"
+    assert {"keras", "numpy"} <= set(manifest.provenance["versions"])
+    assert manifest.preprocessing.width == manifest.preprocessing.height == 64
+
+
+def test_pictures_csv_holds_every_file_with_the_hash_of_its_content(trained: Path, cells: Path) -> None:
+    pictures = read_pictures(trained)
+    assert {cells / picture.path for picture in pictures} == set(cells.rglob("*.png"))
+    assert all(digest((cells / picture.path).read_bytes()) == picture.sha256 for picture in pictures[::10])
+
+
+def test_run_reports_the_validation_accuracy_of_the_weights_it_kept(trained: Path, manifest: Manifest) -> None:
+    rows = [line.split(",") for line in (trained / "history.csv").read_text().splitlines()]
+    columns = {name: index for index, name in enumerate(rows[0])}
+    best = min(rows[1:], key=lambda row: float(row[columns["val_loss"]]))
+    assert manifest.provenance["results"]["val_accuracy"] == pytest.approx(float(best[columns["val_accuracy"]]), abs=1e-5)

@@ -1,0 +1,298 @@
+"""Training as a user starts it: faults, interruptions, full disks, and what lies there before."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import InputRefused
+from train.__main__ import main
+from train.run import LIMITS, TrainOptions
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "1", "--epochs", "0", "--views", "1")
+LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999", "--patience", "9999", "--views", "1")
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def _tested(run: dict[str, bytes]) -> set[str]:
+    rows = csv.DictReader(run["pictures.csv"].decode().splitlines())
+    return {row["path"] for row in rows if row["split"] == "test"}
+
+
+def _refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    """The one line that a fault found before any picture was read gives."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("python -m train: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("python -m train: ").rstrip()
+
+
+@pytest.fixture
+def start(tmp_path: Path, cells: Path):
+    """Starts a training run that would go on for ever, and waits until it is in its epochs."""
+    processes = []
+
+    def begin(run: Path, *options: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "train", str(cells), "-o", str(run), *LONG, *options]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        for line in process.stderr:
+            if line.startswith("validation features"):
+                time.sleep(1)
+                return process
+        raise AssertionError(f"it ended by itself: {process.wait()}")
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_missing_data_folder(run_cli, tmp_path: Path) -> None:
+    assert _refused(run_cli("train", tmp_path / "none", "-o", tmp_path / "run")) == f"{tmp_path / 'none'}: no such folder"
+
+
+def test_empty_class_folder(run_cli, tmp_path: Path, cells: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(cells / "defective", data / "a")
+    (data / "b").mkdir()
+    assert _refused(run_cli("train", data, "-o", tmp_path / "run")).startswith(f"{data / 'b'}: an empty class folder")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_class(run_cli, tmp_path: Path, cells: Path) -> None:
+    shutil.copytree(cells / "defective", tmp_path / "data" / "a")
+    assert "at least 2" in _refused(run_cli("train", tmp_path / "data", "-o", tmp_path / "run"))
+
+
+def test_flat_pictures(run_cli, tmp_path: Path, cells: Path) -> None:
+    assert "DIR/banana/1.jpg" in _refused(run_cli("train", cells / "defective", "-o", tmp_path / "run"))
+
+
+def test_line_break_and_escape_code_in_a_name_stay_on_one_line(run_cli, tmp_path: Path) -> None:
+    line = _refused(run_cli("train", tmp_path / "no\n\x1b[31mne"))
+    assert "\\n" in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--batch", "0"),
+        ("--views", "0"),
+        ("--epochs", "-1"),
+        ("--head-epochs", "-1"),
+        ("--dropout", "2"),
+        ("--patience", "-1"),
+        ("--input-size", "0"),
+        ("--input-size", "99999"),
+        ("--rate", "nan"),
+        ("--head-rate", "-1"),
+        ("--augment", "-1"),
+        ("--augment", "30"),
+        ("--seed", "-1"),
+        ("--test-fraction", "1"),
+        ("--val-fraction", "0"),
+    ],
+)
+def test_option_out_of_range_is_refused_by_its_name(cells: Path, tmp_path: Path, options: tuple[str, str]) -> None:
+    with pytest.raises(InputRefused) as caught:
+        main([str(cells), "-o", str(tmp_path / "run"), *TINY, *options])
+    assert caught.value.thing == options[0]
+    assert "found" in caught.value.reason
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_epochs_at_all_is_refused() -> None:
+    with pytest.raises(InputRefused, match="at least one epoch"):
+        TrainOptions(epochs=0, head_epochs=0)
+
+
+def test_every_limit_is_of_an_option_and_allows_its_default() -> None:
+    defaults = TrainOptions()
+    assert all(hasattr(defaults, name) for name in LIMITS)
+
+
+def test_option_that_is_not_a_number_is_a_usage_error(run_cli, cells: Path) -> None:
+    assert "--batch" in _refused(run_cli("train", cells, "--batch", "many"))
+
+
+def test_unknown_backbone_is_a_usage_error_that_lists_the_known_ones(run_cli, cells: Path) -> None:
+    assert "efficientnet-lite0" in _refused(run_cli("train", cells, "--backbone", "resnet"))
+
+
+def test_missing_packages_are_named_with_the_way_to_install_them(
+    run_cli, bare_python: Callable[..., str], cells: Path, tmp_path: Path
+) -> None:
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, python=bare_python("numpy", "pillow"))
+    assert done.returncode == 4
+    assert "pip install 'quince-edge[train]'" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_needs_no_packages(run_cli, bare_python: Callable[..., str]) -> None:
+    done = run_cli("train", "--help", python=bare_python("numpy", "pillow"))
+    assert done.returncode == 0
+    assert "--head-rate" in done.stdout
+
+
+def test_broken_pictures_are_named_and_strict_refuses_them(run_cli, cells: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    (data / "defective" / "bad.jpg").write_text("x")
+    done = run_cli("train", data, "-o", tmp_path / "run", *TINY, "--strict")
+    assert done.returncode == 2
+    assert f"{data / 'defective' / 'bad.jpg'}: not a picture" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"python -m train: {data}: 1 of 121 files were refused (--strict)"
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_names_and_a_broken_file_survive_a_whole_run(run_cli, cells: Path, tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    names = ["<b>café noir=", "猫"]
+    for name, source in zip(names, ("defective", "functional"), strict=True):
+        shutil.copytree(cells / source, data / name)
+    (data / "猫" / "cut\n.png").write_text("x")
+    done = run_cli("train", data, "-o", run, *TINY, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["test_pictures"] == 24
+    assert json.loads((run / "manifest.json").read_text())["labels"] == names
+    with (run / "pictures.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == set(names)
+    assert [row["path"] for row in rows if row["split"] == "refused"] == ["猫/cut\n.png"]
+    assert f"next: python -m export tflite {run}" in done.stderr
+    ours = ("read pictures", "python -m train: ", "2 classes", "frozen f", "validation f", "train all", "test: ", "next: ", "/")
+    assert [line for line in done.stderr.splitlines() if not line.startswith(ours)] == [], "no log line of a library"
+
+
+def test_divergence_publishes_nothing(run_cli, cells: Path, tmp_path: Path) -> None:
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--head-epochs", "3", "--rate", "1e10", "--head-rate", "1e10")
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("python -m train: training: the ")
+    assert "epoch 1" in last
+    assert "step" in last
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_is_no_run_is_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    done = run_cli("train", cells, "-o", precious, *TINY, "--overwrite")
+    assert done.returncode == 2
+    assert "is not a run folder" in done.stderr.splitlines()[-1]
+    assert _content(precious) == {"thesis.txt": b"years of work"}
+
+
+def test_the_pictures_themselves_are_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    before = _content(data)
+    assert run_cli("train", data, "-o", data, *TINY, "--overwrite").returncode == 2
+    assert _content(data) == before
+
+
+def test_run_folder_among_the_pictures_is_refused(run_cli, cells: Path) -> None:
+    assert "would take it for a class" in _refused(run_cli("train", cells, "-o", cells / "run", *TINY))
+
+
+def test_older_run_is_kept_without_overwrite(run_cli, run_copy: Path, cells: Path) -> None:
+    before = _content(run_copy)
+    done = run_cli("train", cells, "-o", run_copy, *TINY)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr.splitlines()[-1]
+    assert _content(run_copy) == before
+
+
+def test_run_of_other_pictures_is_not_taken_for_finished(run_cli, run_copy: Path, cells: Path, small_training, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    next((data / "defective").iterdir()).unlink()
+    assert run_cli("train", data, "-o", run_copy, *small_training).returncode == 2
+
+
+def test_run_with_a_damaged_model_is_not_taken_for_finished(run_cli, run_copy: Path, cells: Path, small_training) -> None:
+    (run_copy / "model.keras").write_bytes(b"damaged")
+    done = run_cli("train", cells, "-o", run_copy, *small_training)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr.splitlines()[-1]
+
+
+def test_killed_training_leaves_the_older_run_whole_and_the_next_one_replaces_it_whole(start, run_cli, run_copy: Path, cells: Path) -> None:
+    before = _content(run_copy)
+    (run_copy / "left-over.txt").touch()
+    process = start(run_copy, "--overwrite")
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert _content(run_copy) == before | {"left-over.txt": b""}
+    assert {path.name for path in run_copy.parent.glob("[!.]*")} == {run_copy.name, "cache"}, "no half run beside it"
+
+    done = run_cli("train", cells, "-o", run_copy, *TINY, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    after = _content(run_copy)
+    assert set(after) == set(before)
+    assert after["manifest.json"] != before["manifest.json"]
+    assert {path.name for path in run_copy.parent.iterdir()} == {run_copy.name, "cache"}, "what the killed one left is gone"
+    assert _tested(after) == _tested(before), "another network, but the same seed and pictures: the same split"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_training_ends_in_one_line_and_leaves_nothing(start, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(tmp_path / "run")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out == ""
+    assert "Traceback" not in err
+    assert [line for line in err.splitlines() if not line.startswith("train all")] == (
+        ["python -m train: interrupted"] if code == 130 else []
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    assert not list((tmp_path / "cache").rglob(".quince-*"))
+
+
+def test_full_disk_leaves_the_older_run(run_cli, small_disk, trained: Path, cells: Path) -> None:
+    old = Path(shutil.copytree(trained, small_disk("700k") / "run"))
+    before = _content(old)
+    subprocess.run(["fallocate", "-l", "300k", old.parent / "filler"], check=True)
+    done = run_cli("train", cells, "-o", old, *TINY, "--overwrite")
+    assert done.returncode == 4, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"python -m train: {old.parent}")
+    assert last.endswith("cannot be written: the disk is full; what was there is unchanged")
+    assert "Traceback" not in done.stderr
+    assert _content(old) == before
+    assert {path.name for path in old.parent.iterdir()} == {"run", "filler"}
+
+
+def test_full_disk_of_the_cache_is_said_and_not_a_bus_error(run_cli, small_disk, cells: Path, tmp_path: Path) -> None:
+    disk = small_disk("1500k")
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--views", "20", "--cache", disk)
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"python -m train: {disk}: cannot be written: the disk is full")
+    assert [path.name for path in disk.iterdir()] == ["pixels"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_cache_that_is_a_file_is_said(run_cli, cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--cache", tmp_path / "file")
+    assert done.returncode == 4
+    assert "--cache" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
