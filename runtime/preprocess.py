@@ -30,6 +30,8 @@ RULES_VERSION = 1
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", TiffImagePlugin.TiffImageFile.format, WebPImagePlugin.WebPImageFile.format)
 """What Pillow may open. It registers the first five by itself, the others on import; a phone's MPO counts as JPEG."""
+warnings.filterwarnings("ignore", module=r"PIL\.")  # once and for all: `catch_warnings` around a decoder is not safe in threads
+
 MAX_FILE_BYTES = 256 * 2**20
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 20_000
@@ -99,13 +101,11 @@ def decode(content: bytes, preprocessing: Preprocessing, name: str = "picture") 
     if not content:
         raise PictureRefused(name, "empty file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(BytesIO(content), formats=FORMATS)
-            _check_size(image)
-            image.draft(None, _draft_size(image, preprocessing))
-            image.load()
-            return upright_rgb(image)
+        image = Image.open(BytesIO(content), formats=FORMATS)
+        _check_size(image)
+        image.draft(None, _draft_size(image, preprocessing))
+        image.load()
+        return upright_rgb(image)
     except PictureRefused as refusal:
         raise PictureRefused(name, refusal.reason) from refusal
     except MemoryError:

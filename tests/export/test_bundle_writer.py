@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-
 import runtime
 from export.bundle_writer import bundle_manifest, open_bundle, publish
 from export.keras_model import scores
