@@ -8,7 +8,6 @@ from typing import Any
 
 from export.gate import Reference
 from export.golden_pictures import record_scores, write_golden_pictures
-from export.report import render
 from export.trained import Run
 from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
@@ -16,6 +15,7 @@ from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.golden import FOLDER, read_golden
 from runtime.manifest import Artifact, Manifest
+from runtime.plugins import Plugin
 from runtime.records import parse_json, read_text
 
 PARITY, REPORT, LABELS = "parity.json", "report.html", "labels.txt"
@@ -75,8 +75,14 @@ def publish(
         record_scores(folder, samples, Classifier(folder / artifact.file))
         (folder / LABELS).write_text("\n".join(run.manifest.labels) + "\n", "utf-8", "backslashreplace")
         (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
-        (folder / REPORT).write_text(render(run, records), "utf-8", "backslashreplace")
+        (folder / REPORT).write_text(render_report(run, records), "utf-8", "backslashreplace")
         (folder / MANIFEST).write_text(bundle_manifest(run, artifacts).to_json())
+
+
+def render_report(run: Run, records: Mapping[str, Any]) -> str:
+    """The text of report.html for these records."""
+    page: str = Plugin("export.report:render", extra="export").load()(run, records)
+    return page
 
 
 def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = ()) -> Manifest:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from export.bundle_writer import REPORT, Records, bundle_manifest, open_bundle, publish
+from export.bundle_writer import REPORT, Records, bundle_manifest, open_bundle, publish, render_report
 from export.calibration import calibration_pixels
 from export.formats import FORMATS
 from export.gate import Limits, decide, judge
-from export.report import render
 from export.trained import open_run
 from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
@@ -23,6 +22,9 @@ from runtime.progress import Progress
 from runtime.provenance import source_digest
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL
+
+CALIBRATED = ("int8", "int16x8")
+"""The precisions whose activation ranges are measured on a representative dataset."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def export(run_path: Path, bundle: Path, options: ExportOptions, *, data: Path |
         if not overwrite:
             raise InputRefused(str(bundle / file), "is there already, made by another command; use --overwrite")
 
-    calibration = calibration_pixels(run, options.calibration, options.seed) if options.precision == "int8" else _no_pictures()
+    calibration = calibration_pixels(run, options.calibration, options.seed) if options.precision in CALIBRATED else _no_pictures()
     prepare_tensorflow()
     with quiet():
         convert = FORMATS[options.format].convert.load()
@@ -92,7 +94,7 @@ def export(run_path: Path, bundle: Path, options: ExportOptions, *, data: Path |
     if verdict.reasons:
         refused: Records = {file: record}
         page = run_path / f"refused.{file}.html"
-        write_file(page, render(run, refused))
+        write_file(page, render_report(run, refused))
         raise CheckFailed(file, f"{'; '.join(verdict.reasons)}. Nothing was published; report: {page}")
     artifact = Artifact(file, options.format, options.precision, digest(content))
     publish(bundle, run, old, records | {file: record}, artifact, content, reference, options.seed)

@@ -50,8 +50,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _predict(options: argparse.Namespace) -> int:
     classifier = Classifier(options.model, artifact=options.artifact, threads=options.threads)
-    refused = 0
+    found = refused = 0
     for picture in expand(options.pictures):
+        found += 1
         try:
             predictions = classifier.classify(picture, options.top)
         except PictureRefused as error:
@@ -59,8 +60,10 @@ def _predict(options: argparse.Namespace) -> int:
             cli.say(f"{NAME}: {error}")
             continue
         _show_prediction(picture, predictions, as_json=options.json)
+    if not found:
+        raise InputRefused(str(options.pictures[0]), "holds no files")
     if refused:
-        cli.say(f"{NAME}: {refused} of the files given were refused")
+        cli.say(f"{NAME}: {refused} of the {found} files given were refused")
     return cli.REFUSED if refused else cli.DONE
 
 

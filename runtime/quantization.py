@@ -23,3 +23,8 @@ def quantize(values: NDArray[np.float32], quantization: Quantization, dtype: typ
 def dequantize(values: NDArray[Any], quantization: Quantization) -> NDArray[np.float32]:
     """Any-shape integers as float32 in real units."""
     return ((values.astype(np.int32) - quantization.zero_point) * np.float32(quantization.scale)).astype(np.float32)
+
+
+def pixel_table(quantization: Quantization, dtype: type[np.integer[Any]]) -> NDArray[Any]:
+    """(256,) `dtype`: what each pixel value 0..255 is, quantized."""
+    return quantize(np.arange(256, dtype=np.float32), quantization, dtype)

@@ -9,7 +9,7 @@ def test_train_writes_what_it_promises(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
     assert names == {"model.keras", "manifest.json", "pictures.csv", "history.csv", "history.png"}
     manifest = json.loads((trained / "manifest.json").read_text())
-    assert manifest["labels"] == ["defective", "functional"]
+    assert manifest["labels"] == ["mono", "poly"]
     assert manifest["provenance"]["results"]["test_accuracy"] > 0.6, "no better than guessing: pictures or labels are mixed up"
     with (trained / "pictures.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

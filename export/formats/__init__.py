@@ -14,6 +14,6 @@ class Format:
 
 
 FORMATS = {
-    "tflite": Format(Plugin("export.formats.tflite:convert", extra="export"), ("int8", "fp32")),
-    "onnx": Format(Plugin("export.formats.onnx:convert", extra="export"), ("fp32",)),
+    "tflite": Format(Plugin("export.formats.tflite:convert", extra="export"), ("int8", "fp32", "fp16", "dynamic", "int16x8")),
+    "onnx": Format(Plugin("export.formats.onnx:convert", extra="export"), ("fp32", "int8", "fp16", "dynamic")),
 }

@@ -1,4 +1,8 @@
-"""Keras -> TFLite: full-integer int8 and float32, both fed raw uint8 RGB pixels, with labels and manifest in the appended zip."""
+"""Keras -> TFLite in every precision, with labels and manifest in the appended zip; builtin operators only.
+
+All take the picture's raw pixels. In int8 the pixel *is* the quantized input: the model's normalisation becomes the input's
+scale and zero point, and no arithmetic is left of it. In int16x8 the input is int16 and real values are pixels, 0..255.
+"""
 
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,42 +14,57 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.normalisation import Normalisation, split_normalisation
 from runtime.backends import EMBEDDED_MANIFEST
-from runtime.errors import CheckFailed
+from runtime.errors import CheckFailed, InputRefused
 from runtime.manifest import Manifest
 from runtime.quiet import quiet
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: the same model gives the same bytes on any day."""
 
+Pictures = NDArray[np.uint8]
 
-def convert(model: keras.Model, precision: str, calibration: NDArray[np.uint8], manifest: Manifest) -> bytes:
-    """The model as a `.tflite` with uint8 (1, height, width, 3) input.
+
+def convert(model: keras.Model, precision: str, calibration: Pictures, manifest: Manifest) -> bytes:
+    """The model as a `.tflite` that takes one picture (1, height, width, 3).
 
     Args:
         model: float RGB pixels 0..255 -> probabilities.
-        precision: "int8" (weights, activations, input and output are integers) or "fp32".
-        calibration: (n, height, width, 3) uint8 RGB, the representative dataset; used for int8 only.
+        precision: a key of PRECISIONS.
+        calibration: (n, height, width, 3) uint8 RGB, the representative dataset; used for int8 and int16x8 only.
         manifest: written inside.
 
     Raises:
-        CheckFailed: the raw pixel did not become the quantized input.
+        InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
+        CheckFailed: the raw pixel did not become the quantized input (int8).
     """
-    content = _int8(model, calibration) if precision == "int8" else _fp32(model)
-    return content + _tail(manifest)
+    return PRECISIONS[precision](model, calibration) + _tail(manifest)
 
 
-def _fp32(model: keras.Model) -> bytes:
-    def from_pixels(pixels: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(pixels, tf.float32), training=False)
-
-    return _run(_converter(from_pixels, model, tf.uint8))
+def _fp32(model: keras.Model, calibration: Pictures) -> bytes:
+    return _run(_from_pixels(model))
 
 
-def _int8(model: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
-    """Converts what follows the normalisation, whose scale and offset become those of the uint8 input: no arithmetic is left of it."""
+def _fp16(model: keras.Model, calibration: Pictures) -> bytes:
+    """Weights in float16, arithmetic in float32: half the size."""
+    converter = _from_pixels(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return _run(converter)
+
+
+def _dynamic(model: keras.Model, calibration: Pictures) -> bytes:
+    """Weights in int8, activations quantized anew for each picture."""
+    converter = _from_pixels(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return _run(converter)
+
+
+def _int8(model: keras.Model, calibration: Pictures) -> bytes:
+    """Integers from end to end: converts what follows the normalisation, which becomes the uint8 input's scale and zero point."""
     normalisation, inner = split_normalisation(model)
     converter = _converter(lambda values: inner(values, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -60,13 +79,36 @@ def _int8(model: keras.Model, calibration: NDArray[np.uint8]) -> bytes:
     return content
 
 
-def _representative(calibration: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[list[NDArray[np.float32]]]:
+def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
+    """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
+    converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _representative(calibration, Normalisation(1.0, 0))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int16
+    return _run(converter)
+
+
+PRECISIONS: dict[str, Callable[[keras.Model, Pictures], bytes]] = {
+    "int8": _int8,
+    "fp32": _fp32,
+    "fp16": _fp16,
+    "dynamic": _dynamic,
+    "int16x8": _int16x8,
+}
+
+
+def _representative(calibration: Pictures, normalisation: Normalisation) -> Iterator[list[NDArray[np.float32]]]:
     """Normalised pictures one at a time; a black and a white pixel in the first make the input's range exactly 0..255."""
     for number, pixels in enumerate(calibration):
         if number == 0:
             pixels = pixels.copy()
             pixels[0, 0], pixels[0, 1] = 0, 255
         yield [normalisation.apply(pixels[np.newaxis])]
+
+
+def _from_pixels(model: keras.Model) -> Any:
+    return _converter(lambda pixels: model(tf.cast(pixels, tf.float32), training=False), model, tf.uint8)
 
 
 def _converter(function: Callable[[Any], Any], model: keras.Model, dtype: tf.DType) -> Any:
@@ -76,8 +118,11 @@ def _converter(function: Callable[[Any], Any], model: keras.Model, dtype: tf.DTy
 
 
 def _run(converter: Any) -> bytes:
-    with quiet(1, 2):
-        content: bytes = converter.convert()
+    try:
+        with quiet(1, 2):
+            content: bytes = converter.convert()
+    except (RuntimeError, ValueError, ConverterError) as error:
+        raise InputRefused("model", f"TFLite's converter refused it: {' '.join(str(error).split())[:300]}") from error
     return content
 
 

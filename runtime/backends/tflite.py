@@ -9,14 +9,18 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
-from runtime.quantization import Quantization, dequantize
+from runtime.quantization import Quantization, dequantize, pixel_table
 from runtime.quiet import quiet
 
 MAX_TEXT_BYTES = 8 * 2**20
+TAKEN = (np.uint8, np.int16)
 
 
 class TFLiteBackend:
-    """A `.tflite` classifier: one uint8 input (1, height, width, 3) of raw RGB pixels, one output (1, classes)."""
+    """A `.tflite` classifier: one input (1, height, width, 3), one output (1, classes).
+
+    A uint8 input takes the raw RGB pixels. An int16 one takes them quantized by its own scale and zero point, through a table of 256.
+    """
 
     def __init__(self, name: str, content: bytes, threads: int) -> None:
         self.metadata = _texts_in_tail(content)
@@ -28,18 +32,20 @@ class TFLiteBackend:
             raise InputRefused(name, f"LiteRT cannot load it: {' '.join(str(error).split())}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         found = f"{[_describe(part) for part in inputs]} -> {[_describe(part) for part in outputs]}"
-        if len(inputs) != 1 or inputs[0]["dtype"] is not np.uint8 or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][3] != 3:
-            raise InputRefused(name, f"expected one input uint8 (1, height, width, 3), found {found}")
+        if len(inputs) != 1 or inputs[0]["dtype"] not in TAKEN or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][3] != 3:
+            raise InputRefused(name, f"expected one input uint8 or int16 (1, height, width, 3), found {found}")
         if len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
             raise InputRefused(name, f"expected one output (1, classes), found {found}")
         self.input_shape = tuple(int(side) for side in inputs[0]["shape"])
         self.classes = int(outputs[0]["shape"][1])
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._table = None if inputs[0]["dtype"] is np.uint8 else pixel_table(Quantization(*inputs[0]["quantization"]), inputs[0]["dtype"])
         self._scores = Quantization(*outputs[0]["quantization"]) if outputs[0]["dtype"] is not np.float32 else None
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(height, width, 3) uint8 RGB -> (classes,) float32 scores."""
-        self._interpreter.set_tensor(self._input, pixels[np.newaxis])
+        values = pixels if self._table is None else self._table[pixels]
+        self._interpreter.set_tensor(self._input, values[np.newaxis])
         self._interpreter.invoke()
         scores: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
         return scores if self._scores is None else dequantize(scores, self._scores)

@@ -44,7 +44,7 @@ def test_no_training_pictures_are_refused(opened) -> None:
 
 def test_pictures_of_one_colour_are_refused(opened, tmp_path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
-    black = Picture("train", "defective", "black.png", digest((tmp_path / "black.png").read_bytes()))
+    black = Picture("train", "mono", "black.png", digest((tmp_path / "black.png").read_bytes()))
     with pytest.raises(CheckFailed, match="one single colour"):
         calibration_pixels(replace(opened, data=tmp_path, pictures=(black,)), 10, seed=1)
 

@@ -41,7 +41,7 @@ def test_reads_shape_classes_and_metadata(content: bytes) -> None:
     backend = load(content)
     assert (backend.input_shape, backend.classes) == ((1, 64, 64, 3), 2)
     assert set(backend.metadata) == {"labels.txt", "quince.json"}
-    assert backend.metadata["labels.txt"] == "defective\nfunctional\n"
+    assert backend.metadata["labels.txt"] == "mono\npoly\n"
 
 
 def test_integer_output_becomes_real_scores(content: bytes) -> None:

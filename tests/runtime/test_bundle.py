@@ -22,7 +22,7 @@ def artifact(bundle: Bundle, file: str):
 @pytest.mark.parametrize("file", MODELS)
 def test_reads_the_bytes_that_were_exported(exported: Path, file: str) -> None:
     bundle = Bundle.open(exported)
-    assert bundle.manifest.labels == ("defective", "functional")
+    assert bundle.manifest.labels == ("mono", "poly")
     assert bundle.read(artifact(bundle, file)) == (exported / file).read_bytes()
 
 

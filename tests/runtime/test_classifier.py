@@ -23,7 +23,7 @@ MakeModel = Callable[..., Path]
 def test_model_file_alone_answers_as_the_bundle_does(exported: Path, photo: Path, tmp_path: Path, file: str) -> None:
     shutil.copy(exported / file, tmp_path)
     alone, whole = Classifier(tmp_path / file), Classifier(exported, artifact=file)
-    assert alone.labels == whole.labels == ("defective", "functional")
+    assert alone.labels == whole.labels == ("mono", "poly")
     assert alone.preprocessing == whole.preprocessing
     assert alone.classify(photo) == whole.classify(photo)
 

@@ -113,7 +113,7 @@ def test_good_pictures_are_answered_and_bad_ones_named(exported: Path, photo: Pa
     assert len(lines) == 2
     assert all(re.search(r"\.png: (\w+) 0\.\d{3}, (\w+) 0\.\d{3}$", line) for line in lines)
     errors = done.stderr.splitlines()
-    assert errors[-1] == "python -m runtime: 10 of the files given were refused"
+    assert errors[-1] == "python -m runtime: 10 of the 12 files given were refused"
     assert len(errors) == 11
     reasons = {
         "fifo.jpg": "not a regular file",
@@ -146,6 +146,7 @@ def test_json_is_one_valid_object_a_picture_for_any_name(exported: Path, photo: 
     answers = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
     assert len(answers) == len(given)
     assert all(answer["schema"] == 1 and len(answer["predictions"]) == 1 for answer in answers)
+    assert all(answer["picture"].isprintable() for answer in answers), "no terminal codes, no half characters"
     recovered = {re.sub(r"\\(n|x..|udc..)", _raw, answer["picture"]) for answer in answers}
     assert recovered == {os.fsdecode(name) for name in given}
 
@@ -339,3 +340,10 @@ def test_signal_in_the_middle_ends_it_with_a_whole_last_line(
     assert (running.returncode, errors) == (code, line)
     assert out.count(b"\n") < 4999, "it was to be stopped in the middle"
     assert out == b"" or out.endswith(b"\n")
+
+
+def test_predict_refuses_a_folder_without_files(exported: Path, tmp_path: Path, run_cli) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run_cli("runtime", "predict", exported, tmp_path / "empty")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [f"python -m runtime: {tmp_path / 'empty'}: holds no files"]

@@ -48,8 +48,8 @@ def test_drop_is_the_difference_of_the_accuracies_with_losses_and_gains() -> Non
 
 
 def test_flips_are_named_with_each_models_own_label_and_score() -> None:
-    report = compare(names(3), np.array([0, 1, 2]), scores(0, 1, 2, height=0.9), scores(0, 2, 2, height=0.6), LABELS)
-    assert report.flips == (Flip("1.jpg", "b", "b", pytest.approx(0.9), "c", pytest.approx(0.6)),)
+    report = compare(names(3), np.array([0, 0, 2]), scores(0, 1, 2, height=0.9), scores(0, 2, 2, height=0.6), LABELS)
+    assert report.flips == (Flip("1.jpg", "a", "b", pytest.approx(0.9), "c", pytest.approx(0.6)),)
     assert report.agreement == pytest.approx(2 / 3)
 
 

@@ -18,7 +18,7 @@ AT_64 = Preprocessing(64, 64)
 
 @pytest.fixture(scope="module")
 def picture(cells: Path) -> Path:
-    return sorted((cells / "functional").iterdir())[0]
+    return sorted((cells / "poly").iterdir())[0]
 
 
 def _add(cache: PixelCache, picture: Path) -> str:
@@ -50,7 +50,7 @@ def test_pixels_are_those_of_preprocess(tmp_path: Path, picture: Path) -> None:
 def test_second_scan_decodes_nothing_even_where_files_were_renamed(tmp_path: Path, cells: Path, monkeypatch) -> None:
     first = scan(cells, PixelCache(tmp_path / "cache", AT_64), Fractions(), 7)
     moved = Path(shutil.copytree(cells, tmp_path / "moved"))
-    for number, file in enumerate(sorted((moved / "defective").iterdir())):
+    for number, file in enumerate(sorted((moved / "mono").iterdir())):
         file.rename(file.with_name(f"other-{number}"))
     _forbid_decoding(monkeypatch)
     cache = PixelCache(tmp_path / "cache", AT_64)
@@ -69,7 +69,7 @@ def test_another_geometry_is_another_entry(tmp_path: Path, picture: Path, other:
 
 def test_new_content_under_an_old_name_is_decoded_anew(tmp_path: Path, cells: Path) -> None:
     cache = PixelCache(tmp_path / "cache", AT_64)
-    one, other = sorted((cells / "functional").iterdir())[:2]
+    one, other = sorted((cells / "poly").iterdir())[:2]
     file = Path(shutil.copy(one, tmp_path / "a.png"))
     before = cache.read([_add(cache, file)])[0]
     shutil.copy(other, file)

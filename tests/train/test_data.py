@@ -57,7 +57,7 @@ def _refusal(root: Path) -> str:
 
 def test_real_folder_is_split_with_every_class_in_every_split(cells: Path, cache: PixelCache) -> None:
     data = _scan(cells, cache)
-    assert data.labels == ("defective", "functional")
+    assert data.labels == ("mono", "poly")
     assert len(data.pictures) == 120
     assert Counter((picture.split, picture.label) for picture in data.pictures) == {
         (split, label): count for split, count in (("test", 12), ("val", 5), ("train", 43)) for label in data.labels
@@ -78,7 +78,7 @@ def test_split_belongs_to_the_content_not_to_names_or_place(cells: Path, cache: 
 
 def test_digest_tells_labels_and_content_apart(cells: Path, cache: PixelCache, tmp_path: Path) -> None:
     relabelled = Path(shutil.copytree(cells, tmp_path / "cells"))
-    (relabelled / "defective").rename(relabelled / "broken")
+    (relabelled / "mono").rename(relabelled / "broken")
     assert _scan(relabelled, cache).digest() != _scan(cells, cache).digest()
 
 

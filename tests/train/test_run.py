@@ -69,19 +69,19 @@ def test_missing_data_folder(run_cli, tmp_path: Path) -> None:
 
 def test_empty_class_folder(run_cli, tmp_path: Path, cells: Path) -> None:
     data = tmp_path / "data"
-    shutil.copytree(cells / "defective", data / "a")
+    shutil.copytree(cells / "mono", data / "a")
     (data / "b").mkdir()
     assert _refused(run_cli("train", data, "-o", tmp_path / "run")).startswith(f"{data / 'b'}: an empty class folder")
     assert not (tmp_path / "run").exists()
 
 
 def test_one_class(run_cli, tmp_path: Path, cells: Path) -> None:
-    shutil.copytree(cells / "defective", tmp_path / "data" / "a")
+    shutil.copytree(cells / "mono", tmp_path / "data" / "a")
     assert "at least 2" in _refused(run_cli("train", tmp_path / "data", "-o", tmp_path / "run"))
 
 
 def test_flat_pictures(run_cli, tmp_path: Path, cells: Path) -> None:
-    assert "DIR/banana/1.jpg" in _refused(run_cli("train", cells / "defective", "-o", tmp_path / "run"))
+    assert "DIR/banana/1.jpg" in _refused(run_cli("train", cells / "mono", "-o", tmp_path / "run"))
 
 
 def test_line_break_and_escape_code_in_a_name_stay_on_one_line(run_cli, tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ def test_help_needs_no_packages(run_cli, bare_python: Callable[..., str]) -> Non
 
 def test_broken_pictures_are_named_and_strict_refuses_them(run_cli, cells: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
-    (data / "defective" / "bad.jpg").write_text("x")
+    (data / "mono" / "bad.jpg").write_text("x")
     done = run_cli("train", data, "-o", tmp_path / "run", *TINY, "--strict")
     assert done.returncode == 2
-    assert f"{data / 'defective' / 'bad.jpg'}: not a picture" in done.stderr
+    assert f"{data / 'mono' / 'bad.jpg'}: not a picture" in done.stderr
     assert done.stderr.splitlines()[-1] == f"python -m train: {data}: 1 of 121 files were refused (--strict)"
     assert not (tmp_path / "run").exists()
 
@@ -165,7 +165,7 @@ def test_broken_pictures_are_named_and_strict_refuses_them(run_cli, cells: Path,
 def test_odd_names_and_a_broken_file_survive_a_whole_run(run_cli, cells: Path, tmp_path: Path) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
     names = ["<b>café noir=", "猫"]
-    for name, source in zip(names, ("defective", "functional"), strict=True):
+    for name, source in zip(names, ("mono", "poly"), strict=True):
         shutil.copytree(cells / source, data / name)
     (data / "猫" / "cut\n.png").write_text("x")
     done = run_cli("train", data, "-o", run, *TINY, "--json")
@@ -223,7 +223,7 @@ def test_older_run_is_kept_without_overwrite(run_cli, run_copy: Path, cells: Pat
 
 def test_run_of_other_pictures_is_not_taken_for_finished(run_cli, run_copy: Path, cells: Path, small_training, tmp_path: Path) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
-    next((data / "defective").iterdir()).unlink()
+    next((data / "mono").iterdir()).unlink()
     assert run_cli("train", data, "-o", run_copy, *small_training).returncode == 2
 
 
