@@ -16,7 +16,7 @@ NAME = cli.program("export")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
-    limits = Limits(given.max_drop, given.min_agreement)
+    limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop)
     options = ExportOptions(given.format, given.precision, given.calibration, limits, given.seed)
     bundle = given.output or given.run / "bundle"
     result = export(given.run, bundle, options, data=given.data, overwrite=given.overwrite)
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--min-agreement", type=float, default=Limits.min_agreement, help="refuse if fewer top-1 labels are the same, 0..1"
         )
+        command.add_argument("--max-class-drop", type=float, default=Limits.max_class_drop, help="refuse if one class falls by more, 0..1")
         command.add_argument(
             "--calibration",
             type=int,
@@ -56,15 +57,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _summary(result: ExportResult) -> str:
     parity = result.record["parity"]
-    passed = "already there, made by this command" if result.reused else "passed the parity gate"
+    outcome = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate"}[result.record["outcome"]]
+    passed = f"{outcome}{' before, made by this command' if result.reused else ''}"
     accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
     interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
+    calibration = f"calibration error {parity['candidate_calibration_error']:.4f}, Keras {parity['reference_calibration_error']:.4f}"
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
             f"{result.artifact}: {passed}, {result.record['bytes'] / 1e6:.1f} MB",
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
+            f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
             f"  bundle {cli.printable(result.bundle)}",
             f"  report {cli.printable(result.report)}",
         )

@@ -5,7 +5,8 @@ Each picture goes from its file through `runtime.preprocess` and the artifact's 
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +28,28 @@ Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Limits:
-    """What an artifact must keep to: accuracy lost against Keras at most `max_drop`, same top-1 at least `min_agreement`; 0..1."""
+    """What an artifact must keep to, 0..1.
+
+    Accuracy lost against Keras at most `max_drop`, in any one class at most `max_class_drop`; same top-1 at least `min_agreement`.
+    """
 
     max_drop: float = 0.01
     min_agreement: float = 0.95
+    max_class_drop: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, value in (("--max-drop", self.max_drop), ("--min-agreement", self.min_agreement)):
+        for name, value in asdict(self).items():
             if not 0 <= value <= 1:
-                raise InputRefused(name, f"expected a fraction from 0 to 1, found {value}")
+                raise InputRefused(f"--{name.replace('_', '-')}", f"expected a fraction from 0 to 1, found {value}")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison, its limits, and why it failed; no reasons means passed."""
+    """The comparison, its limits, and the outcome: failed, for `reasons`, or undecided, for `doubts`, or passed."""
 
     parity: ParityReport
     limits: Limits
+    outcome: Literal["passed", "undecided", "failed"]
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
 
@@ -76,12 +82,15 @@ def decide(parity: ParityReport, limits: Limits) -> Verdict:
             f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed"
         )
     elif parity.drop_high > limits.max_drop:
-        doubts.append(f"the pictures are too few to be sure that the drop is at most {limits.max_drop} ({interval})")
+        doubts.append(f"{parity.pictures} pictures are too few to decide whether the drop is at most {limits.max_drop} ({interval})")
+    if parity.worst_class_drop > limits.max_class_drop:
+        reasons.append(f"class '{parity.worst_class}' lost {parity.worst_class_drop:.4f}; at most {limits.max_class_drop} is allowed")
     if parity.agreement < limits.min_agreement:
         reasons.append(f"only {parity.agreement:.4f} of the top-1 labels are the same; at least {limits.min_agreement} is asked")
     if parity.constant:
         reasons.append("it gives the same scores for every picture")
-    return Verdict(parity, limits, tuple(reasons), tuple(doubts))
+    outcome: Literal["passed", "undecided", "failed"] = "failed" if reasons else "undecided" if doubts else "passed"
+    return Verdict(parity, limits, outcome, tuple(reasons), tuple(doubts))
 
 
 def _batches(run: Run, pictures: list[Picture]) -> Iterator[NDArray[np.uint8]]:

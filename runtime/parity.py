@@ -1,12 +1,13 @@
 """Compares a model's scores with its reference's, picture by picture: the same comparison after export and on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+CALIBRATION_BINS = 15
 Z95 = 1.959964
 """The 97.5 % point of the standard normal distribution."""
 
@@ -25,7 +26,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """What `compare` measured. Fractions are 0..1; a drop is reference minus candidate accuracy, so negative is better."""
+    """What `compare` measured. Fractions are 0..1; a drop is reference minus candidate accuracy, so negative is better.
+
+    class_drops: of each class that has pictures; the worst class is the one that lost most.
+    """
 
     pictures: int
     agreement: float
@@ -36,6 +40,11 @@ class ParityReport:
     drop_high: float
     mean_score_error: float
     worst_score_error: float
+    reference_calibration_error: float
+    candidate_calibration_error: float
+    worst_class: str
+    worst_class_drop: float
+    class_drops: Mapping[str, float]
     constant: bool
     flips: tuple[Flip, ...]
 
@@ -70,6 +79,10 @@ def compare(
         for i, (a, b) in enumerate(zip(theirs.tolist(), ours.tolist(), strict=True))
         if a != b
     )
+    class_drops = {
+        labels[c]: float(np.mean((theirs == truth)[truth == c]) - np.mean((ours == truth)[truth == c])) for c in np.unique(truth)
+    }
+    worst_class = max(class_drops, key=lambda label: class_drops[label])
     return ParityReport(
         pictures=len(truth),
         agreement=float(np.mean(ours == theirs)),
@@ -80,9 +93,25 @@ def compare(
         drop_high=high,
         mean_score_error=float(error.mean()),
         worst_score_error=float(error.max()),
+        reference_calibration_error=calibration_error(reference, truth),
+        candidate_calibration_error=calibration_error(candidate, truth),
+        worst_class=worst_class,
+        worst_class_drop=class_drops[worst_class],
+        class_drops=class_drops,
         constant=len(candidate) > 1 and bool((candidate == candidate[0]).all()),
         flips=flips,
     )
+
+
+def calibration_error(scores: NDArray[np.float32], truth: NDArray[np.integer[Any]]) -> float:
+    """How far top scores are from being probabilities, 0..1: the expected calibration error over 15 bins of equal width.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 5. Of (n, classes) scores and (n,) class indices.
+    """
+    confidence, right = scores.max(1), scores.argmax(1) == truth
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = [abs(float(confidence[bins == b].sum()) - float(right[bins == b].sum())) for b in range(CALIBRATION_BINS)]
+    return sum(gaps) / len(truth)
 
 
 def paired_interval(lost: int, gained: int, pictures: int) -> tuple[float, float]:

@@ -39,7 +39,9 @@ def convert(model: keras.Model, precision: str, calibration: Pictures, manifest:
     with tempfile.TemporaryDirectory() as folder, quiet(1, 2):
         prepared = Path(folder) / "prepared.onnx"
         onnx.save(_from_keras(model), prepared)
-        quant_pre_process(prepared, prepared)  # folds BatchNorm into the convolutions, which tf2onnx leaves beside depthwise ones
+        quant_pre_process(
+            prepared, prepared, skip_symbolic_shape=True
+        )  # folds BatchNorm into the convolutions, which tf2onnx leaves beside depthwise ones
         converted = PRECISIONS[precision](prepared, calibration)
     rename_everything(converted)
     del converted.metadata_props[:]

@@ -1,4 +1,4 @@
-"""Keras -> TFLite in every precision, with labels and manifest in the appended zip; builtin operators only.
+"""Keras -> TFLite in every precision, with TFLite Metadata, and labels and manifest in the appended zip; builtin operators only.
 
 All take the picture's raw pixels. In int8 the pixel *is* the quantized input: the model's normalisation becomes the input's
 scale and zero point, and no arithmetic is left of it. In int16x8 the input is int16 and real values are pixels, 0..255.
@@ -16,6 +16,8 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from export.formats.tflite_file import add_buffer
+from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
 from export.normalisation import Normalisation, split_normalisation
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed, InputRefused
@@ -26,6 +28,8 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: the same model gives the same bytes on any day."""
 
 Pictures = NDArray[np.uint8]
+PIXELS = Normalisation(1.0, 0)
+"""What the real-valued input is of a pixel where the normalisation is part of the model."""
 
 
 def convert(model: keras.Model, precision: str, calibration: Pictures, manifest: Manifest) -> bytes:
@@ -41,7 +45,9 @@ def convert(model: keras.Model, precision: str, calibration: Pictures, manifest:
         InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
         CheckFailed: the raw pixel did not become the quantized input (int8).
     """
-    return PRECISIONS[precision](model, calibration) + _tail(manifest)
+    content = PRECISIONS[precision](model, calibration)
+    values = split_normalisation(model)[0] if precision == "int8" else PIXELS
+    return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
 
 
 def _fp32(model: keras.Model, calibration: Pictures) -> bytes:
@@ -83,7 +89,7 @@ def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
     """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
     converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _representative(calibration, Normalisation(1.0, 0))
+    converter.representative_dataset = lambda: _representative(calibration, PIXELS)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int16
     return _run(converter)
@@ -130,6 +136,6 @@ def _tail(manifest: Manifest) -> bytes:
     """The zip that TFLite Metadata appends to a model, with labels.txt and our manifest."""
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        for name, text in (("labels.txt", "\n".join(manifest.labels) + "\n"), (EMBEDDED_MANIFEST, manifest.to_json())):
+        for name, text in ((LABELS_FILE, "\n".join(manifest.labels) + "\n"), (EMBEDDED_MANIFEST, manifest.to_json())):
             file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), text.encode("utf-8", "backslashreplace"))
     return archive.getvalue()
