@@ -1,30 +1,39 @@
-"""python -m export tflite | onnx RUN"""
+"""python -m export tflite | onnx | all RUN"""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from export.formats import FORMATS
 from export.gate import Limits
-from export.run import ExportOptions, ExportResult, export
+from export.run import EVERY_KIND, ExportOptions, ExportResult, Kind, export
 from runtime import cli
 
 NAME = cli.program("export")
+OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate", "failed": "REFUSED by the parity gate"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
+    kinds = EVERY_KIND if given.format == "all" else (Kind(given.format, given.precision),)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop)
-    options = ExportOptions(given.format, given.precision, given.calibration, limits, given.seed)
+    options = ExportOptions(given.calibration, limits, given.seed)
     bundle = given.output or given.run / "bundle"
-    result = export(given.run, bundle, options, data=given.data, overwrite=given.overwrite)
-    cli.show(result, as_json=given.json, text=lambda: _summary(result))
-    for doubt in result.record["doubts"]:
-        cli.say(f"{NAME}: {result.artifact}: {doubt}")
-    cli.say(f"next: {cli.program('runtime')} verify {bundle}")
-    return cli.DONE
+    results = export(given.run, bundle, kinds, options, data=given.data, overwrite=given.overwrite)
+    published = [result for result in results if not result.refused]
+    for result in published:
+        cli.show(result, as_json=given.json, text=partial(_line if len(kinds) > 1 else _summary, result))
+    for result in results:
+        _complain(result)
+    if published:
+        if len(kinds) > 1:
+            cli.say(f"bundle {bundle}, report {published[0].report}")
+        cli.say(f"next: {cli.program('runtime')} verify {bundle}")
+    undecided = given.strict and any(result.record["outcome"] == "undecided" for result in results)
+    return cli.CHECK_FAILED if undecided or len(published) < len(results) else cli.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,39 +42,47 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
         command = commands.add_parser(name, help=f"precisions: {', '.join(row.precisions)}")
-        command.add_argument("run", type=Path, help="the run folder that python -m train wrote")
-        command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle)")
         command.add_argument("--precision", choices=row.precisions, default=row.precisions[0], help="of weights and arithmetic")
-        command.add_argument("--max-drop", type=float, default=Limits.max_drop, help="refuse if accuracy falls by more than this, 0..1")
-        command.add_argument(
-            "--min-agreement", type=float, default=Limits.min_agreement, help="refuse if fewer top-1 labels are the same, 0..1"
-        )
-        command.add_argument("--max-class-drop", type=float, default=Limits.max_class_drop, help="refuse if one class falls by more, 0..1")
-        command.add_argument(
-            "--calibration",
-            type=int,
-            default=ExportOptions.calibration,
-            metavar="N",
-            help="training pictures that int8 ranges are measured on",
-        )
-        command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
-        command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
-        command.add_argument("--overwrite", action="store_true", help="replace an artifact or bundle that is there")
-        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        _add_options(command)
+    _add_options(commands.add_parser("all", help="every format in every precision"))
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", type=Path, help="the run folder that python -m train wrote")
+    command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle)")
+    for flag, default, help_text in (
+        ("--max-drop", Limits.max_drop, "refuse if accuracy falls by more than this, 0..1"),
+        ("--min-agreement", Limits.min_agreement, "refuse if fewer top-1 labels are the same, 0..1"),
+        ("--max-class-drop", Limits.max_class_drop, "refuse if the accuracy of one class falls by more than this, 0..1"),
+    ):
+        command.add_argument(flag, type=float, default=default, metavar="FRACTION", help=help_text)
+    calibration = ExportOptions.calibration
+    command.add_argument("--calibration", type=int, default=calibration, metavar="N", help="training pictures to measure int8 ranges on")
+    command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
+    command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
+    command.add_argument("--strict", action="store_true", help="exit with 3 also where the test pictures are too few to decide")
+    command.add_argument("--overwrite", action="store_true", help="replace an artifact or bundle that is there")
+    command.add_argument("--json", action="store_true", help="print each result as JSON")
+
+
+def _complain(result: ExportResult) -> None:
+    for doubt in result.record["doubts"] if not result.refused else ():
+        cli.say(f"{NAME}: {result.artifact}: {doubt}")
+    if result.refused:
+        cli.say(f"{NAME}: {result.artifact}: {'; '.join(result.record['reasons'])}. It was not published; report: {result.report}")
 
 
 def _summary(result: ExportResult) -> str:
     parity = result.record["parity"]
-    outcome = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate"}[result.record["outcome"]]
-    passed = f"{outcome}{' before, made by this command' if result.reused else ''}"
+    outcome = f"{OUTCOMES[result.record['outcome']]}{' before, made by this command' if result.reused else ''}"
     accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
     interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
     calibration = f"calibration error {parity['candidate_calibration_error']:.4f}, Keras {parity['reference_calibration_error']:.4f}"
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
-            f"{result.artifact}: {passed}, {result.record['bytes'] / 1e6:.1f} MB",
+            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.1f} MB",
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
@@ -73,6 +90,13 @@ def _summary(result: ExportResult) -> str:
             f"  report {cli.printable(result.report)}",
         )
     )
+
+
+def _line(result: ExportResult) -> str:
+    parity = result.record["parity"]
+    interval = f"{parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
+    numbers = f"accuracy {parity['candidate_accuracy']:.4f}  drop {parity['drop']:+.4f} ({interval})  same top-1 {parity['agreement']:.4f}"
+    return f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:5.1f} MB  {numbers}"
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""Writes a bundle: what stands in it already for the same trained model, and one new artifact, published in one step."""
+"""Writes a bundle: what stands in it already for the same trained model, and new artifacts, published in one step."""
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.gate import Reference
 from export.golden_pictures import record_scores, write_golden_pictures
 from export.trained import Run
-from runtime.atomic import new_folder
+from runtime.atomic import locked, new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
@@ -46,33 +47,38 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
     raise InputRefused(str(path), f"{reason}; use {'another -o' if overwrite else '--overwrite or another -o'}")
 
 
-def publish(
-    path: Path,
-    run: Run,
-    old: Manifest | None,
-    records: Mapping[str, Any],
-    artifact: Artifact,
-    content: bytes,
-    reference: Reference,
-    seed: int,
-) -> None:
-    """Writes the bundle at `path`: the artifacts of `old` but for the one of the same name, and `artifact` with its `content`.
+@dataclass(frozen=True)
+class Made:
+    """A model file that passed: its row in the manifest, its bytes, and its record in parity.json."""
+
+    artifact: Artifact
+    content: bytes
+    record: Mapping[str, Any]
+
+
+def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, seed: int, *, overwrite: bool) -> None:
+    """Writes the bundle at `path`: what stands in it already for the same trained model, and `made`, in one step.
+
+    Two at once wait for each other, so that neither loses what the other published.
 
     Raises:
+        InputRefused: `path` holds something else and not `overwrite`.
         MachineError: it cannot be written; what was there is unchanged.
     """
-    kept = [one for one in old.artifacts if one.file != artifact.file] if old else []
-    artifacts = tuple(sorted([*kept, artifact], key=lambda one: one.file))
-    with new_folder(path) as folder:
+    with locked(path.parent), new_folder(path) as folder:
+        old, records = open_bundle(path, run, overwrite=overwrite)
+        new = {one.artifact.file: one for one in made}
+        kept = [one for one in old.artifacts if one.file not in new] if old else []
+        records = {one.file: records[one.file] for one in kept} | {file: dict(one.record) for file, one in new.items()}
+        artifacts = tuple(sorted([*kept, *(one.artifact for one in made)], key=lambda one: one.file))
         for one in kept:
             (folder / one.file).write_bytes(Bundle(path, run.manifest).read(one))
-        (folder / artifact.file).write_bytes(content)
+        for file, one in new.items():
+            (folder / file).write_bytes(one.content)
         if old:
-            samples = read_golden(path)
             shutil.copytree(path / FOLDER, folder / FOLDER)
-        else:
-            samples = write_golden_pictures(folder, run, reference, seed)
-        record_scores(folder, samples, Classifier(folder / artifact.file))
+        samples = read_golden(folder) if old else write_golden_pictures(folder, run, reference, seed)
+        record_scores(folder, samples, [Classifier(folder / file) for file in new])
         (folder / LABELS).write_text("\n".join(run.manifest.labels) + "\n", "utf-8", "backslashreplace")
         (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
         (folder / REPORT).write_text(render_report(run, records), "utf-8", "backslashreplace")

@@ -3,7 +3,7 @@
 Each picture goes from its file through `runtime.preprocess` and the artifact's own interpreter, as it will on the device.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -54,23 +54,26 @@ class Verdict:
     doubts: tuple[str, ...]
 
 
-def judge(run: Run, reference: Reference, classifier: Classifier) -> ParityReport:
-    """Compares `classifier` with the Keras model on the whole test split.
+def judge(run: Run, reference: Reference, classifiers: Mapping[str, Classifier]) -> dict[str, ParityReport]:
+    """Compares each classifier with the Keras model on the whole test split, every picture decoded once.
 
     Raises:
-        CheckFailed: either answers NaN.
+        CheckFailed: one of them answers NaN.
         InputRefused: a test picture is gone or changed.
     """
     pictures = run.split("test")
-    expected, scores = [], []
-    with Progress(f"parity {classifier.file.name}", len(pictures)) as bar:
+    expected: list[NDArray[np.float32]] = []
+    scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in classifiers}
+    with Progress("parity", len(pictures)) as bar:
         for pixels in _batches(run, pictures):
             expected.append(reference(pixels))
-            scores.append(np.stack([classifier.scores(one) for one in pixels]))
+            for name, classifier in classifiers.items():
+                scores[name].append(np.stack([classifier.scores(one) for one in pixels]))
             bar.advance(len(pixels))
-    labels = classifier.labels
+    labels = run.manifest.labels
     truth = np.array([labels.index(picture.label) for picture in pictures])
-    return compare([picture.path for picture in pictures], truth, np.concatenate(expected), np.concatenate(scores), labels)
+    names, keras = [picture.path for picture in pictures], np.concatenate(expected)
+    return {name: compare(names, truth, keras, np.concatenate(found), labels) for name, found in scores.items()}
 
 
 def decide(parity: ParityReport, limits: Limits) -> Verdict:

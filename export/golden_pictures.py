@@ -1,6 +1,7 @@
 """Chooses the golden samples of a bundle and records what each stage gives for them here."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +32,13 @@ def write_golden_pictures(bundle: Path, run: Run, reference: Reference, seed: in
     return tuple(samples)
 
 
-def record_scores(bundle: Path, samples: tuple[Sample, ...], classifier: Classifier) -> None:
-    """Adds what `classifier` answers for each sample, under its file's name, and writes golden.json."""
+def record_scores(bundle: Path, samples: tuple[Sample, ...], classifiers: Sequence[Classifier]) -> None:
+    """Adds what each classifier answers for each sample, under its file's name, and writes golden.json."""
     recorded = []
     for sample in samples:
-        scores = classifier.scores(preprocess(bundle / FOLDER / sample.file, classifier.preprocessing))
-        recorded.append(replace(sample, scores={**sample.scores, classifier.file.name: tuple(map(float, scores))}))
+        scores = dict(sample.scores)
+        for classifier in classifiers:
+            answer = classifier.scores(preprocess(bundle / FOLDER / sample.file, classifier.preprocessing))
+            scores[classifier.file.name] = tuple(map(float, answer))
+        recorded.append(replace(sample, scores=scores))
     write_golden(bundle / FOLDER, tuple(recorded))

@@ -1,20 +1,20 @@
-"""From a run folder to one more artifact in its bundle: convert, judge, and publish what passed."""
+"""From a run folder to more artifacts in its bundle: convert, judge, and publish what passed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from export.bundle_writer import REPORT, Records, bundle_manifest, open_bundle, publish, render_report
+from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, publish, render_report
 from export.calibration import calibration_pixels
 from export.formats import FORMATS
-from export.gate import Limits, decide, judge
-from export.trained import open_run
+from export.gate import Limits, Reference, decide, judge
+from export.trained import Run, open_run
 from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
-from runtime.errors import CheckFailed, InputRefused
+from runtime.errors import InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import Plugin, choose
 from runtime.preprocess import digest
@@ -28,11 +28,25 @@ CALIBRATED = ("int8", "int16x8")
 
 
 @dataclass(frozen=True)
-class ExportOptions:
-    """What an artifact is made with, beside the run."""
+class Kind:
+    """A model file to make."""
 
     format: str
     precision: str
+
+    @property
+    def file(self) -> str:
+        """Its name in the bundle."""
+        return f"model.{self.precision}.{self.format}"
+
+
+EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for precision in row.precisions)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What artifacts are made with, beside the run."""
+
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
@@ -44,67 +58,95 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """One published artifact and the gate's record of it."""
+    """One artifact, the gate's record of it, and the page that shows it. A refused one is in no bundle."""
 
-    bundle: str
     artifact: str
+    bundle: str
     report: str
     record: Mapping[str, Any]
     reused: bool
 
+    @property
+    def refused(self) -> bool:
+        """Whether the gate failed it."""
+        return bool(self.record["outcome"] == "failed")
 
-def export(run_path: Path, bundle: Path, options: ExportOptions, *, data: Path | None, overwrite: bool) -> ExportResult:
-    """Makes one artifact of a run and adds it to the bundle, if it passes the gate. One made by the same command is kept.
+
+def export(
+    run_path: Path, bundle: Path, kinds: Sequence[Kind], options: ExportOptions, *, data: Path | None, overwrite: bool
+) -> list[ExportResult]:
+    """Makes artifacts of a run and adds those that pass the gate to the bundle. One made by the same command is kept.
 
     Raises:
         InputRefused: the run, its pictures or the bundle's place cannot be used.
-        CheckFailed: the gate refused it; nothing was published, and a report says why.
+        CheckFailed: a model answers NaN, or the calibration pictures are useless; nothing was published.
         MachineError: a package is missing, or the disk is full.
     """
-    choose(FORMATS, options.format, "format")
     run = open_run(run_path, data)
-    file = f"model.{options.precision}.{options.format}"
     made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
-    old, records = open_bundle(bundle, run, overwrite=overwrite)
-    report = str(bundle / REPORT)
-    if file in records and old:
-        if records[file].get("made_by") == made_by and _whole(bundle, old.artifacts, file):
-            return ExportResult(str(bundle), file, report, records[file], reused=True)
-        if not overwrite:
-            raise InputRefused(str(bundle / file), "is there already, made by another command; use --overwrite")
+    there = _already_there(bundle, run, kinds, made_by, overwrite=overwrite)
+    missing = [kind for kind in kinds if kind.file not in there]
+    results = {file: ExportResult(file, str(bundle), str(bundle / REPORT), record, reused=True) for file, record in there.items()}
+    if missing:
+        reference, contents = _convert(run, missing, options)
+        made = _judge(run, missing, contents, reference, options, made_by)
+        passed = [one for one in made if one.record["outcome"] != "failed"]
+        if passed:
+            publish(bundle, run, passed, reference, options.seed, overwrite=overwrite)
+        for one in made:
+            file = one.artifact.file
+            refusal = run_path / f"refused.{file}.html"
+            if one in passed:
+                refusal.unlink(missing_ok=True)
+            else:
+                write_file(refusal, render_report(run, {file: one.record}))
+            page = bundle / REPORT if one in passed else refusal
+            results[file] = ExportResult(file, str(bundle), str(page), one.record, reused=False)
+    return [results[kind.file] for kind in kinds]
 
-    calibration = calibration_pixels(run, options.calibration, options.seed) if options.precision in CALIBRATED else _no_pictures()
+
+def _already_there(bundle: Path, run: Run, kinds: Sequence[Kind], made_by: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any]:
+    old, records = open_bundle(bundle, run, overwrite=overwrite)
+    hashes = {artifact.file: artifact.sha256 for artifact in old.artifacts} if old else {}
+    there = {}
+    for kind in kinds:
+        choose(FORMATS, kind.format, "format")
+        path = bundle / kind.file
+        if kind.file not in records or kind.file not in hashes:
+            continue
+        if records[kind.file].get("made_by") == made_by and path.is_file() and digest(path.read_bytes()) == hashes[kind.file]:
+            there[kind.file] = records[kind.file]
+        elif not overwrite:
+            raise InputRefused(str(path), "is there already, made by another command; use --overwrite")
+    return there
+
+
+def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> tuple[Reference, list[bytes]]:
+    calibrated = any(kind.precision in CALIBRATED for kind in kinds)
+    calibration = calibration_pixels(run, options.calibration, options.seed) if calibrated else np.empty((0, 0, 0, 3), np.uint8)
     prepare_tensorflow()
     with quiet():
-        convert = FORMATS[options.format].convert.load()
+        converters = [FORMATS[kind.format].convert.load() for kind in kinds]
         load = Plugin("export.keras_model:load", extra="export").load()
         scores = Plugin("export.keras_model:scores", extra="export").load()
-        model = load(run_path / MODEL)
-    with Progress(f"convert to {options.precision} {options.format}", 1) as bar:
-        content = convert(model, options.precision, calibration, bundle_manifest(run))
-        bar.advance()
-
-    def reference(pixels: Any) -> Any:
-        return scores(model, pixels)
-
-    with scratch_folder(run_path) as scratch:
-        (scratch / file).write_bytes(content)
-        verdict = decide(judge(run, reference, Classifier(scratch / file)), options.limits)
-    record = {"bytes": len(content), "made_by": made_by, **asdict(verdict)}
-    if verdict.reasons:
-        refused: Records = {file: record}
-        page = run_path / f"refused.{file}.html"
-        write_file(page, render_report(run, refused))
-        raise CheckFailed(file, f"{'; '.join(verdict.reasons)}. Nothing was published; report: {page}")
-    artifact = Artifact(file, options.format, options.precision, digest(content))
-    publish(bundle, run, old, records | {file: record}, artifact, content, reference, options.seed)
-    return ExportResult(str(bundle), file, report, record, reused=False)
+        model = load(run.path / MODEL)
+    contents = []
+    with Progress("convert", len(kinds)) as bar:
+        for kind, convert in zip(kinds, converters, strict=True):
+            contents.append(convert(model, kind.precision, calibration, bundle_manifest(run)))
+            bar.advance(note=kind.file)
+    return lambda pixels: scores(model, pixels), contents
 
 
-def _whole(bundle: Path, artifacts: tuple[Artifact, ...], file: str) -> bool:
-    path = bundle / file
-    return path.is_file() and any(one.file == file and one.sha256 == digest(path.read_bytes()) for one in artifacts)
-
-
-def _no_pictures() -> Any:
-    return np.empty((0, 0, 0, 3), np.uint8)
+def _judge(
+    run: Run, kinds: Sequence[Kind], contents: Sequence[bytes], reference: Reference, options: ExportOptions, made_by: Mapping[str, Any]
+) -> list[Made]:
+    with scratch_folder(run.path) as scratch:
+        for kind, content in zip(kinds, contents, strict=True):
+            (scratch / kind.file).write_bytes(content)
+        reports = judge(run, reference, {kind.file: Classifier(scratch / kind.file) for kind in kinds})
+    made = []
+    for kind, content in zip(kinds, contents, strict=True):
+        record = {"bytes": len(content), "made_by": made_by, **asdict(decide(reports[kind.file], options.limits))}
+        made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
+    return made

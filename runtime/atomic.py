@@ -11,6 +11,11 @@ from pathlib import Path
 
 from runtime.errors import InputRefused, MachineError, QuinceError
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 """Both from Linux's <fcntl.h> and <linux/fs.h>."""
@@ -83,6 +88,25 @@ def _temporary_folder(parent: Path) -> Generator[Path, None, None]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None, None, None]:
+    """Waits until no other process holds this lock on `folder`, which is made if need be; where the system has no such locks, does nothing.
+
+    The lock ends with the process, however that ends.
+    """
+    with _refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            yield
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import runtime
-from export.bundle_writer import bundle_manifest, open_bundle, publish
+from export.bundle_writer import Made, bundle_manifest, open_bundle, publish
 from export.keras_model import scores
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused
@@ -137,16 +137,8 @@ def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(bundle: Path, 
             assert contents(place) == expected
     artifact = Bundle.open(bundle).manifest.artifacts[0]
     records = json.loads((bundle / "parity.json").read_text())["artifacts"]
-    publish(
-        place.with_name("other"),
-        opened,
-        None,
-        {artifact.file: records[artifact.file]},
-        artifact,
-        (bundle / artifact.file).read_bytes(),
-        lambda pixels: scores(keras_model, pixels),
-        seed=7,
-    )
+    made = Made(artifact, (bundle / artifact.file).read_bytes(), records[artifact.file])
+    publish(place.with_name("other"), opened, [made], lambda pixels: scores(keras_model, pixels), seed=7, overwrite=False)
     assert {path.name for path in place.parent.iterdir()} <= {"bundle", "other"}, "leftovers of the killed writers"
 
 

@@ -74,7 +74,7 @@ def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(opened, 
     for name, model in (("right", keras_model), ("wrong", wrong)):
         file = tmp_path / f"{name}.tflite"
         file.write_bytes(convert(model, "fp32", calibration[:0], manifest))
-        agreement[name] = judge(opened, reference, Classifier(file))
+        agreement |= judge(opened, reference, {name: Classifier(file)})
     assert agreement["right"].agreement == 1
     assert agreement["right"].worst_score_error < 1e-4
     assert agreement["wrong"].worst_score_error > 0.05

@@ -42,7 +42,7 @@ def test_destroyed_accuracy_is_refused_with_a_report_and_nothing_published(unqua
     done = run_cli("export", "tflite", unquantizable)
     assert done.returncode == 3, done.stdout + done.stderr
     assert done.stdout == ""
-    assert "Nothing was published" in done.stderr.splitlines()[-1]
+    assert "It was not published" in done.stderr.splitlines()[-1]
     assert not (unquantizable / "bundle").exists()
     page = (unquantizable / "refused.model.int8.tflite.html").read_text()
     assert "Refused:" in page

@@ -1,0 +1,88 @@
+"""`python -m export all`: every format in every precision, in one bundle that verifies, the same bytes every time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.run import EVERY_KIND
+
+LOOSE = ("--max-drop", "0.2", "--min-agreement", "0.8")
+FILES = {f"model.{precision}.tflite" for precision in ("int8", "fp32", "fp16", "dynamic", "int16x8")} | {
+    f"model.{precision}.onnx" for precision in ("fp32", "int8", "fp16", "dynamic")
+}
+
+
+@pytest.fixture(scope="module")
+def everything(trained: Path, run_cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("all") / "bundle"
+    done = run_cli("export", "all", trained, "-o", bundle, *LOOSE)
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[0] for line in done.stdout.splitlines()} == FILES
+    return bundle
+
+
+def test_every_file_is_there_and_verifies(everything: Path, run_cli) -> None:
+    assert {kind.file for kind in EVERY_KIND} == FILES
+    assert FILES <= {path.name for path in everything.iterdir()}
+    done = run_cli("runtime", "verify", everything)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("as exported") == len(FILES)
+
+
+def test_every_file_alone_names_a_picture(everything: Path, cells: Path, run_cli) -> None:
+    picture = sorted((cells / "poly").iterdir())[0]
+    for file in sorted(FILES):
+        done = run_cli("runtime", "predict", everything / file, picture, "--top", "2", "--json")
+        assert done.returncode == 0, done.stderr
+        predictions = json.loads(done.stdout)["predictions"]
+        assert sum(one["score"] for one in predictions) == pytest.approx(1, abs=0.02)
+
+
+def test_second_process_writes_the_same_bytes(everything: Path, trained: Path, run_cli, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    done = run_cli("export", "all", trained, "-o", again, *LOOSE, env={"PYTHONHASHSEED": "123"})
+    assert done.returncode == 0, done.stderr
+    different = [file for file in sorted(FILES) if (again / file).read_bytes() != (everything / file).read_bytes()]
+    assert different == []
+
+
+def test_two_exports_at_once_to_one_place_lose_nothing(trained: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    root = Path(__file__).parents[2]
+    commands = [[sys.executable, "-m", "export", kind, str(trained), "-o", str(bundle), *LOOSE] for kind in ("tflite", "onnx")]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)})
+        for command in commands
+    ]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+    files = {artifact["file"] for artifact in json.loads((bundle / "manifest.json").read_text())["artifacts"]}
+    assert files == {"model.int8.tflite", "model.fp32.onnx"}
+
+
+def test_one_refused_precision_does_not_hold_up_the_others(trained: Path, run_cli, tmp_path: Path) -> None:
+    """No picture may change its label: int8 of so small a network does not keep to that, float does."""
+    bundle = tmp_path / "bundle"
+    done = run_cli("export", "all", trained, "-o", bundle, "--max-drop", "1", "--min-agreement", "1")
+    published = {line.split()[0] for line in done.stdout.splitlines()}
+    refused = FILES - published
+    assert "model.fp32.tflite" in published
+    assert done.returncode == (3 if refused else 0)
+    for file in refused:
+        assert f"{file}: only" in done.stderr
+        assert not (bundle / file).exists()
+        assert (trained / f"refused.{file}.html").exists()
+        (trained / f"refused.{file}.html").unlink()
+
+
+def test_too_few_pictures_are_undecided_and_with_strict_refused(trained: Path, run_cli, tmp_path: Path) -> None:
+    for options, code in (((), 0), (("--strict",), 3)):
+        done = run_cli("export", "onnx", trained, "-o", tmp_path / "bundle", *options)
+        assert done.returncode == code
+        assert "UNDECIDED" in done.stdout
+        assert "24 pictures are too few to decide" in done.stderr
