@@ -73,8 +73,8 @@ def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, se
         artifacts = tuple(sorted([*kept, *(one.artifact for one in made)], key=lambda one: one.file))
         for one in kept:
             (folder / one.file).write_bytes(Bundle(path, run.manifest).read(one))
-        for file, one in new.items():
-            (folder / file).write_bytes(one.content)
+        for file, fresh in new.items():
+            (folder / file).write_bytes(fresh.content)
         if old:
             shutil.copytree(path / FOLDER, folder / FOLDER)
         samples = read_golden(folder) if old else write_golden_pictures(folder, run, reference, seed)
