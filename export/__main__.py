@@ -8,32 +8,39 @@ from pathlib import Path
 
 from export.formats import FORMATS
 from export.gate import Limits
+from export.ladder import RUNGS, climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, Kind, export
 from runtime import cli
 
 NAME = cli.program("export")
+AUTO = "auto"
 OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate", "failed": "REFUSED by the parity gate"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
-    kinds = EVERY_KIND if given.format == "all" else (Kind(given.format, given.precision),)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop)
     options = ExportOptions(given.calibration, limits, given.seed)
     bundle = given.output or given.run / "bundle"
-    results = export(given.run, bundle, kinds, options, data=given.data, overwrite=given.overwrite)
+    if given.format == "all":
+        results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)
+    elif given.precision == AUTO:
+        results = list(climb(given.run, bundle, options, data=given.data, overwrite=given.overwrite))
+    else:
+        results = export(given.run, bundle, [Kind(given.format, given.precision)], options, data=given.data, overwrite=given.overwrite)
     published = [result for result in results if not result.refused]
     for result in published:
-        cli.show(result, as_json=given.json, text=partial(_line if len(kinds) > 1 else _summary, result))
+        cli.show(result, as_json=given.json, text=partial(_line if given.format == "all" else _summary, result))
     for result in results:
         _complain(result)
     if published:
-        if len(kinds) > 1:
+        if given.format == "all":
             cli.say(f"bundle {bundle}, report {published[0].report}")
         cli.say(f"next: {cli.program('runtime')} verify {bundle}")
     undecided = given.strict and any(result.record["outcome"] == "undecided" for result in results)
-    return cli.CHECK_FAILED if undecided or len(published) < len(results) else cli.DONE
+    every = len(results) if given.format == "all" else 1
+    return cli.CHECK_FAILED if undecided or len(published) < every else cli.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
         command = commands.add_parser(name, help=f"precisions: {', '.join(row.precisions)}")
-        command.add_argument("--precision", choices=row.precisions, default=row.precisions[0], help="of weights and arithmetic")
+        choices = (*row.precisions, AUTO) if name == "tflite" else row.precisions
+        auto = f"; {AUTO}: the first that passes of {', '.join(RUNGS)}" if AUTO in choices else ""
+        command.add_argument("--precision", choices=choices, default=choices[0], help=f"of weights and arithmetic{auto}")
         _add_options(command)
     _add_options(commands.add_parser("all", help="every format in every precision"))
     return parser
@@ -70,7 +79,17 @@ def _complain(result: ExportResult) -> None:
     for doubt in result.record["doubts"] if not result.refused else ():
         cli.say(f"{NAME}: {result.artifact}: {doubt}")
     if result.refused:
-        cli.say(f"{NAME}: {result.artifact}: {'; '.join(result.record['reasons'])}. It was not published; report: {result.report}")
+        reasons = "; ".join((*result.record["reasons"], *_culprit(result)))
+        cli.say(f"{NAME}: {result.artifact}: {reasons}. It was not published; report: {result.report}")
+
+
+def _culprit(result: ExportResult) -> list[str]:
+    worst = result.record["layers"][:1]
+    return [
+        f"quantization hurts layer '{one['layer']}' most (error {one['steps']:.1f} steps, rounding alone 0.3),"
+        f" after '{one['after']}' with scale {one['after_scale']:.3g}"
+        for one in worst
+    ]
 
 
 def _summary(result: ExportResult) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, publish, render_report
 from export.calibration import calibration_pixels
@@ -88,11 +89,11 @@ def export(
     missing = [kind for kind in kinds if kind.file not in there]
     results = {file: ExportResult(file, str(bundle), str(bundle / REPORT), record, reused=True) for file, record in there.items()}
     if missing:
-        reference, contents = _convert(run, missing, options)
-        made = _judge(run, missing, contents, reference, options, made_by)
+        conversion = _convert(run, missing, options)
+        made = _judge(run, missing, conversion, options, made_by)
         passed = [one for one in made if one.record["outcome"] != "failed"]
         if passed:
-            publish(bundle, run, passed, reference, options.seed, overwrite=overwrite)
+            publish(bundle, run, passed, conversion.reference, options.seed, overwrite=overwrite)
         for one in made:
             file = one.artifact.file
             refusal = run_path / f"refused.{file}.html"
@@ -121,7 +122,17 @@ def _already_there(bundle: Path, run: Run, kinds: Sequence[Kind], made_by: Mappi
     return there
 
 
-def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> tuple[Reference, list[bytes]]:
+@dataclass(frozen=True)
+class _Conversion:
+    """The Keras model as a function and as itself, the representative dataset, and a model file's content for each kind."""
+
+    model: Any
+    reference: Reference
+    calibration: NDArray[np.uint8]
+    contents: list[bytes]
+
+
+def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conversion:
     calibrated = any(kind.precision in CALIBRATED for kind in kinds)
     calibration = calibration_pixels(run, options.calibration, options.seed) if calibrated else np.empty((0, 0, 0, 3), np.uint8)
     prepare_tensorflow()
@@ -135,18 +146,27 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> tuple[R
         for kind, convert in zip(kinds, converters, strict=True):
             contents.append(convert(model, kind.precision, calibration, bundle_manifest(run)))
             bar.advance(note=kind.file)
-    return lambda pixels: scores(model, pixels), contents
+    return _Conversion(model, lambda pixels: scores(model, pixels), calibration, contents)
 
 
-def _judge(
-    run: Run, kinds: Sequence[Kind], contents: Sequence[bytes], reference: Reference, options: ExportOptions, made_by: Mapping[str, Any]
-) -> list[Made]:
+def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: ExportOptions, made_by: Mapping[str, Any]) -> list[Made]:
+    files = list(zip(kinds, conversion.contents, strict=True))
     with scratch_folder(run.path) as scratch:
-        for kind, content in zip(kinds, contents, strict=True):
+        for kind, content in files:
             (scratch / kind.file).write_bytes(content)
-        reports = judge(run, reference, {kind.file: Classifier(scratch / kind.file) for kind in kinds})
+        reports = judge(run, conversion.reference, {kind.file: Classifier(scratch / kind.file) for kind in kinds})
     made = []
-    for kind, content in zip(kinds, contents, strict=True):
-        record = {"bytes": len(content), "made_by": made_by, **asdict(decide(reports[kind.file], options.limits))}
+    for kind, content in files:
+        verdict = decide(reports[kind.file], options.limits)
+        explain = verdict.outcome == "failed" and kind == Kind("tflite", "int8")
+        layers = _layer_errors(conversion) if explain else []
+        record = {"bytes": len(content), "made_by": made_by, **asdict(verdict), "layers": layers}
         made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
     return made
+
+
+def _layer_errors(conversion: _Conversion) -> list[dict[str, Any]]:
+    with Progress("error of each layer", 1) as bar:
+        errors = Plugin("export.formats.tflite_layers:layer_errors", extra="export").load()(conversion.model, conversion.calibration)
+        bar.advance()
+    return [asdict(error) for error in errors]

@@ -70,12 +70,9 @@ def _dynamic(model: keras.Model, calibration: Pictures) -> bytes:
 
 
 def _int8(model: keras.Model, calibration: Pictures) -> bytes:
-    """Integers from end to end: converts what follows the normalisation, which becomes the uint8 input's scale and zero point."""
-    normalisation, inner = split_normalisation(model)
-    converter = _converter(lambda values: inner(values, training=False), model, tf.float32)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _representative(calibration, normalisation)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    """Integers from end to end, the normalisation turned into the uint8 input's scale and zero point."""
+    normalisation, _ = split_normalisation(model)
+    converter = int8_converter(model, calibration)
     converter.inference_input_type = converter.inference_output_type = tf.uint8
     content = _run(converter)
     with quiet():
@@ -83,6 +80,16 @@ def _int8(model: keras.Model, calibration: Pictures) -> bytes:
     if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == normalisation.zero_point):
         raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {normalisation.zero_point}, found {found}")
     return content
+
+
+def int8_converter(model: keras.Model, calibration: Pictures) -> Any:
+    """TensorFlow's converter of what follows the model's normalisation, set to full-integer int8."""
+    normalisation, inner = split_normalisation(model)
+    converter = _converter(lambda values: inner(values, training=False), model, tf.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _representative(calibration, normalisation)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return converter
 
 
 def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:

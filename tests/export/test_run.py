@@ -46,6 +46,8 @@ def test_destroyed_accuracy_is_refused_with_a_report_and_nothing_published(unqua
     assert not (unquantizable / "bundle").exists()
     page = (unquantizable / "refused.model.int8.tflite.html").read_text()
     assert "Refused:" in page
+    assert "Error of each layer" in page
+    assert "quantization hurts layer 'conv" in done.stderr.splitlines()[-1]
     assert "data:image/jpeg" in page, "the flipped pictures are shown"
     assert not list(unquantizable.glob(".quince-*"))
 
@@ -55,6 +57,23 @@ def test_a_refused_export_leaves_the_artifacts_that_passed(unquantizable: Path, 
     before = (unquantizable / "bundle" / "manifest.json").read_bytes()
     assert run_cli("export", "tflite", unquantizable).returncode == 3
     assert (unquantizable / "bundle" / "manifest.json").read_bytes() == before
+
+
+def test_auto_goes_on_to_the_first_precision_that_passes(unquantizable: Path, run_cli) -> None:
+    done = run_cli("export", "tflite", unquantizable, "--precision", "auto", "--max-drop", "0.01", "--min-agreement", "0.9")
+    assert done.returncode == 0, done.stderr
+    assert "model.int8.tflite: " in done.stderr
+    assert "REFUSED" not in done.stdout
+    artifacts = json.loads((unquantizable / "bundle" / "manifest.json").read_text())["artifacts"]
+    assert [artifact["file"] for artifact in artifacts] == [done.stdout.split(":")[0]]
+    assert artifacts[0]["precision"] != "int8"
+
+
+def test_auto_stops_at_int8_where_that_passes(trained: Path, run_cli, tmp_path: Path) -> None:
+    limits = ("--max-drop", "0.2", "--min-agreement", "0.8")
+    done = run_cli("export", "tflite", trained, "-o", tmp_path / "bundle", "--precision", "auto", *limits)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "bundle").glob("model.*")} == {"model.int8.tflite"}
 
 
 def test_nan_weights_are_refused_naming_the_layer(run_copy: Path, run_cli) -> None:

@@ -1,0 +1,35 @@
+"""The layer that quantization destroys is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.formats.tflite_layers import layer_errors
+from export.keras_model import load
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_layer_behind_a_range_made_too_wide_is_named(number: int, trained: Path, calibration) -> None:
+    """One channel times 10,000, its weights in the next layer divided by it: the same function in float."""
+    model = load(trained / "model.keras")
+    norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
+    gamma, beta, mean, variance = norm.get_weights()
+    channel = int(np.argmax(beta))
+    gamma[channel] *= 1e4
+    beta[channel] *= 1e4
+    norm.set_weights([gamma, beta, mean, variance])
+    (kernel,) = following.get_weights()
+    kernel[:, :, channel] /= 1e4
+    following.set_weights([kernel])
+    worst = layer_errors(model, calibration)[0]
+    assert (worst.layer, worst.after) == (f"conv{number + 1}", f"conv{number}")
+    assert worst.steps > 1
+    assert worst.after_scale > 1
+
+
+def test_a_sound_model_shows_little_more_than_rounding(keras_model, calibration) -> None:
+    errors = layer_errors(keras_model, calibration)
+    assert {error.layer for error in errors} >= {"conv0", "conv1", "conv2", "conv3", "scores"}
+    assert errors == sorted(errors, key=lambda error: -error.steps)
+    assert 0.1 < errors[0].steps < 1
