@@ -101,7 +101,7 @@ def _summary(result: ExportResult) -> str:
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
-            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.1f} MB",
+            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.2f} MB",
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
@@ -115,7 +115,7 @@ def _line(result: ExportResult) -> str:
     parity = result.record["parity"]
     interval = f"{parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
     numbers = f"accuracy {parity['candidate_accuracy']:.4f}  drop {parity['drop']:+.4f} ({interval})  same top-1 {parity['agreement']:.4f}"
-    return f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:5.1f} MB  {numbers}"
+    return f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:6.2f} MB  {numbers}"
 
 
 if __name__ == "__main__":
