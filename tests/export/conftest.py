@@ -33,3 +33,21 @@ def calibration(opened) -> np.ndarray:
 @pytest.fixture(scope="session")
 def manifest(opened):
     return bundle_manifest(opened)
+
+
+@pytest.fixture(scope="session")
+def widen():
+    """Multiplies one channel of convolution `number` by 10,000 and divides its weights in the next by it: the same function in float."""
+
+    def change(model, number: int) -> None:
+        norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
+        gamma, beta, mean, variance = norm.get_weights()
+        channel = int(np.argmax(beta))
+        gamma[channel] *= 1e4
+        beta[channel] *= 1e4
+        norm.set_weights([gamma, beta, mean, variance])
+        (kernel,) = following.get_weights()
+        kernel[:, :, channel] /= 1e4
+        following.set_weights([kernel])
+
+    return change

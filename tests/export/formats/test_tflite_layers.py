@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from export.formats.tflite_layers import layer_errors
@@ -10,18 +9,9 @@ from export.keras_model import load
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_the_layer_behind_a_range_made_too_wide_is_named(number: int, trained: Path, calibration) -> None:
-    """One channel times 10,000, its weights in the next layer divided by it: the same function in float."""
+def test_the_layer_behind_a_range_made_too_wide_is_named(number: int, trained: Path, calibration, widen) -> None:
     model = load(trained / "model.keras")
-    norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
-    gamma, beta, mean, variance = norm.get_weights()
-    channel = int(np.argmax(beta))
-    gamma[channel] *= 1e4
-    beta[channel] *= 1e4
-    norm.set_weights([gamma, beta, mean, variance])
-    (kernel,) = following.get_weights()
-    kernel[:, :, channel] /= 1e4
-    following.set_weights([kernel])
+    widen(model, number)
     worst = layer_errors(model, calibration)[0]
     assert (worst.layer, worst.after) == (f"conv{number + 1}", f"conv{number}")
     assert worst.steps > 1
