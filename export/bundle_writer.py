@@ -18,6 +18,7 @@ from runtime.golden import FOLDER, read_golden
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
 from runtime.records import parse_json, read_text
+from runtime.run_folder import MODEL
 
 PARITY, REPORT, LABELS = "parity.json", "report.html", "labels.txt"
 PARITY_SCHEMA = 1
@@ -42,9 +43,14 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
         reason = "holds the bundle of another trained model"
     except (InputRefused, KeyError, TypeError) as error:
         reason = f"is there already and is not a bundle ({error})"
-    if overwrite and (path / MANIFEST).exists():
+    if overwrite and _is_bundle(path):
         return None, {}
     raise InputRefused(str(path), f"{reason}; use {'another -o' if overwrite else '--overwrite or another -o'}")
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether all that `publish` writes is there, and nothing of a run folder, so that it may be replaced."""
+    return all((path / part).exists() for part in (MANIFEST, PARITY, LABELS, FOLDER)) and not (path / MODEL).exists()
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, se
         new = {one.artifact.file: one for one in made}
         kept = [one for one in old.artifacts if one.file not in new] if old else []
         records = {one.file: records[one.file] for one in kept} | {file: dict(one.record) for file, one in new.items()}
+        records = dict(sorted(records.items()))
         artifacts = tuple(sorted([*kept, *(one.artifact for one in made)], key=lambda one: one.file))
         for one in kept:
             (folder / one.file).write_bytes(Bundle(path, run.manifest).read(one))

@@ -31,11 +31,13 @@ class Limits:
     """What an artifact must keep to, 0..1.
 
     Accuracy lost against Keras at most `max_drop`, in any one class at most `max_class_drop`; same top-1 at least `min_agreement`.
+    strict: what too few pictures leave undecided fails.
     """
 
     max_drop: float = 0.01
     min_agreement: float = 0.95
     max_class_drop: float = 1.0
+    strict: bool = False
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -78,14 +80,16 @@ def judge(run: Run, reference: Reference, classifiers: Mapping[str, Classifier])
 
 def decide(parity: ParityReport, limits: Limits) -> Verdict:
     """Holds a comparison against its limits."""
-    reasons, doubts = [], []
-    interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}, {parity.pictures} pictures"
+    reasons: list[str] = []
+    doubts: list[str] = []
+    interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}"
     if parity.drop > limits.max_drop:
         reasons.append(
             f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed"
         )
     elif parity.drop_high > limits.max_drop:
-        doubts.append(f"{parity.pictures} pictures are too few to decide whether the drop is at most {limits.max_drop} ({interval})")
+        doubt = f"{parity.pictures} test pictures are too few to decide whether the drop is at most {limits.max_drop} ({interval})"
+        (reasons if limits.strict else doubts).append(doubt)
     if parity.worst_class_drop > limits.max_class_drop:
         reasons.append(f"class '{parity.worst_class}' lost {parity.worst_class_drop:.4f}; at most {limits.max_class_drop} is allowed")
     if parity.agreement < limits.min_agreement:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from export.trained import Run
 from runtime.preprocess import preprocess
+from runtime.provenance import versions
 
 MOST_FLIPS = 24
 THUMBNAIL_SIDE = 112
@@ -23,7 +24,8 @@ def render(run: Run, artifacts: Mapping[str, Mapping[str, Any]]) -> str:
     thumbnails = {path: _thumbnail(preprocess(run.read(pictures[path]), run.manifest.preprocessing)) for path in shown if path in pictures}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((files("export") / "report.html.j2").read_text("utf-8"))
-    return template.render(manifest=run.manifest, artifacts=artifacts, thumbnails=thumbnails, most_flips=MOST_FLIPS)
+    used = {**run.manifest.provenance.get("versions", {}), **versions("ai-edge-litert", "onnxruntime", "tf2onnx", "onnx")}
+    return template.render(manifest=run.manifest, artifacts=artifacts, thumbnails=thumbnails, most_flips=MOST_FLIPS, versions=used)
 
 
 def _thumbnail(pixels: Any) -> str:

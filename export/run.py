@@ -17,7 +17,7 @@ from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
-from runtime.plugins import Plugin, choose
+from runtime.plugins import Plugin, choose, require
 from runtime.preprocess import digest
 from runtime.progress import Progress
 from runtime.provenance import source_digest
@@ -55,6 +55,8 @@ class ExportOptions:
     def __post_init__(self) -> None:
         if self.calibration < 1:
             raise InputRefused("--calibration", f"expected at least 1 picture, found {self.calibration}")
+        if self.seed < 0:
+            raise InputRefused("--seed", f"expected a whole number from 0, found {self.seed}")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def export(
         MachineError: a package is missing, or the disk is full.
     """
     run = open_run(run_path, data)
+    require("export", "export", "tensorflow", "keras", "jinja2")
     made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
     there = _already_there(bundle, run, kinds, made_by, overwrite=overwrite)
     missing = [kind for kind in kinds if kind.file not in there]

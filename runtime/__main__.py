@@ -39,10 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("bundle", type=Path, help="a bundle folder")
     check.set_defaults(command=_verify)
 
-    for command in (predict, check):
-        command.add_argument(
-            "--artifact", metavar="FILE", help="which model file of the bundle (default: predict: the best that runs here; verify: all)"
-        )
+    for command, default in ((predict, "the best that runs here"), (check, "all that run here")):
+        command.add_argument("--artifact", metavar="FILE", help=f"which model file of the bundle (default: {default})")
         command.add_argument("--threads", type=_positive, metavar="N", help="interpreter threads (default: the cores allowed)")
         command.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
@@ -63,7 +61,7 @@ def _predict(options: argparse.Namespace) -> int:
     if not found:
         raise InputRefused(str(options.pictures[0]), "holds no files")
     if refused:
-        cli.say(f"{NAME}: {refused} of the {found} files given were refused")
+        cli.say(f"{NAME}: refused {refused} of {found} files")
     return cli.REFUSED if refused else cli.DONE
 
 
@@ -78,17 +76,21 @@ def _verify(options: argparse.Namespace) -> int:
     artifacts = [artifact for artifact in bundle.manifest.artifacts if options.artifact in (None, artifact.file)]
     if not artifacts:
         raise InputRefused(str(options.bundle), f"has no artifact {options.artifact}" if options.artifact else "holds no exported model")
-    codes = []
+    codes: list[int] = []
+    missing: list[MachineError] = []
     for artifact in artifacts:
         try:
             result = verify(bundle, artifact, options.threads)
         except MachineError as error:  # its interpreter is not installed; the others are still checked
-            cli.say(f"{NAME}: {error}")
-            codes.append(cli.MACHINE)
+            missing.append(error)
             continue
         cli.show({**asdict(result), "passed": result.passed}, as_json=options.json, text=partial(_verdict, result))
         codes.append(cli.DONE if result.passed else cli.CHECK_FAILED)
-    return cli.CHECK_FAILED if cli.CHECK_FAILED in codes else max(codes)
+    if not codes:
+        raise missing[0]
+    for absent in missing:
+        cli.say(f"not checked: {absent}")
+    return max(codes)
 
 
 def _verdict(result: Verification) -> str:

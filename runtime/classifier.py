@@ -74,6 +74,8 @@ class Classifier:
             CheckFailed: a score is not a finite number.
         """
         scores = self.backend.predict(pixels)
+        if scores.shape != (self.backend.classes,):
+            raise InputRefused(str(self.file), f"says it gives {self.backend.classes} scores and gave {scores.shape}")
         if not np.isfinite(scores).all():
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
         return scores
@@ -95,6 +97,10 @@ class Classifier:
         raise missing[0]
 
     def _check(self) -> None:
+        if EMBEDDED_MANIFEST in self.backend.metadata:
+            inside = _embedded(self.file, self.backend)
+            if (inside.labels, inside.preprocessing) != (self.manifest.labels, self.manifest.preprocessing):
+                raise InputRefused(str(self.file), "the labels or preprocessing inside it are not those of the bundle's manifest")
         wanted, found = self.manifest.preprocessing, self.backend.input_shape
         if found != (1, wanted.height, wanted.width, 3):
             raise InputRefused(str(self.file), f"its input is {found}, its manifest says (1, {wanted.height}, {wanted.width}, 3)")

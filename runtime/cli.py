@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,10 @@ from runtime.errors import QuinceError
 
 DONE, BUG, REFUSED, CHECK_FAILED, MACHINE, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 143, 141
 JSON_SCHEMA = 1
+
+OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+"""Failures of a path the user named, wherever it was first touched: no bug of ours."""
 
 CONSOLE = "QUINCE_CONSOLE"
 VERBS = {"train": "train", "export": "export", "runtime": "run"}
@@ -108,9 +113,12 @@ def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: 
     except SystemExit as leaving:  # --help, --version, wrong usage, SIGTERM
         return leaving.code if isinstance(leaving.code, int) else BUG
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is None:
+            return _stdout_failed(name, error)
+        if error.errno not in {*OF_THE_MACHINE, *OF_THE_NAME}:
             raise
-        return _stdout_failed(name, error)
+        say(f"{name}: {error.filename}: {error.strerror}")
+        return MACHINE if error.errno in OF_THE_MACHINE else REFUSED
 
 
 def _stdout_failed(name: str, error: OSError) -> int:

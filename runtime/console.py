@@ -6,6 +6,11 @@ import sys
 
 from runtime import cli
 
+USAGE = """usage: quince {train,export,run} ...   (quince VERB --help says more)
+  train    a folder of pictures becomes a trained run
+  export   a run becomes model files for a device, each checked
+  run      classify pictures with them"""
+
 
 def main() -> None:
     """Entry point of the console script."""
@@ -18,5 +23,5 @@ def main() -> None:
         sys.argv[:2] = [f"quince {given}"]
         runpy.run_module(verbs[given], run_name="__main__")
     else:
-        print(f"usage: quince {{{','.join(verbs)}}} ...   (quince VERB --help)", file=sys.stdout if given == "--help" else sys.stderr)
+        print(USAGE, file=sys.stdout if given == "--help" else sys.stderr)
         raise SystemExit(cli.DONE if given == "--help" else cli.REFUSED)

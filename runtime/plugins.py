@@ -1,6 +1,7 @@
 """Tables of things imported only when chosen: backends here, formats in `export`, backbones in `train`."""
 
 import importlib
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,10 +34,22 @@ class Plugin:
                 raise
             known_as = package.replace("_", "-")
             if isinstance(error, ModuleNotFoundError):
-                reason = f"needs the package '{known_as}'. Install it with: pip install 'quince-edge[{self.extra}]'"
+                reason = missing(known_as, self.extra)
             else:
                 reason = f"the package '{known_as}' is installed but does not load here: {error}"
             raise MachineError(name, reason) from error
+
+
+def missing(package: str, extra: str) -> str:
+    """What to tell a user whose machine lacks a package."""
+    return f"needs the package '{package}'. Install it with: pip install {package}, or from Quince's folder: pip install '.[{extra}]'"
+
+
+def require(thing: str, extra: str, *packages: str) -> None:
+    """Raises MachineError for the first of `packages` that is not installed, before long work is begun that ends for lack of it."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise MachineError(thing, missing(package, extra))
 
 
 def choose(table: Mapping[str, Row], name: str, kind: str) -> Row:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-BAR_WIDTH = 12
+BAR_WIDTH = 10
 TERMINAL_INTERVAL_S, LOG_INTERVAL_S = 0.1, 10.0
 
 
@@ -43,7 +43,7 @@ class Progress:
         count = f"{self.done}/{self.total}"
         if self._terminal:
             filled = BAR_WIDTH * self.done // max(self.total, 1)
-            line = f"{self.label:<20} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
+            line = f"{self.label:<19} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
             width = os.get_terminal_size(sys.stderr.fileno()).columns
             print(f"\r\x1b[2K{line[: width - 1]}", end="\n" if last else "", file=sys.stderr, flush=True)
         elif last or self.done:

@@ -1,5 +1,6 @@
 """python -m train DIR | sample"""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
@@ -31,7 +32,7 @@ def _train(arguments: Sequence[str]) -> int:
         epilog=f"A real sample data set: {NAME} sample --help",
     )
     cli.add_version(parser)
-    parser.add_argument("data", type=Path, help="the folder")
+    parser.add_argument("data", type=Path, help="the folder of pictures")
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run folder to write (default: runs/NAME-OF-DATA)")
     for flag, kind, help_text in OPTIONS:
         name = flag.removeprefix("--").replace("-", "_")
@@ -41,7 +42,7 @@ def _train(arguments: Sequence[str]) -> int:
             parser.add_argument(flag, type=kind, metavar="N", default=_default(name), help=help_text)
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="where decoded pictures are kept")
     parser.add_argument("--strict", action="store_true", help="refuse the data set if a single file of it is refused")
-    parser.add_argument("--overwrite", action="store_true", help="replace a run that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that another command or other data made")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     given = parser.parse_args(arguments)
 
@@ -49,9 +50,11 @@ def _train(arguments: Sequence[str]) -> int:
     run = given.output or Path("runs") / given.data.resolve().name
     result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite)
     how = "already there, made by this command" if result.reused else f"trained in {result.seconds:.0f} s"
-    accuracy = f"test accuracy {result.test_accuracy:.4f} on {result.test_pictures} pictures, validation {result.val_accuracy:.4f}"
+    accuracy = (
+        f"test accuracy {result.test_accuracy:.4f} on {result.test_pictures} pictures, validation {result.val_accuracy:.4f} ({result.kept})"
+    )
     cli.show(result, as_json=given.json, text=lambda: f"{cli.printable(result.run)}: {how}; {accuracy}")
-    cli.say(f"next: {cli.program('export')} tflite {run}")
+    cli.say(f"next: {cli.program('export')} tflite {shlex.quote(str(run))}")
     return cli.DONE
 
 
@@ -63,7 +66,7 @@ def _sample(arguments: Sequence[str]) -> int:
     folder = given.output or Path("data") / given.name
     count = write_sample(given.name, folder)
     print(f"{cli.printable(str(folder))}: {count} pictures")
-    cli.say(f"next: {NAME} {folder}")
+    cli.say(f"next: {NAME} {shlex.quote(str(folder))}")
     return cli.DONE
 
 

@@ -52,4 +52,5 @@ def follow_recipe(
         "val_accuracy": best.val_accuracy,
         "test_pictures": len(right),
         "seconds": round(seconds, 1),
+        "kept": f"{best.stage} epoch {best.epoch}",
     }

@@ -11,7 +11,7 @@ from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
-from runtime.plugins import Plugin, choose
+from runtime.plugins import Plugin, choose, require
 from runtime.preprocess import Fit, Preprocessing, digest
 from runtime.provenance import source_digest, versions
 from runtime.quiet import prepare_tensorflow, quiet
@@ -74,13 +74,14 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: fractions of pictures right, and whether it was already there."""
+    """A finished run: fractions of pictures right, which epoch's weights were kept, and whether it was already there."""
 
     run: str
     test_accuracy: float
     val_accuracy: float
     test_pictures: int
     seconds: float
+    kept: str
     reused: bool
 
 
@@ -97,6 +98,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     if data.resolve() in run.resolve().parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
+    require("training", "train", "tensorflow", "keras", "matplotlib")
     size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)

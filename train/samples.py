@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.atomic import new_folder
 from runtime.errors import InputRefused, MachineError
-from runtime.plugins import choose
+from runtime.plugins import choose, missing
 
 DEFECTIVE_FROM = 0.5
 """The defect probability from which a cell counts as defective."""
@@ -24,7 +24,7 @@ def elpv() -> Iterator[tuple[str, Path]]:
     """
     package = find_spec("elpv_dataset")
     if package is None or package.origin is None:
-        raise MachineError("sample elpv", "needs the package 'elpv-dataset'. Install it with: pip install 'quince-edge[samples]'")
+        raise MachineError("sample elpv", missing("elpv-dataset", "samples"))
     folder = Path(package.origin).parent / "data"
     for line in (folder / "labels.csv").read_text().splitlines():
         file, probability, _kind = line.split()

@@ -22,7 +22,7 @@ def rename_everything(model: onnx.ModelProto) -> None:
         weight.name = names[weight.name]
     graph.initializer.sort(key=lambda weight: weight.name)
     del graph.value_info[:]
-    graph.name = "quince"
+    graph.name, graph.doc_string = "quince", ""
 
 
 def _in_order_of_use(graph: onnx.GraphProto) -> list[str]:

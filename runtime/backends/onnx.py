@@ -29,9 +29,12 @@ class ONNXBackend:
             raise InputRefused(name, f"expected one output float [1, classes], found {found}")
         self.input_shape = tuple(inputs[0].shape)
         self.classes = outputs[0].shape[1]
-        self._input = inputs[0].name
+        self._name, self._input = name, inputs[0].name
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(height, width, 3) uint8 RGB -> (classes,) float32 scores."""
-        scores: NDArray[np.float32] = self._session.run(None, {self._input: pixels[np.newaxis]})[0][0]
+        try:
+            scores: NDArray[np.float32] = self._session.run(None, {self._input: pixels[np.newaxis]})[0][0]
+        except Exception as error:  # as above
+            raise InputRefused(self._name, f"fails when it is run: {' '.join(str(error).split())[:300]}") from error
         return scores

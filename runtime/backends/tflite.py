@@ -23,6 +23,7 @@ class TFLiteBackend:
     """
 
     def __init__(self, name: str, content: bytes, threads: int) -> None:
+        self._name = name
         self.metadata = _texts_in_tail(content)
         try:
             with quiet():
@@ -46,7 +47,10 @@ class TFLiteBackend:
         """(height, width, 3) uint8 RGB -> (classes,) float32 scores."""
         values = pixels if self._table is None else self._table[pixels]
         self._interpreter.set_tensor(self._input, values[np.newaxis])
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise InputRefused(self._name, f"fails when it is run: {' '.join(str(error).split())[:300]}") from error
         scores: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
         return scores if self._scores is None else dequantize(scores, self._scores)
 

@@ -54,7 +54,7 @@ def test_same_export_again_is_kept_and_another_refused(bundle: Path, trained: Pa
     before = contents(bundle)
     again = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE)
     assert again.returncode == 0, again.stderr
-    assert "before, made by this command" in again.stdout
+    assert "already there, made by this command" in again.stdout
     other = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE, "--seed", "8")
     assert other.returncode == 2
     assert "--overwrite" in other.stderr

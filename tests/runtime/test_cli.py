@@ -113,7 +113,7 @@ def test_good_pictures_are_answered_and_bad_ones_named(exported: Path, photo: Pa
     assert len(lines) == 2
     assert all(re.search(r"\.png: (\w+) 0\.\d{3}, (\w+) 0\.\d{3}$", line) for line in lines)
     errors = done.stderr.splitlines()
-    assert errors[-1] == "python -m runtime: 10 of the 12 files given were refused"
+    assert errors[-1] == "python -m runtime: refused 10 of 12 files"
     assert len(errors) == 11
     reasons = {
         "fifo.jpg": "not a regular file",

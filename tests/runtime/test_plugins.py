@@ -18,7 +18,8 @@ def test_load_gives_the_named_thing() -> None:
 def test_missing_package_names_it_and_the_pip_command() -> None:
     with pytest.raises(MachineError) as error:
         Plugin("not_here_at_all.part:Thing", extra="tflite").load()
-    assert str(error.value) == "Thing: needs the package 'not-here-at-all'. Install it with: pip install 'quince-edge[tflite]'"
+    how = "Install it with: pip install not-here-at-all, or from Quince's folder: pip install '.[tflite]'"
+    assert str(error.value) == f"Thing: needs the package 'not-here-at-all'. {how}"
 
 
 def test_missing_module_of_our_own_is_a_bug_and_shows_itself() -> None:
