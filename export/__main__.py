@@ -9,8 +9,9 @@ from pathlib import Path
 
 from export.formats import FORMATS
 from export.gate import Limits
+from export.kind import Kind
 from export.ladder import RUNGS, climb
-from export.run import EVERY_KIND, ExportOptions, ExportResult, Kind, export
+from export.run import EVERY_KIND, ExportOptions, ExportResult, export
 from runtime import cli
 
 NAME = cli.program("export")

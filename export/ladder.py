@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.run import ExportOptions, ExportResult, Kind, export
+from export.kind import Kind
+from export.run import ExportOptions, ExportResult, export
 
 RUNGS = ("int8", "int16x8", "dynamic", "fp16", "fp32")
 

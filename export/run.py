@@ -12,6 +12,7 @@ from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, pub
 from export.calibration import calibration_pixels
 from export.formats import FORMATS
 from export.gate import Limits, Reference, decide, judge
+from export.kind import CALIBRATED, Kind
 from export.trained import Run, open_run
 from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
@@ -23,23 +24,6 @@ from runtime.progress import Progress
 from runtime.provenance import source_digest
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL
-
-CALIBRATED = ("int8", "int16x8")
-"""The precisions whose activation ranges are measured on a representative dataset."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A model file to make."""
-
-    format: str
-    precision: str
-
-    @property
-    def file(self) -> str:
-        """Its name in the bundle."""
-        return f"model.{self.precision}.{self.format}"
-
 
 EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for precision in row.precisions)
 
@@ -118,11 +102,20 @@ def _already_there(bundle: Path, run: Run, kinds: Sequence[Kind], made_by: Mappi
         path = bundle / kind.file
         if kind.file not in records or kind.file not in hashes:
             continue
-        if records[kind.file].get("made_by") == made_by and path.is_file() and digest(path.read_bytes()) == hashes[kind.file]:
+        if (
+            records[kind.file].get("made_by") == {**made_by, "kind": _plain(kind)}
+            and path.is_file()
+            and digest(path.read_bytes()) == hashes[kind.file]
+        ):
             there[kind.file] = records[kind.file]
         elif not overwrite:
             raise InputRefused(str(path), "is there already, made by another command; use --overwrite")
     return there
+
+
+def _plain(kind: Kind) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return {**asdict(kind), "float_layers": list(kind.float_layers)}
 
 
 @dataclass(frozen=True)
@@ -147,7 +140,7 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
     contents = []
     with Progress("convert", len(kinds)) as bar:
         for kind, convert in zip(kinds, converters, strict=True):
-            contents.append(convert(model, kind.precision, calibration, bundle_manifest(run)))
+            contents.append(convert(model, kind, calibration, bundle_manifest(run)))
             bar.advance(note=kind.file)
     return _Conversion(model, lambda pixels: scores(model, pixels), calibration, contents)
 
@@ -163,7 +156,7 @@ def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: Ex
         verdict = decide(reports[kind.file], options.limits)
         explain = verdict.outcome == "failed" and kind == Kind("tflite", "int8")
         layers = _layer_errors(conversion) if explain else []
-        record = {"bytes": len(content), "made_by": made_by, **asdict(verdict), "layers": layers}
+        record = {"bytes": len(content), "made_by": {**made_by, "kind": _plain(kind)}, **asdict(verdict), "layers": layers}
         made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
     return made
 

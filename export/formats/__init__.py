@@ -7,7 +7,7 @@ from runtime.plugins import Plugin
 
 @dataclass(frozen=True)
 class Format:
-    """convert: loads (model, precision, calibration, manifest) -> bytes; precisions: what it can make, the default first."""
+    """convert: loads (model, kind, calibration, manifest) -> bytes; precisions: what it can make, the default first."""
 
     convert: Plugin
     precisions: tuple[str, ...]

@@ -16,6 +16,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.formats.onnx_names import rename_everything
+from export.kind import Kind
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.manifest import Manifest
 from runtime.quiet import quiet
@@ -27,12 +28,12 @@ INPUT = "pixels"
 Pictures = NDArray[np.uint8]
 
 
-def convert(model: keras.Model, precision: str, calibration: Pictures, manifest: Manifest) -> bytes:
+def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Manifest) -> bytes:
     """The model as an `.onnx` in one file, the same bytes for the same model and calibration.
 
     Args:
         model: float RGB pixels 0..255 -> probabilities.
-        precision: a key of PRECISIONS.
+        kind: its precision is a key of PRECISIONS.
         calibration: (n, height, width, 3) uint8 RGB, the representative dataset; used for int8 only.
         manifest: written inside.
     """
@@ -42,7 +43,7 @@ def convert(model: keras.Model, precision: str, calibration: Pictures, manifest:
         quant_pre_process(
             prepared, prepared, skip_symbolic_shape=True
         )  # folds BatchNorm into the convolutions, which tf2onnx leaves beside depthwise ones
-        converted = PRECISIONS[precision](prepared, calibration)
+        converted = PRECISIONS[kind.precision](prepared, calibration)
     rename_everything(converted)
     del converted.metadata_props[:]
     onnx.helper.set_model_props(converted, {EMBEDDED_MANIFEST: manifest.to_json()})

@@ -18,6 +18,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
+from export.kind import Kind
 from export.normalisation import Normalisation, split_normalisation
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed, InputRefused
@@ -32,12 +33,12 @@ PIXELS = Normalisation(1.0, 0)
 """What the real-valued input is of a pixel where the normalisation is part of the model."""
 
 
-def convert(model: keras.Model, precision: str, calibration: Pictures, manifest: Manifest) -> bytes:
+def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Manifest) -> bytes:
     """The model as a `.tflite` that takes one picture (1, height, width, 3).
 
     Args:
         model: float RGB pixels 0..255 -> probabilities.
-        precision: a key of PRECISIONS.
+        kind: its precision is a key of PRECISIONS.
         calibration: (n, height, width, 3) uint8 RGB, the representative dataset; used for int8 and int16x8 only.
         manifest: written inside.
 
@@ -45,8 +46,8 @@ def convert(model: keras.Model, precision: str, calibration: Pictures, manifest:
         InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
         CheckFailed: the raw pixel did not become the quantized input (int8).
     """
-    content = PRECISIONS[precision](model, calibration)
-    values = split_normalisation(model)[0] if precision == "int8" else PIXELS
+    content = PRECISIONS[kind.precision](model, calibration)
+    values = split_normalisation(model)[0] if kind.precision == "int8" else PIXELS
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
 
 

@@ -8,11 +8,12 @@ import onnxruntime
 import pytest
 
 from export.formats.onnx import OPSET, convert
+from export.kind import Kind
 
 
 @pytest.fixture(scope="module")
 def content(keras_model, calibration, manifest) -> bytes:
-    return convert(keras_model, "fp32", calibration[:0], manifest)
+    return convert(keras_model, Kind("onnx", "fp32"), calibration[:0], manifest)
 
 
 def test_takes_one_raw_uint8_picture_and_gives_keras_scores(content: bytes, keras_model, calibration) -> None:

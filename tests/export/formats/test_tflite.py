@@ -10,17 +10,18 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from export.formats.tflite import convert
+from export.kind import Kind
 from runtime.errors import InputRefused
 
 
 @pytest.fixture(scope="module")
 def int8(keras_model, calibration, manifest) -> bytes:
-    return convert(keras_model, "int8", calibration, manifest)
+    return convert(keras_model, Kind("tflite", "int8"), calibration, manifest)
 
 
 @pytest.fixture(scope="module")
 def fp32(keras_model, calibration, manifest) -> bytes:
-    return convert(keras_model, "fp32", calibration[:0], manifest)
+    return convert(keras_model, Kind("tflite", "fp32"), calibration[:0], manifest)
 
 
 def ops(content: bytes) -> list[str]:
@@ -75,4 +76,4 @@ def test_a_model_that_does_not_start_with_its_normalisation_is_refused(calibrati
     inputs = keras.Input((64, 64, 3))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
     with pytest.raises(InputRefused, match="Rescaling"):
-        convert(model, "int8", calibration, manifest)
+        convert(model, Kind("tflite", "int8"), calibration, manifest)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from export.formats.tflite import PRECISIONS, convert
 from export.formats.tflite_file import add_buffer
+from export.kind import Kind
 from runtime.classifier import Classifier
 
 MEDIAPIPE = """
@@ -29,7 +30,7 @@ with vision.ImageClassifier.create_from_options(options) as classifier:
 @pytest.mark.parametrize("precision", ["int8", "fp32", "fp16", "dynamic"])
 def test_mediapipe_gives_our_labels(precision: str, keras_model, calibration, manifest, opened, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(convert(keras_model, precision, calibration, manifest))
+    model.write_bytes(convert(keras_model, Kind("tflite", precision), calibration, manifest))
     ours = Classifier(model)
     files = []
     for number, picture in enumerate(opened.split("test")):  # as RGB: MediaPipe does not widen a grey PNG
@@ -47,7 +48,7 @@ def test_mediapipe_gives_our_labels(precision: str, keras_model, calibration, ma
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_is_the_same_classifier_and_finite(precision: str, keras_model, calibration, manifest, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(convert(keras_model, precision, calibration, manifest))
+    model.write_bytes(convert(keras_model, Kind("tflite", precision), calibration, manifest))
     classifier = Classifier(model)
     expected = keras_model.predict_on_batch(calibration.astype(np.float32))
     found = np.stack([classifier.scores(pixels) for pixels in calibration])
@@ -56,14 +57,14 @@ def test_every_precision_is_the_same_classifier_and_finite(precision: str, keras
 
 
 def test_weights_in_fewer_bits_make_smaller_files(keras_model, calibration, manifest) -> None:
-    size = {precision: len(convert(keras_model, precision, calibration, manifest)) for precision in PRECISIONS}
+    size = {precision: len(convert(keras_model, Kind("tflite", precision), calibration, manifest)) for precision in PRECISIONS}
     assert size["int8"] < size["fp16"] < size["fp32"]
 
 
 def test_added_buffer_leaves_the_converters_bytes_and_their_alignment(keras_model, calibration, manifest) -> None:
     from tensorflow.lite.python import schema_py_generated as schema
 
-    content = convert(keras_model, "int8", calibration, manifest)
+    content = convert(keras_model, Kind("tflite", "int8"), calibration, manifest)
     more = add_buffer(content, "second", b"hello" * 7)
     assert more.endswith(content)
     assert (len(more) - len(content)) % 16 == 0
