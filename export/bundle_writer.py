@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.gate import Reference
+from export.answers import Reference
 from export.golden_pictures import record_scores, write_golden_pictures
 from export.trained import Run
 from runtime.atomic import locked, new_folder

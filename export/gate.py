@@ -1,29 +1,16 @@
-"""The parity gate: an artifact is compared with the Keras model on every held-out picture before anyone can have it.
+"""The parity gate: an artifact is compared with the Keras model on every held-out picture before anyone can have it."""
 
-Each picture goes from its file through `runtime.preprocess` and the artifact's own interpreter, as it will on the device.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from export.answers import Reference, collect
 from export.trained import Run
-from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.parity import ParityReport, compare
-from runtime.preprocess import preprocess
-from runtime.progress import Progress
-from runtime.run_folder import Picture
-from runtime.threads import allowed_cores
-
-BATCH = 32
-
-Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""The Keras model: (n, height, width, 3) uint8 RGB pixels -> (n, classes) float32 scores, 0..1."""
 
 
 @dataclass(frozen=True)
@@ -56,26 +43,19 @@ class Verdict:
     doubts: tuple[str, ...]
 
 
-def judge(run: Run, reference: Reference, classifiers: Mapping[str, Classifier]) -> dict[str, ParityReport]:
-    """Compares each classifier with the Keras model on the whole test split, every picture decoded once.
+def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, ParityReport]:
+    """Compares each model file with the Keras model on the whole test split, by file name.
 
     Raises:
         CheckFailed: one of them answers NaN.
         InputRefused: a test picture is gone or changed.
     """
     pictures = run.split("test")
-    expected: list[NDArray[np.float32]] = []
-    scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in classifiers}
-    with Progress("parity", len(pictures)) as bar:
-        for pixels in _batches(run, pictures):
-            expected.append(reference(pixels))
-            for name, classifier in classifiers.items():
-                scores[name].append(np.stack([classifier.scores(one) for one in pixels]))
-            bar.advance(len(pixels))
+    expected, answers = collect(run, pictures, reference, files)
     labels = run.manifest.labels
     truth = np.array([labels.index(picture.label) for picture in pictures])
-    names, keras = [picture.path for picture in pictures], np.concatenate(expected)
-    return {name: compare(names, truth, keras, np.concatenate(found), labels) for name, found in scores.items()}
+    names = [picture.path for picture in pictures]
+    return {file: compare(names, truth, expected, found, labels) for file, found in answers.items()}
 
 
 def decide(parity: ParityReport, limits: Limits) -> Verdict:
@@ -98,18 +78,3 @@ def decide(parity: ParityReport, limits: Limits) -> Verdict:
         reasons.append("it gives the same scores for every picture")
     outcome: Literal["passed", "undecided", "failed"] = "failed" if reasons else "undecided" if doubts else "passed"
     return Verdict(parity, limits, outcome, tuple(reasons), tuple(doubts))
-
-
-def _batches(run: Run, pictures: list[Picture]) -> Iterator[NDArray[np.uint8]]:
-    """(n, height, width, 3) uint8 at a time, the next batch decoded while the last is classified."""
-
-    def load(start: int) -> NDArray[np.uint8]:
-        return np.stack([preprocess(run.read(picture), run.manifest.preprocessing) for picture in pictures[start : start + BATCH]])
-
-    with ThreadPoolExecutor(allowed_cores()) as pool:
-        starts = range(0, len(pictures), BATCH)
-        ahead = [pool.submit(load, start) for start in starts[:2]]
-        for start in starts:
-            if start + 2 * BATCH < len(pictures):
-                ahead.append(pool.submit(load, start + 2 * BATCH))
-            yield ahead.pop(0).result()

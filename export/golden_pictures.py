@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.gate import Reference
+from export.answers import Reference
 from export.trained import Run, balanced
 from runtime.classifier import Classifier
 from runtime.golden import FOLDER, REFERENCE, Sample, write_golden

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.answers import Reference
 from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, publish, render_report
 from export.calibration import calibration_pixels
 from export.formats import FORMATS
-from export.gate import Limits, Reference, decide, judge
+from export.gate import Limits, decide, judge
 from export.kind import CALIBRATED, Kind
 from export.trained import Run, open_run
 from runtime.atomic import scratch_folder, write_file
-from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import Plugin, choose, require
@@ -150,7 +150,7 @@ def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: Ex
     with scratch_folder(run.path) as scratch:
         for kind, content in files:
             (scratch / kind.file).write_bytes(content)
-        reports = judge(run, conversion.reference, {kind.file: Classifier(scratch / kind.file) for kind in kinds})
+        reports = judge(run, conversion.reference, [scratch / kind.file for kind in kinds])
     made = []
     for kind, content in files:
         verdict = decide(reports[kind.file], options.limits)

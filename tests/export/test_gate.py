@@ -8,7 +8,6 @@ from export.formats.tflite import convert
 from export.gate import Limits, decide, judge
 from export.keras_model import scores
 from export.kind import Kind
-from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.parity import compare
 
@@ -75,8 +74,8 @@ def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(opened, 
     for name, model in (("right", keras_model), ("wrong", wrong)):
         file = tmp_path / f"{name}.tflite"
         file.write_bytes(convert(model, Kind("tflite", "fp32"), calibration[:0], manifest))
-        agreement |= judge(opened, reference, {name: Classifier(file)})
-    assert agreement["right"].agreement == 1
-    assert agreement["right"].worst_score_error < 1e-4
-    assert agreement["wrong"].worst_score_error > 0.05
-    assert decide(agreement["wrong"], Limits(min_agreement=0.99)).reasons
+        agreement |= judge(opened, reference, [file])
+    assert agreement["right.tflite"].agreement == 1
+    assert agreement["right.tflite"].worst_score_error < 1e-4
+    assert agreement["wrong.tflite"].worst_score_error > 0.05
+    assert decide(agreement["wrong.tflite"], Limits(min_agreement=0.99)).reasons

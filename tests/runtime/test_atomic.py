@@ -244,6 +244,32 @@ def test_read_only_file_system_is_the_machines_fault(tiny_disk: Path) -> None:
     assert contents(tiny_disk) == {"file": b"old"}
 
 
+def test_all_is_on_the_disk_before_it_is_moved_into_place_and_the_move_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut at any moment leaves the old or the new (FAULTS E16): file, folder, rename, parent folder, in that order."""
+    order = []
+
+    def synced(descriptor: int) -> None:
+        order.append(("sync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        fsync(descriptor)
+
+    def renamed(source: Path, target: Path) -> None:
+        order.append(("rename", Path(target).name))
+        rename(source, target)
+
+    fsync, rename, replace = os.fsync, os.rename, os.replace
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    with new_folder(tmp_path / "whole") as folder:
+        (folder / "part").write_text("x")
+        temporary = folder.name
+    assert order == [("sync", "part"), ("sync", temporary), ("rename", "whole"), ("sync", tmp_path.name)]
+
+    order.clear()
+    monkeypatch.setattr(os, "replace", lambda source, target: (order.append(("rename", Path(target).name)), replace(source, target)))
+    write_file(tmp_path / "file", "x")
+    assert [step for step, _ in order] == ["sync", "rename", "sync"]
+
+
 def test_terminated_writer_clears_up_itself(tmp_path: Path) -> None:
     """Through runtime.cli, which turns SIGTERM into a way out of every `with`."""
     code = """

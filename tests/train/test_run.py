@@ -141,7 +141,7 @@ def test_missing_packages_are_named_with_the_way_to_install_them(
 ) -> None:
     done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, python=bare_python("numpy", "pillow"))
     assert done.returncode == 4
-    assert "pip install 'quince-edge[train]'" in done.stderr.splitlines()[-1]
+    assert "pip install '.[train]'" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 

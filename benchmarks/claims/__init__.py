@@ -1,0 +1,30 @@
+"""One script per claim: it measures both sides alternately in one run and prints the figure, the bar and whether it holds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A figure and what it must reach; `least` says whether the bar is the lowest figure allowed, else it is the highest."""
+
+    name: str
+    figure: float
+    unit: str
+    bar: float
+    least: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure reaches the bar."""
+        return self.figure >= self.bar if self.least else self.figure <= self.bar
+
+    def __str__(self) -> str:
+        bar = f"at {'least' if self.least else 'most'} {self.bar:g}"
+        return f"{self.name}: {self.figure:.3g} {self.unit}, {bar}: {'holds' if self.holds else 'DOES NOT HOLD'}"
+
+
+def show(*claims: Claim) -> int:
+    """Prints the claims; returns 0 if all hold, else 3."""
+    for claim in claims:
+        print(claim)
+    return 0 if all(claim.holds for claim in claims) else 3

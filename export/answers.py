@@ -1,0 +1,95 @@
+"""What the Keras model and each artifact answer for every picture of a split: each picture decoded once, on all cores.
+
+Each picture goes from its file through `runtime.preprocess` and the artifact's own interpreter, as it will on the device.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.trained import Run
+from runtime.classifier import Classifier
+from runtime.preprocess import preprocess
+from runtime.progress import Progress
+from runtime.run_folder import Picture
+from runtime.threads import allowed_cores
+
+BATCH = 32
+AHEAD = 2
+"""Batches being decoded and classified while the Keras model works on one."""
+
+Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""The Keras model: (n, height, width, 3) uint8 RGB pixels -> (n, classes) float32 scores, 0..1."""
+
+Answers = dict[str, NDArray[np.float32]]
+"""(n, classes) float32 scores by model file name."""
+
+Thing = TypeVar("Thing")
+
+
+def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: Sequence[Path]) -> tuple[NDArray[np.float32], Answers]:
+    """Scores of the Keras model, (n, classes) float32, and of each model file, in the order of `pictures`.
+
+    A core takes a picture at a time, with an interpreter of one thread for each file: more pictures a second than all cores on one.
+
+    Raises:
+        CheckFailed: a model answers NaN.
+        InputRefused: a picture is gone or changed, or a file cannot be run.
+    """
+    cores = allowed_cores()
+    sets = _Spares([[Classifier(file, threads=1) for file in files] for _ in range(cores)])
+
+    def answer(picture: Picture) -> tuple[NDArray[np.uint8], list[NDArray[np.float32]]]:
+        pixels = preprocess(run.read(picture), run.manifest.preprocessing)
+        with sets.one() as classifiers:
+            return pixels, [classifier.scores(pixels) for classifier in classifiers]
+
+    expected: list[NDArray[np.float32]] = []
+    answers: list[list[NDArray[np.float32]]] = []
+    with ThreadPoolExecutor(cores) as pool, Progress("parity", len(pictures)) as bar:
+        for batch in _batches(pool, answer, pictures):
+            expected.append(reference(np.stack([pixels for pixels, _ in batch])))
+            answers += [scores for _, scores in batch]
+            bar.advance(len(batch))
+    by_file = {file.name: np.stack([scores[index] for scores in answers]) for index, file in enumerate(files)}
+    return np.concatenate(expected), by_file
+
+
+Answer = TypeVar("Answer")
+
+
+def _batches(pool: ThreadPoolExecutor, answer: Callable[[Picture], Answer], pictures: Sequence[Picture]) -> Iterator[list[Answer]]:
+    def submit(start: int) -> list[Future[Answer]]:
+        return [pool.submit(answer, picture) for picture in pictures[start : start + BATCH]]
+
+    waiting = [submit(start) for start in range(0, BATCH * AHEAD, BATCH)]
+    try:
+        for start in range(0, len(pictures), BATCH):
+            waiting.append(submit(start + BATCH * AHEAD))
+            yield [future.result() for future in waiting.pop(0)]
+    finally:
+        for future in (future for batch in waiting for future in batch):
+            future.cancel()
+
+
+class _Spares(Generic[Thing]):
+    """Things that only one thread may use at a time, handed out in turn."""
+
+    def __init__(self, things: Sequence[Thing]) -> None:
+        self._free: SimpleQueue[Thing] = SimpleQueue()
+        for thing in things:
+            self._free.put(thing)
+
+    @contextmanager
+    def one(self) -> Iterator[Thing]:
+        thing = self._free.get()
+        try:
+            yield thing
+        finally:
+            self._free.put(thing)
