@@ -87,9 +87,7 @@ def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     if kind.qat:
         content = _from_fake_quantization(model, inner, kind)
     else:
-        calibrated = calibrate(model, calibration)
-        if kind.ranges == "percentile":
-            calibrated = cut_ranges(calibrated, (values for (values,) in _representative(calibration, normalisation)))
+        calibrated = calibrate(model, kind, calibration)
         content = quantize(calibrated, kind.io, tensors_of(model, calibrated, kind.float_layers))
     with quiet():
         found = Interpreter(model_content=content).get_input_details()[0]["quantization"]
@@ -99,17 +97,21 @@ def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     return content
 
 
-def calibrate(model: keras.Model, calibration: Pictures) -> bytes:
+def calibrate(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """A float `.tflite` of what follows the model's normalisation, with the range of every tensor on the representative dataset in it.
 
-    Measuring them is the slow step of int8: for the same model and dataset it is done once.
+    Converting and measuring is the slow part of int8: for the same model and dataset it is done once.
     """
     measured_on = digest(b"".join(one.tobytes() for one in (*model.get_weights(), calibration)))
     if model not in _calibrated or _calibrated[model][0] != measured_on:
         converter = int8_converter(model, calibration)
         converter._experimental_calibrate_only = True
         _calibrated[model] = (measured_on, _run(converter))
-    return _calibrated[model][1]
+    content = _calibrated[model][1]
+    if kind.ranges == "percentile":
+        values = _representative(calibration, split_normalisation(model)[0])
+        content = cut_ranges(content, (picture for (picture,) in values))
+    return content
 
 
 def _from_fake_quantization(model: keras.Model, inner: keras.Model, kind: Kind) -> bytes:

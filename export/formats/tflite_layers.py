@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from export.formats.tflite import calibrate
 from export.formats.tflite_quantize import layer_of, tensors_of, verifying
+from export.kind import Kind
 from export.normalisation import split_normalisation
 from runtime.quiet import quiet
 
@@ -37,14 +38,14 @@ class LayerError:
     after_scale: float
 
 
-def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], float_layers: Collection[str] = ()) -> list[LayerError]:
+def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], kind: Kind) -> list[LayerError]:
     """The operators of `model` in int8, the most hurt first; `calibration` is the (n, height, width, 3) uint8 representative dataset.
 
     Measured by TensorFlow's QuantizationDebugger, each operator by itself: it is given the quantized inputs, so a range too wide in
-    one layer shows as the error of the next in `steps`, and of its own in `lost`. Those of `float_layers` are in float and have none.
+    one layer shows as the error of the next in `steps`, and of its own in `lost`. The kind's float layers have none.
     """
     normalisation, _ = split_normalisation(model)
-    calibrated = calibrate(model, calibration)
+    calibrated = calibrate(model, kind, calibration)
 
     def pictures() -> Iterator[list[NDArray[np.float32]]]:
         for pixels in calibration[:PICTURES]:
@@ -53,7 +54,7 @@ def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], float_layer
     table = io.StringIO()
     with quiet(1, 2):
         debugger = tf.lite.experimental.QuantizationDebugger(
-            quant_debug_model_content=verifying(calibrated, tensors_of(model, calibrated, float_layers)),
+            quant_debug_model_content=verifying(calibrated, tensors_of(model, calibrated, kind.float_layers)),
             debug_dataset=pictures,
             debug_options=tf.lite.experimental.QuantizationDebugOptions(layer_direct_compare_metrics={"lost": _lost}),
         )
