@@ -9,13 +9,13 @@ from pathlib import Path
 
 from export.formats import FORMATS
 from export.gate import Limits
-from export.kind import Kind
 from export.ladder import RUNGS, climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, export
+from export.rung import Rung, culprit, table
+from export.way_out import AUTO, MIXED, add_way_out, chosen_epochs, chosen_kind
 from runtime import cli
 
 NAME = cli.program("export")
-AUTO = "auto"
 OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate", "failed": "REFUSED by the parity gate"}
 
 
@@ -23,17 +23,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed)
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given))
     bundle = given.output or given.run / "bundle"
+    rungs: tuple[Rung, ...] = ()
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)
     elif given.precision == AUTO:
-        results = list(climb(given.run, bundle, options, data=given.data, overwrite=given.overwrite))
+        climbed = climb(given.run, bundle, options, data=given.data, overwrite=given.overwrite)
+        results, rungs = [climbed.result], climbed.rungs
     else:
-        results = export(given.run, bundle, [Kind(given.format, given.precision)], options, data=given.data, overwrite=given.overwrite)
+        results = export(given.run, bundle, [chosen_kind(given)], options, data=given.data, overwrite=given.overwrite)
     published = [result for result in results if not result.refused]
     for result in published:
         cli.show(result, as_json=given.json, text=partial(_line if given.format == "all" else _summary, result))
+    if rungs and not given.json:
+        print("\n".join(map(cli.printable, table(rungs))))
     for result in results:
         _complain(result)
     if published:
@@ -50,9 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
         command = commands.add_parser(name, help=f"precisions: {', '.join(row.precisions)}")
-        choices = (*row.precisions, AUTO) if name == "tflite" else row.precisions
-        auto = f"; {AUTO}: the first that passes of {', '.join(RUNGS)}" if AUTO in choices else ""
+        choices = (*row.precisions, MIXED, AUTO) if name == "tflite" else row.precisions
+        auto = f"; {AUTO}: the first that passes of {RUNGS}" if AUTO in choices else ""
         command.add_argument("--precision", choices=choices, default=choices[0], help=f"of weights and arithmetic{auto}")
+        if name == "tflite":
+            add_way_out(command)
         _add_options(command)
     _add_options(commands.add_parser("all", help="every format in every precision"))
     return parser
@@ -80,19 +86,10 @@ def _complain(result: ExportResult) -> None:
     if result.record["outcome"] == "undecided":
         cli.say(f"{NAME}: {result.artifact}: {'; '.join(result.record['doubts'])}; published all the same, --strict refuses it")
     if result.refused:
-        reasons = "; ".join((*result.record["reasons"], *_culprit(result)))
+        reasons = "; ".join((*result.record["reasons"], *culprit(result.record)))
         cli.say(f"{NAME}: {result.artifact}: {reasons}. It was not published; report: {result.report}")
         if (Path(result.bundle) / result.artifact).exists():
             cli.say(f"{NAME}: {result.artifact}: the one published before, judged by another command, is still in {result.bundle}")
-
-
-def _culprit(result: ExportResult) -> list[str]:
-    worst = result.record["layers"][:1]
-    return [
-        f"quantization hurts layer '{one['layer']}' most (error {one['steps']:.1f} steps, rounding alone 0.3),"
-        f" after '{one['after']}' with scale {one['after_scale']:.3g}"
-        for one in worst
-    ]
 
 
 def _summary(result: ExportResult) -> str:

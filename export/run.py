@@ -1,46 +1,44 @@
 """From a run folder to more artifacts in its bundle: convert, judge, and publish what passed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from export.answers import Reference
-from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, publish, render_report
-from export.calibration import calibration_pixels
+from export.bundle_writer import REPORT, Made, open_bundle, publish, render_report
 from export.formats import FORMATS
 from export.gate import Limits, decide, judge
-from export.kind import CALIBRATED, Kind
-from export.trained import Run, open_run
-from runtime.atomic import scratch_folder, write_file
+from export.kind import Kind
+from export.session import Session
+from export.trained import open_run
+from runtime.atomic import write_file
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
-from runtime.plugins import Plugin, choose, require
+from runtime.plugins import choose, require
 from runtime.preprocess import digest
 from runtime.progress import Progress
 from runtime.provenance import source_digest
-from runtime.quiet import prepare_tensorflow, quiet
-from runtime.run_folder import MODEL
 
 EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for precision in row.precisions)
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What artifacts are made with, beside the run."""
+    """What artifacts are made with, beside the run; at most `qat_epochs` of quantization-aware fine-tuning, 0 for none."""
 
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
+    qat_epochs: int = 0
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
             raise InputRefused("--calibration", f"expected at least 1 picture, found {self.calibration}")
         if self.seed < 0:
             raise InputRefused("--seed", f"expected a whole number from 0, found {self.seed}")
+        if self.qat_epochs < 0:
+            raise InputRefused("--qat", f"expected at least 1 epoch, found {self.qat_epochs}")
 
 
 @dataclass(frozen=True)
@@ -69,100 +67,100 @@ def export(
         CheckFailed: a model answers NaN, or the calibration pictures are useless; nothing was published.
         MachineError: a package is missing, or the disk is full.
     """
+    with open_export(run_path, bundle, options, data=data, overwrite=overwrite) as task:
+        there = task.already_there(kinds)
+        missing = [kind for kind in kinds if kind.file not in there]
+        results = there | task.settle(task.judge(missing) if missing else [])
+    return [results[kind.file] for kind in kinds]
+
+
+@contextmanager
+def open_export(
+    run_path: Path, bundle: Path, options: ExportOptions, *, data: Path | None, overwrite: bool
+) -> Generator["Export", None, None]:
+    """An Export of a run; the model files it made that are not in the bundle go when it ends."""
     run = open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
     made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
-    there = _already_there(bundle, run, kinds, made_by, overwrite=overwrite)
-    missing = [kind for kind in kinds if kind.file not in there]
-    results = {file: ExportResult(file, str(bundle), str(bundle / REPORT), record, reused=True) for file, record in there.items()}
-    if missing:
-        conversion = _convert(run, missing, options)
-        made = _judge(run, missing, conversion, options, made_by)
+    with ExitStack() as scratch:
+        yield Export(Session(run, scratch, options.calibration, options.seed, options.qat_epochs), bundle, options, made_by, overwrite)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One command's work: an opened run, the bundle its artifacts go to, what they are made with, and that as their records give it."""
+
+    session: Session
+    bundle: Path
+    options: ExportOptions
+    made_by: Mapping[str, Any]
+    overwrite: bool
+
+    def already_there(self, kinds: Sequence[Kind]) -> dict[str, ExportResult]:
+        """By file, what the same command has put into the bundle before.
+
+        Raises:
+            InputRefused: another command made a file of that name, and this one may not overwrite it.
+        """
+        before = self.made_before()
+        standing = open_bundle(self.bundle, self.session.run, overwrite=self.overwrite)[1]
+        there = {}
+        for kind in kinds:
+            choose(FORMATS, kind.format, "format")
+            result = before.get(kind.file)
+            if result and result.record["made_by"] == self._made_by(kind):
+                there[kind.file] = result
+            elif kind.file in standing and not self.overwrite:
+                raise InputRefused(str(self.bundle / kind.file), "is there already, made by another command; use --overwrite")
+        return there
+
+    def made_before(self) -> dict[str, ExportResult]:
+        """By file, what stands in the bundle, whole, made with the same options from the same model by the same source, of any kind."""
+        old, records = open_bundle(self.bundle, self.session.run, overwrite=self.overwrite)
+        results = {}
+        for artifact in old.artifacts if old else ():
+            record, path = records.get(artifact.file, {}), self.bundle / artifact.file
+            same = {name: value for name, value in record.get("made_by", {}).items() if name != "kind"} == self.made_by
+            if same and path.is_file() and digest(path.read_bytes()) == artifact.sha256:
+                results[artifact.file] = ExportResult(artifact.file, str(self.bundle), str(self.bundle / REPORT), record, reused=True)
+        return results
+
+    def judge(self, kinds: Sequence[Kind]) -> list[Made]:
+        """Converts all kinds and compares them with the Keras model in one pass over the test pictures; publishes nothing."""
+        contents = []
+        with Progress("convert", len(kinds)) as bar:
+            for kind in kinds:
+                contents.append(self.session.convert(kind))
+                bar.advance(note=kind.file)
+        files = [self.session.write(kind.file, content) for kind, content in zip(kinds, contents, strict=True)]
+        reports = judge(self.session.run, self.session.reference, files)
+        made = []
+        for kind, content in zip(kinds, contents, strict=True):
+            verdict = decide(reports[kind.file], self.options.limits)
+            explain = verdict.outcome == "failed" and kind.format == "tflite" and kind.precision in ("int8", "mixed") and not kind.qat
+            layers = self.session.layer_errors(kind) if explain else []
+            record = {"bytes": len(content), "made_by": self._made_by(kind), **asdict(verdict), "layers": layers}
+            made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
+        return made
+
+    def settle(self, made: Sequence[Made]) -> dict[str, ExportResult]:
+        """Publishes what passed in one step, and writes a page about each that did not; the results by file."""
+        run = self.session.run
         passed = [one for one in made if one.record["outcome"] != "failed"]
         if passed:
-            publish(bundle, run, passed, conversion.reference, options.seed, overwrite=overwrite)
+            publish(self.bundle, run, passed, self.session.reference, self.options.seed, overwrite=self.overwrite)
+        results = {}
         for one in made:
             file = one.artifact.file
-            refusal = run_path / f"refused.{file}.html"
+            refusal = run.path / f"refused.{file}.html"
             if one in passed:
                 refusal.unlink(missing_ok=True)
             else:
                 write_file(refusal, render_report(run, {file: one.record}))
-            page = bundle / REPORT if one in passed else refusal
-            results[file] = ExportResult(file, str(bundle), str(page), one.record, reused=False)
-    return [results[kind.file] for kind in kinds]
+            page = self.bundle / REPORT if one in passed else refusal
+            results[file] = ExportResult(file, str(self.bundle), str(page), one.record, reused=False)
+        return results
 
-
-def _already_there(bundle: Path, run: Run, kinds: Sequence[Kind], made_by: Mapping[str, Any], *, overwrite: bool) -> dict[str, Any]:
-    old, records = open_bundle(bundle, run, overwrite=overwrite)
-    hashes = {artifact.file: artifact.sha256 for artifact in old.artifacts} if old else {}
-    there = {}
-    for kind in kinds:
-        choose(FORMATS, kind.format, "format")
-        path = bundle / kind.file
-        if kind.file not in records or kind.file not in hashes:
-            continue
-        if (
-            records[kind.file].get("made_by") == {**made_by, "kind": _plain(kind)}
-            and path.is_file()
-            and digest(path.read_bytes()) == hashes[kind.file]
-        ):
-            there[kind.file] = records[kind.file]
-        elif not overwrite:
-            raise InputRefused(str(path), "is there already, made by another command; use --overwrite")
-    return there
-
-
-def _plain(kind: Kind) -> dict[str, Any]:
-    """As JSON gives it back."""
-    return {**asdict(kind), "float_layers": list(kind.float_layers)}
-
-
-@dataclass(frozen=True)
-class _Conversion:
-    """The Keras model as a function and as itself, the representative dataset, and a model file's content for each kind."""
-
-    model: Any
-    reference: Reference
-    calibration: NDArray[np.uint8]
-    contents: list[bytes]
-
-
-def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conversion:
-    calibrated = any(kind.precision in CALIBRATED for kind in kinds)
-    calibration = calibration_pixels(run, options.calibration, options.seed) if calibrated else np.empty((0, 0, 0, 3), np.uint8)
-    prepare_tensorflow()
-    with quiet():
-        converters = [FORMATS[kind.format].convert.load() for kind in kinds]
-        load = Plugin("export.keras_model:load", extra="export").load()
-        scores = Plugin("export.keras_model:scores", extra="export").load()
-        model = load(run.path / MODEL)
-    contents = []
-    with Progress("convert", len(kinds)) as bar:
-        for kind, convert in zip(kinds, converters, strict=True):
-            contents.append(convert(model, kind, calibration, bundle_manifest(run)))
-            bar.advance(note=kind.file)
-    return _Conversion(model, lambda pixels: scores(model, pixels), calibration, contents)
-
-
-def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: ExportOptions, made_by: Mapping[str, Any]) -> list[Made]:
-    files = list(zip(kinds, conversion.contents, strict=True))
-    with scratch_folder(run.path) as scratch:
-        for kind, content in files:
-            (scratch / kind.file).write_bytes(content)
-        reports = judge(run, conversion.reference, [scratch / kind.file for kind in kinds])
-    made = []
-    for kind, content in files:
-        verdict = decide(reports[kind.file], options.limits)
-        explain = verdict.outcome == "failed" and kind == Kind("tflite", "int8")
-        layers = _layer_errors(conversion) if explain else []
-        record = {"bytes": len(content), "made_by": {**made_by, "kind": _plain(kind)}, **asdict(verdict), "layers": layers}
-        made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
-    return made
-
-
-def _layer_errors(conversion: _Conversion) -> list[dict[str, Any]]:
-    with Progress("error of each layer", 1) as bar:
-        errors = Plugin("export.formats.tflite_layers:layer_errors", extra="export").load()(conversion.model, conversion.calibration)
-        bar.advance()
-    return [asdict(error) for error in errors]
+    def _made_by(self, kind: Kind) -> dict[str, Any]:
+        """As JSON gives it back."""
+        return {**self.made_by, "kind": {**asdict(kind), "float_layers": list(kind.float_layers)}}

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -18,11 +19,14 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
-from export.kind import Kind
+from export.formats.tflite_quantize import quantize, tensors_of
+from export.formats.tflite_ranges import check_ranges, cut_ranges
+from export.kind import CALIBRATED, Kind
 from export.normalisation import Normalisation, split_normalisation
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed, InputRefused
 from runtime.manifest import Manifest
+from runtime.preprocess import digest
 from runtime.quiet import quiet
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -31,6 +35,11 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 Pictures = NDArray[np.uint8]
 PIXELS = Normalisation(1.0, 0)
 """What the real-valued input is of a pixel where the normalisation is part of the model."""
+PIXEL_IS_INPUT = ("int8", "mixed")
+"""The precisions in which the normalisation is the input's scale and zero point."""
+
+_calibrated: WeakKeyDictionary[keras.Model, tuple[str, bytes]] = WeakKeyDictionary()
+"""What `calibrate` gave last for each model, and the sha256 of its weights and pictures."""
 
 
 def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Manifest) -> bytes:
@@ -43,19 +52,21 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
         manifest: written inside.
 
     Raises:
-        InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
-        CheckFailed: the raw pixel did not become the quantized input (int8).
+        InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8, mixed).
+        CheckFailed: the raw pixel did not become the quantized input (int8, mixed), or an activation has no usable range.
     """
-    content = PRECISIONS[kind.precision](model, calibration)
-    values = split_normalisation(model)[0] if kind.precision == "int8" else PIXELS
+    content = PRECISIONS[kind.precision](model, kind, calibration)
+    values = split_normalisation(model)[0] if kind.precision in PIXEL_IS_INPUT else PIXELS
+    if kind.precision in CALIBRATED:
+        check_ranges(content, model)
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
 
 
-def _fp32(model: keras.Model, calibration: Pictures) -> bytes:
+def _fp32(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     return _run(_from_pixels(model))
 
 
-def _fp16(model: keras.Model, calibration: Pictures) -> bytes:
+def _fp16(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in float16, arithmetic in float32: half the size."""
     converter = _from_pixels(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -63,24 +74,52 @@ def _fp16(model: keras.Model, calibration: Pictures) -> bytes:
     return _run(converter)
 
 
-def _dynamic(model: keras.Model, calibration: Pictures) -> bytes:
+def _dynamic(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in int8, activations quantized anew for each picture."""
     converter = _from_pixels(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return _run(converter)
 
 
-def _int8(model: keras.Model, calibration: Pictures) -> bytes:
-    """Integers from end to end, the normalisation turned into the uint8 input's scale and zero point."""
-    normalisation, _ = split_normalisation(model)
-    converter = int8_converter(model, calibration)
-    converter.inference_input_type = converter.inference_output_type = tf.uint8
-    content = _run(converter)
+def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
+    """Integers from end to end, the normalisation turned into the input's scale and zero point; "mixed" leaves some layers in float."""
+    normalisation, inner = split_normalisation(model)
+    if kind.qat:
+        content = _from_fake_quantization(model, inner, kind)
+    else:
+        calibrated = calibrate(model, kind, calibration)
+        content = quantize(calibrated, kind.io, tensors_of(model, calibrated, kind.float_layers))
     with quiet():
         found = Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == normalisation.zero_point):
-        raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {normalisation.zero_point}, found {found}")
+    zero_point = normalisation.zero_point - (128 if kind.io == "int8" else 0)
+    if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == zero_point):
+        raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {zero_point}, found {found}")
     return content
+
+
+def calibrate(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
+    """A float `.tflite` of what follows the model's normalisation, with the range of every tensor on the representative dataset in it.
+
+    Converting and measuring is the slow part of int8: for the same model and dataset it is done once.
+    """
+    measured_on = digest(b"".join(one.tobytes() for one in (*model.get_weights(), calibration)))
+    if model not in _calibrated or _calibrated[model][0] != measured_on:
+        converter = int8_converter(model, calibration)
+        converter._experimental_calibrate_only = True
+        _calibrated[model] = (measured_on, _run(converter))
+    content = _calibrated[model][1]
+    if kind.ranges == "percentile":
+        values = _representative(calibration, split_normalisation(model)[0])
+        content = cut_ranges(content, (picture for (picture,) in values))
+    return content
+
+
+def _from_fake_quantization(model: keras.Model, inner: keras.Model, kind: Kind) -> bytes:
+    """From a network whose fake quantization says every range itself."""
+    converter = _converter(lambda values: inner(values, training=False), model, tf.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(kind.io)
+    return _run(converter)
 
 
 def int8_converter(model: keras.Model, calibration: Pictures) -> Any:
@@ -93,7 +132,7 @@ def int8_converter(model: keras.Model, calibration: Pictures) -> Any:
     return converter
 
 
-def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
+def _int16x8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
     converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -103,8 +142,9 @@ def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
     return _run(converter)
 
 
-PRECISIONS: dict[str, Callable[[keras.Model, Pictures], bytes]] = {
+PRECISIONS: dict[str, Callable[[keras.Model, Kind, Pictures], bytes]] = {
     "int8": _int8,
+    "mixed": _int8,
     "fp32": _fp32,
     "fp16": _fp16,
     "dynamic": _dynamic,

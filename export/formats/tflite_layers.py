@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from export.formats.tflite import int8_converter
+from export.formats.tflite import calibrate
+from export.formats.tflite_quantize import layer_of, tensors_of, verifying
+from export.kind import Kind
 from export.normalisation import split_normalisation
 from runtime.quiet import quiet
 
@@ -24,24 +25,27 @@ class LayerError:
 
     steps: root mean square difference from the float operator, in steps of the output's scale; rounding alone gives 0.29
         (1 / sqrt(12): an error spread evenly over one step).
+    lost: root mean square difference of a channel by root mean square of its values, at most 1, mean over the channels: 0 none, 1 all.
     scale: of its output. after, after_scale: the layer before it in the graph, and the scale of that one's output.
     """
 
     layer: str
     operator: str
     steps: float
+    lost: float
     scale: float
     after: str
     after_scale: float
 
 
-def layer_errors(model: keras.Model, calibration: NDArray[np.uint8]) -> list[LayerError]:
+def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], kind: Kind) -> list[LayerError]:
     """The operators of `model` in int8, the most hurt first; `calibration` is the (n, height, width, 3) uint8 representative dataset.
 
     Measured by TensorFlow's QuantizationDebugger, each operator by itself: it is given the quantized inputs, so a range too wide in
-    one layer shows as the error of the next.
+    one layer shows as the error of the next in `steps`, and of its own in `lost`. The kind's float layers have none.
     """
     normalisation, _ = split_normalisation(model)
+    calibrated = calibrate(model, kind, calibration)
 
     def pictures() -> Iterator[list[NDArray[np.float32]]]:
         for pixels in calibration[:PICTURES]:
@@ -49,22 +53,25 @@ def layer_errors(model: keras.Model, calibration: NDArray[np.uint8]) -> list[Lay
 
     table = io.StringIO()
     with quiet(1, 2):
-        debugger = tf.lite.experimental.QuantizationDebugger(converter=int8_converter(model, calibration), debug_dataset=pictures)
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            quant_debug_model_content=verifying(calibrated, tensors_of(model, calibrated, kind.float_layers)),
+            debug_dataset=pictures,
+            debug_options=tf.lite.experimental.QuantizationDebugOptions(layer_direct_compare_metrics={"lost": _lost}),
+        )
         debugger.run()
         debugger.layer_statistics_dump(table)
     errors: list[LayerError] = []
     after, after_scale = "pixels", normalisation.scale
     for row in csv.DictReader(io.StringIO(table.getvalue())):
-        layer, scale = _layer(model, row["tensor_name"]), float(row["scale"])
+        layer, scale = layer_of(model, row["tensor_name"]), float(row["scale"])
         steps = float(row["mean_squared_error"]) ** 0.5 / scale
-        errors.append(LayerError(layer, row["op_name"], steps, scale, after, after_scale))
+        errors.append(LayerError(layer, row["op_name"], steps, float(row["lost"]), scale, after, after_scale))
         after, after_scale = layer, scale
     return sorted(errors, key=lambda error: -error.steps)
 
 
-def _layer(model: keras.Model, tensor: str) -> str:
-    """The Keras layer that a fused operator's tensor name speaks of: the one with a kernel, if there is one."""
-    parts = [re.sub(r"_\d+$", "", part) for part in re.split("[/;]", tensor)]
-    named = [layer for layer in model.layers if layer.name in parts]
-    with_kernel = [layer for layer in named if any(weight.name == "kernel" for weight in layer.weights)]
-    return next((layer.name for layer in with_kernel + named), tensor)
+def _lost(values: NDArray[np.float32], quantized: NDArray[np.int8], scale: float, zero_point: int) -> float:
+    channels = values.reshape(-1, values.shape[-1])
+    difference = (quantized.reshape(channels.shape).astype(np.float32) - zero_point) * scale - channels
+    size, error = (np.sqrt(np.mean(one**2, axis=0)) for one in (channels, difference))
+    return float(np.mean(np.minimum(error[size > 0] / size[size > 0], 1))) if size.any() else 0.0

@@ -1,0 +1,134 @@
+"""A Keras model taken apart: flat, its BatchNorms folded, its operations with what they read, and put together again changed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from runtime.errors import InputRefused
+
+Call = Callable[..., Any]
+"""(operation, *tensors, **arguments) -> the tensor that takes the place of what `operation` gave."""
+
+WITH_KERNEL = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation of a flat model, the operations whose outputs it reads, and those that read its output."""
+
+    operation: Any
+    sources: tuple[Any, ...]
+    readers: tuple[Any, ...]
+
+
+def flatten(model: keras.Model) -> keras.Model:
+    """A copy of `model`, weights included, with the models nested in it laid out as if they had never been models of their own.
+
+    Raises:
+        InputRefused: a layer of it is called twice.
+    """
+    inputs = keras.Input(model.input_shape[1:], name="pixels")
+    try:
+        return keras.Model(inputs, _laid_out(model, inputs, copy_of), name=model.name)
+    except ValueError as error:
+        raise InputRefused("model", f"cannot be taken apart: {' '.join(str(error).split())[:200]}") from error
+
+
+def rebuild(model: keras.Model, call: Call) -> keras.Model:
+    """A new model in which each operation of the flat `model` is what `call` makes of it; `copy_of` keeps one as it is."""
+    inputs = keras.Input(model.input_shape[1:], name="pixels")
+    return keras.Model(inputs, _laid_out(model, inputs, call), name=model.name)
+
+
+def copy_of(operation: Any, *tensors: Any, **arguments: Any) -> Any:
+    """The output of a copy of `operation`, weights included, on other tensors."""
+    new = type(operation).from_config(operation.get_config())
+    output = new(*tensors, **arguments)
+    if isinstance(new, layers.Layer):
+        new.set_weights(operation.get_weights())
+    return output
+
+
+def steps(model: keras.Model) -> list[Step]:
+    """The operations of a flat model in the order they run, its inputs left out."""
+    operations = [one for one in model.operations if not isinstance(one, layers.InputLayer)]
+    maker = {id(one.output): one for one in operations}
+    sources = {one.name: tuple(maker[id(tensor)] for tensor in _inputs(one) if id(tensor) in maker) for one in operations}
+    readers: dict[str, list[Any]] = {one.name: [] for one in operations}
+    for one in operations:
+        for source in sources[one.name]:
+            readers[source.name].append(one)
+    return [Step(one, sources[one.name], tuple(readers[one.name])) for one in operations]
+
+
+def all_layers(model: keras.Model) -> Iterator[Any]:
+    """Every layer of `model` and of the models nested in it, in order."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        else:
+            yield layer
+
+
+def fold_batch_norms(model: keras.Model) -> keras.Model:
+    """A flat copy of `model` that gives the same answers, each BatchNorm behind a convolution or Dense layer folded into its weights.
+
+    w' = w * gamma / sqrt(variance + epsilon), b' = beta + (b - mean) * gamma / sqrt(variance + epsilon), as inference computes it.
+    """
+    flat = flatten(model)
+    norms = {step.operation.name: step.readers[0] for step in steps(flat) if _foldable(step)}
+    gone = {norm.name for norm in norms.values()}
+
+    def call(operation: Any, *tensors: Any, **arguments: Any) -> Any:
+        if operation.name in gone:
+            return tensors[0]
+        if operation.name not in norms:
+            return copy_of(operation, *tensors, **arguments)
+        folded = type(operation).from_config({**operation.get_config(), "use_bias": True})
+        output = folded(*tensors, **arguments)
+        folded.set_weights(_folded_weights(operation, norms[operation.name]))
+        return output
+
+    return rebuild(flat, call)
+
+
+def per_channel(layer: Any, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A view of the kernel with the output channels last: (..., channels); a depthwise one has (height, width, in, multiplier)."""
+    return kernel.reshape(*kernel.shape[:2], -1) if isinstance(layer, layers.DepthwiseConv2D) else kernel
+
+
+def _laid_out(model: keras.Model, tensor: Any, call: Call) -> Any:
+    def inner(operation: Any, *tensors: Any, **arguments: Any) -> Any:
+        return _laid_out(operation, tensors[0], call) if isinstance(operation, keras.Model) else call(operation, *tensors, **arguments)
+
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            tensor = inner(layer, tensor)
+        return tensor
+    return model._run_through_graph(tensor, call_fn=inner)  # what keras.models.clone_model uses; that one cannot lay out a nested model
+
+
+def _foldable(step: Step) -> bool:
+    layer = step.operation
+    if type(layer) not in WITH_KERNEL or layer.activation is not keras.activations.linear or len(step.readers) != 1:
+        return False
+    norm = step.readers[0]
+    return isinstance(norm, layers.BatchNormalization) and norm.axis in (-1, len(layer.output.shape) - 1)
+
+
+def _folded_weights(layer: Any, norm: layers.BatchNormalization) -> list[NDArray[np.float32]]:
+    kernel, *bias = layer.get_weights()
+    mean, variance = np.asarray(norm.moving_mean), np.asarray(norm.moving_variance)
+    gain = (np.asarray(norm.gamma) if norm.scale else 1.0) / np.sqrt(variance + norm.epsilon)
+    shift = (np.asarray(norm.beta) if norm.center else 0.0) + ((bias[0] if bias else 0.0) - mean) * gain
+    return [(per_channel(layer, kernel) * gain).reshape(kernel.shape).astype(np.float32), shift.astype(np.float32)]
+
+
+def _inputs(operation: Any) -> Sequence[Any]:
+    found = operation.input
+    return found if isinstance(found, list | tuple) else [found]

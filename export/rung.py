@@ -1,0 +1,87 @@
+"""One try of the ladder, and the table of all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from export.kind import Kind
+from export.latency import Latency
+
+HEADINGS = ("rung", "accuracy", "drop", "MB", "ms", "outcome")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What came of one try; None where no model file came of it.
+
+    accuracy, drop: 0..1. ms: the median of one picture here, with so many interpreter threads. outcome: passed, undecided, failed.
+    """
+
+    name: str
+    file: str
+    outcome: str
+    reasons: tuple[str, ...]
+    accuracy: float | None = None
+    drop: float | None = None
+    bytes: int | None = None
+    ms: float | None = None
+    threads: int | None = None
+
+
+def describe(kind: Kind) -> str:
+    """What is made on this rung, for a person."""
+    words = [f"int8, {', '.join(kind.float_layers)} in float" if kind.precision == "mixed" else kind.precision]
+    words += ["percentile ranges"] if kind.ranges == "percentile" else []
+    words += ["equalized"] if kind.equalized else []
+    words += ["fine-tuned"] if kind.qat else []
+    return ", ".join(words)
+
+
+def rung_of(kind: Kind, record: Mapping[str, Any], time: Latency) -> Rung:
+    """The rung that a judged model file stands for; `record` is its record in parity.json."""
+    parity = record["parity"]
+    reasons = (*record["reasons"], *culprit(record)) if record["reasons"] else tuple(record["doubts"])
+    return Rung(
+        describe(kind),
+        kind.file,
+        record["outcome"],
+        reasons,
+        parity["candidate_accuracy"],
+        parity["drop"],
+        record["bytes"],
+        time.p50_ms,
+        time.threads,
+    )
+
+
+def culprit(record: Mapping[str, Any]) -> list[str]:
+    """The sentence that names the layer which quantization hurts most; none where layers were not measured."""
+    return [
+        f"quantization hurts layer '{one['layer']}' most (error {one['steps']:.1f} steps, rounding alone 0.3),"
+        f" after '{one['after']}' with scale {one['after_scale']:.3g}"
+        for one in record["layers"][:1]
+    ]
+
+
+def table(rungs: Sequence[Rung]) -> list[str]:
+    """The rungs as lines of text, one each, and under one that did not pass the reasons."""
+    rows = [HEADINGS, *(_cells(rung) for rung in rungs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = []
+    for number, row in enumerate(rows):
+        name, *numbers = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join([f"{name.strip():<{widths[0]}}", *numbers]))
+        lines += [f"    {reason}" for reason in rungs[number - 1].reasons] if number else []
+    threads = sorted({rung.threads for rung in rungs if rung.threads})
+    return [*lines, f"ms: median of one picture here, interpreter threads {', '.join(map(str, threads))}"]
+
+
+def _cells(rung: Rung) -> tuple[str, ...]:
+    return (
+        rung.name,
+        "-" if rung.accuracy is None else f"{rung.accuracy:.4f}",
+        "-" if rung.drop is None else f"{rung.drop:+.4f}",
+        "-" if rung.bytes is None else f"{rung.bytes / 1e6:.2f}",
+        "-" if rung.ms is None else f"{rung.ms:.1f}",
+        rung.outcome,
+    )

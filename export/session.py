@@ -1,0 +1,110 @@
+"""A run opened for export: its Keras model, its scores and its representative dataset, each made once for all artifacts."""
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle_writer import bundle_manifest
+from export.calibration import calibration_pixels
+from export.formats import FORMATS
+from export.kind import CALIBRATED, Kind
+from export.trained import Run
+from runtime.atomic import scratch_folder
+from runtime.classifier import Classifier
+from runtime.plugins import Plugin
+from runtime.preprocess import digest
+from runtime.progress import Progress
+from runtime.quiet import prepare_tensorflow, quiet
+from runtime.run_folder import MODEL
+
+
+class Session:
+    """Loads TensorFlow and the model when they are first needed."""
+
+    def __init__(self, run: Run, ending: ExitStack, calibration: int, seed: int, epochs: int) -> None:
+        """A session on `run`.
+
+        Args:
+            run: where the model and the pictures are.
+            ending: closes with the session, and with it goes the scratch folder of model files.
+            calibration: pictures at most in the representative dataset.
+            seed: of their choice.
+            epochs: of quantization-aware fine-tuning at most.
+        """
+        self.run = run
+        self._ending, self._count, self._seed, self._epochs = ending, calibration, seed, epochs
+        self._scores: dict[str, NDArray[np.float32]] = {}
+        self._prepared: dict[tuple[bool, bool], Any] = {}
+        self._files = 0
+
+    @cached_property
+    def _scratch(self) -> Path:
+        return self._ending.enter_context(scratch_folder(self.run.path))
+
+    @cached_property
+    def calibration(self) -> NDArray[np.uint8]:
+        """(n, height, width, 3) uint8 RGB: the representative dataset."""
+        return calibration_pixels(self.run, self._count, self._seed)
+
+    @cached_property
+    def model(self) -> Any:
+        """The Keras model of the run."""
+        return _load("export.keras_model:load")(self.run.path / MODEL)
+
+    def reference(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The Keras model's scores, (n, classes) float32, of (n, height, width, 3) uint8 RGB pixels; known ones are remembered."""
+        key = digest(pixels.tobytes())
+        if key not in self._scores:
+            self._scores[key] = _load("export.keras_model:scores")(self.model, pixels)
+        return self._scores[key]
+
+    def convert(self, kind: Kind) -> bytes:
+        """The content of a model file."""
+        pictures = self.calibration if kind.precision in CALIBRATED else np.empty((0, 0, 0, 3), np.uint8)
+        model = self.prepared(kind)
+        content: bytes = _load(FORMATS[kind.format].convert)(model, kind, pictures, bundle_manifest(self.run))
+        return content
+
+    def write(self, file: str, content: bytes) -> Path:
+        """A file called `file` of this content, which goes when the session ends."""
+        self._files += 1
+        path = self._scratch / str(self._files) / file
+        path.parent.mkdir()
+        path.write_bytes(content)
+        return path
+
+    def open(self, file: str, content: bytes) -> Classifier:
+        """What the runtime makes of a model file's content."""
+        return Classifier(self.write(file, content))
+
+    def prepared(self, kind: Kind) -> Any:
+        """The Keras model that `kind` is converted from: the run's own, equalized or fine-tuned if the kind says so."""
+        how = (kind.equalized, kind.qat)
+        if how not in self._prepared:
+            model = self.model
+            if kind.equalized:
+                with Progress("equalize", 1) as bar:
+                    model = _load("export.equalization:equalize")(model, self.calibration)
+                    bar.advance()
+            if kind.qat:
+                model = _load("export.qat:fine_tune")(model, self.run, self.calibration, self._epochs, self._seed)
+            self._prepared[how] = model
+        return self._prepared[how]
+
+    def layer_errors(self, kind: Kind) -> list[dict[str, Any]]:
+        """What quantization does to each layer of a TFLite model in int8 or mixed, the most hurt first."""
+        with Progress("error of each layer", 1) as bar:
+            errors = _load("export.formats.tflite_layers:layer_errors")(self.prepared(kind), self.calibration, kind)
+            bar.advance()
+        return [asdict(error) for error in errors]
+
+
+def _load(target: Plugin | str) -> Any:
+    prepare_tensorflow()
+    with quiet():
+        return (Plugin(target, extra="export") if isinstance(target, str) else target).load()
