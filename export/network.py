@@ -106,7 +106,8 @@ def measured(model: keras.Model, outputs: Sequence[Any], pixels: NDArray[np.uint
 
     def batches() -> Iterator[list[NDArray[np.float32]]]:
         for start in range(0, len(pixels), BATCH):
-            yield [np.asarray(one) for one in part.predict_on_batch(pixels[start : start + BATCH].astype(np.float32))]
+            found = part.predict_on_batch(pixels[start : start + BATCH].astype(np.float32))
+            yield [np.asarray(one) for one in (found if isinstance(found, list) else [found])]
 
     return [np.concatenate(one) for one in zip(*batches(), strict=True)]
 
