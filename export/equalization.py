@@ -5,7 +5,7 @@ section 4.1. A channel between two layers may be divided by s > 0 in the first a
 between is linear or ReLU: ReLU(x / s) = ReLU(x) / s. ReLU6 is not so; it becomes a ReLU where it cuts next to nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from export.network import WITH_KERNEL, Step, copy_of, fold_batch_norms, per_channel, rebuild, steps
+from export.network import WITH_KERNEL, Step, copy_of, fold_batch_norms, measured, per_channel, rebuild, steps
 
 ROUNDS, SETTLED = 20, 1e-3
 """How often all pairs are gone over, as one pair's scales change the next one's ranges; fewer when no log(s) is larger any more."""
@@ -22,7 +22,6 @@ MOST_CUT = 1e-3
 """The part of a ReLU6's values above 6, on the calibration pictures, up to which it may become a ReLU."""
 SAME_SCORES = 0.01
 """How far a score, 0..1, may move on any calibration picture when ReLU6s become ReLUs."""
-BATCH = 16
 
 Pictures = NDArray[np.uint8]
 
@@ -63,7 +62,7 @@ def equalize(model: keras.Model, calibration: Pictures) -> keras.Model:
     pairs = [pair for pair in pairs if pair.clip is None or network.get_layer(pair.clip).max_value is None]
     if pairs:
         active = [ops.max(ops.abs(network.get_layer(pair.active).output), axis=_positions(network, pair)) for pair in pairs]
-        sizes = [one.max(axis=0) for one in _measured(network, active, calibration)]
+        sizes = [one.max(axis=0) for one in measured(network, active, calibration)]
         for _ in range(ROUNDS):
             if max(_balance(network, pair, size) for pair, size in zip(pairs, sizes, strict=True)) < SETTLED:
                 break
@@ -109,12 +108,12 @@ def _without_clips(model: keras.Model, clips: Sequence[str], calibration: Pictur
     if not clips:
         return model
     above = [ops.mean(ops.cast(model.get_layer(name).input > 6.0, "float32"), axis=(1, 2, 3)) for name in clips]
-    cut = {name: float(one.mean()) for name, one in zip(clips, _measured(model, above, calibration), strict=True)}
+    cut = {name: float(one.mean()) for name, one in zip(clips, measured(model, above, calibration), strict=True)}
     opened = sorted((name for name in clips if cut[name] <= MOST_CUT), key=lambda name: cut[name])
-    (expected,) = _measured(model, [model.output], calibration)
+    (expected,) = measured(model, [model.output], calibration)
     while opened:
         changed = _opened(model, opened)
-        (found,) = _measured(changed, [changed.output], calibration)
+        (found,) = measured(changed, [changed.output], calibration)
         if np.abs(found - expected).max() <= SAME_SCORES:
             return changed
         opened = opened[: len(opened) // 2]
@@ -126,17 +125,6 @@ def _opened(model: keras.Model, names: Sequence[str]) -> keras.Model:
         return layers.ReLU(name=operation.name)(*tensors) if operation.name in names else copy_of(operation, *tensors, **arguments)
 
     return rebuild(model, call)
-
-
-def _measured(model: keras.Model, outputs: Sequence[Any], calibration: Pictures) -> list[NDArray[np.float32]]:
-    """What each of `outputs` is for each picture, (n, ...)."""
-    part = keras.Model(model.input, list(outputs))
-
-    def batches() -> Iterator[list[NDArray[np.float32]]]:
-        for start in range(0, len(calibration), BATCH):
-            yield [np.asarray(one) for one in part.predict_on_batch(calibration[start : start + BATCH].astype(np.float32))]
-
-    return [np.concatenate(one) for one in zip(*batches(), strict=True)]
 
 
 def _positions(model: keras.Model, pair: Pair) -> tuple[int, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from export.bundle_writer import Made
 from export.kind import Kind
@@ -100,8 +99,7 @@ def _closeness(one: _Try) -> tuple[float, float]:
 
 
 def _worst_layer(made: Made) -> str | None:
-    layers: list[dict[str, Any]] = made.record["layers"]
-    return max(layers, key=lambda one: one["lost"])["layer"] if layers else None
+    return next((str(one["layer"]) for one in made.record["layers"]), None)
 
 
 def _outcome(one: _Try) -> str:

@@ -14,6 +14,9 @@ from runtime.errors import InputRefused
 Call = Callable[..., Any]
 """(operation, *tensors, **arguments) -> the tensor that takes the place of what `operation` gave."""
 
+BATCH = 16
+"""Pictures at a time: whole feature maps of a network are large."""
+
 WITH_KERNEL = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 
 
@@ -95,6 +98,18 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
         return output
 
     return rebuild(flat, call)
+
+
+def measured(model: keras.Model, outputs: Sequence[Any], pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """What each of `outputs`, tensors of `model`, is for each picture, (n, ...); `pixels` is (n, height, width, 3) uint8 RGB."""
+    part = keras.Model(model.input, list(outputs))
+
+    def batches() -> Iterator[list[NDArray[np.float32]]]:
+        for start in range(0, len(pixels), BATCH):
+            found = part.predict_on_batch(pixels[start : start + BATCH].astype(np.float32))
+            yield [np.asarray(one) for one in (found if isinstance(found, list) else [found])]
+
+    return [np.concatenate(one) for one in zip(*batches(), strict=True)]
 
 
 def per_channel(layer: Any, kernel: NDArray[np.float32]) -> NDArray[np.float32]:

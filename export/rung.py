@@ -57,8 +57,8 @@ def rung_of(kind: Kind, record: Mapping[str, Any], time: Latency) -> Rung:
 def culprit(record: Mapping[str, Any]) -> list[str]:
     """The sentence that names the layer which quantization hurts most; none where layers were not measured."""
     return [
-        f"quantization hurts layer '{one['layer']}' most (error {one['steps']:.1f} steps, rounding alone 0.3),"
-        f" after '{one['after']}' with scale {one['after_scale']:.3g}"
+        f"quantization hurts layer '{one['layer']}' most: at its scale {one['scale']:.3g} it loses {one['lost']:.0%} of its signal"
+        f" (it comes after '{one['after']}' with scale {one['after_scale']:.3g})"
         for one in record["layers"][:1]
     ]
 

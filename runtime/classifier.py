@@ -18,7 +18,7 @@ from runtime.plugins import choose
 from runtime.preprocess import preprocess
 from runtime.threads import allowed_cores
 
-PREFERENCE = (("tflite", "int8"), ("onnx", "int8"))
+PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes from a bundle that has several artifacts; after these, the first that can run here."""
 
 

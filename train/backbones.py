@@ -33,6 +33,20 @@ BACKBONES = {
         input_size=224,
         thaw_after="block7_add",
     ),
+    "efficientnet-lite1": Backbone(
+        build=Plugin("train.efficientnet_lite1:efficientnet_lite1", extra="train"),
+        weights=Plugin("train.efficientnet_lite1:load_imagenet_weights", extra="train"),
+        mean=127,
+        std=128,
+        input_size=240,
+        thaw_after="block10_add",
+    ),
+    "mobilenet-v2": Backbone(
+        build=Plugin("train.mobilenet:mobilenet_v2", extra="train"), weights=None, mean=127, std=128, input_size=224, thaw_after=None
+    ),
+    "mobilenet-v3-small": Backbone(
+        build=Plugin("train.mobilenet:mobilenet_v3_small", extra="train"), weights=None, mean=127, std=128, input_size=224, thaw_after=None
+    ),
     "simple-cnn": Backbone(
         build=Plugin("train.simple_cnn:simple_cnn", extra="train"), weights=None, mean=127, std=128, input_size=96, thaw_after=None
     ),

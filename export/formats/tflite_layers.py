@@ -17,6 +17,8 @@ from export.normalisation import split_normalisation
 from runtime.quiet import quiet
 
 PICTURES = 20
+FIXED_SCALE = "SOFTMAX"
+"""The operator whose scale is 1/256 in every model: it is no layer's fault what small probabilities lose by it."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class LayerError:
 def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], kind: Kind) -> list[LayerError]:
     """The operators of `model` in int8, the most hurt first; `calibration` is the (n, height, width, 3) uint8 representative dataset.
 
-    Measured by TensorFlow's QuantizationDebugger, each operator by itself: it is given the quantized inputs, so a range too wide in
-    one layer shows as the error of the next in `steps`, and of its own in `lost`. The kind's float layers have none.
+    Measured by TensorFlow's QuantizationDebugger, each operator by itself: it is given the quantized inputs. A range too wide, in which
+    most channels round to nothing, shows in `lost`; the kind's float layers have no error.
     """
     normalisation, _ = split_normalisation(model)
     calibrated = calibrate(model, kind, calibration)
@@ -65,9 +67,10 @@ def layer_errors(model: keras.Model, calibration: NDArray[np.uint8], kind: Kind)
     for row in csv.DictReader(io.StringIO(table.getvalue())):
         layer, scale = layer_of(model, row["tensor_name"]), float(row["scale"])
         steps = float(row["mean_squared_error"]) ** 0.5 / scale
-        errors.append(LayerError(layer, row["op_name"], steps, float(row["lost"]), scale, after, after_scale))
+        if row["op_name"] != FIXED_SCALE:
+            errors.append(LayerError(layer, row["op_name"], steps, float(row["lost"]), scale, after, after_scale))
         after, after_scale = layer, scale
-    return sorted(errors, key=lambda error: -error.steps)
+    return sorted(errors, key=lambda error: -error.lost)
 
 
 def _lost(values: NDArray[np.float32], quantized: NDArray[np.int8], scale: float, zero_point: int) -> float:

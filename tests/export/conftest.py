@@ -51,3 +51,42 @@ def widen():
         following.set_weights([kernel])
 
     return change
+
+
+@pytest.fixture(scope="session")
+def shake():
+    """Gives every BatchNorm of a model statistics and weights that fold into something."""
+    from keras.layers import BatchNormalization
+
+    from export.network import all_layers
+
+    def change(model) -> None:
+        generator = np.random.default_rng(1)
+        for layer in all_layers(model):
+            if isinstance(layer, BatchNormalization):
+                layer.set_weights([generator.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+
+    return change
+
+
+@pytest.fixture
+def widened(trained: Path, widen):
+    """The trained network with a channel that int8 cannot bear behind each of its first three convolutions."""
+    model = load(trained / "model.keras")
+    for number in range(3):
+        widen(model, number)
+    return model
+
+
+@pytest.fixture
+def answers(manifest, calibration, tmp_path: Path):
+    """(n, classes) scores that a model file gives for the calibration pictures."""
+    from runtime.classifier import Classifier
+
+    def ask(content: bytes) -> np.ndarray:
+        file = tmp_path / "model.tflite"
+        file.write_bytes(content)
+        classifier = Classifier(file)
+        return np.stack([classifier.scores(pixels) for pixels in calibration])
+
+    return ask

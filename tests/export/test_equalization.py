@@ -1,0 +1,88 @@
+"""Equalized networks give the same float answers, and the int8 ones that they did not give before."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from export.equalization import Pair, equalize, find_pairs
+from export.formats.tflite import convert
+from export.keras_model import scores
+from export.kind import Kind
+from export.network import fold_batch_norms
+from train.efficientnet_lite import BlockGroup, efficientnet_lite
+
+SMALL_LITE = (BlockGroup(1, 3, 1, 1, 16), BlockGroup(2, 5, 2, 6, 24))
+
+
+def classifier(x, inputs) -> keras.Model:
+    return keras.Model(inputs, layers.Dense(2, "softmax", name="scores")(layers.GlobalAveragePooling2D()(x)))
+
+
+def test_equalizing_keeps_the_answers_and_evens_out_the_channels(widened, calibration) -> None:
+    equal = equalize(widened, calibration)
+    assert np.abs(scores(equal, calibration) - scores(widened, calibration)).max() < 1e-4
+    for name in ("conv0_relu", "conv1_relu", "conv2_relu"):
+        spread = []
+        for model in (widened, equal):
+            part = keras.Model(model.input, model.get_layer(name).output)
+            largest = part.predict_on_batch(calibration.astype(np.float32)).max(axis=(0, 1, 2))
+            spread.append(largest.max() / np.median(largest[largest > 0]))
+        assert spread[0] > 1000
+        assert spread[1] < 20
+
+
+def test_int8_is_right_again_where_one_channel_made_it_wrong(widened, calibration, manifest, answers) -> None:
+    expected = scores(widened, calibration)
+    plain = answers(convert(widened, Kind("tflite", "int8"), calibration, manifest))
+    equal = answers(convert(equalize(widened, calibration), Kind("tflite", "int8"), calibration, manifest))
+    assert np.abs(plain - expected).mean() > 0.05
+    assert np.abs(equal - expected).mean() < 0.01
+
+
+def test_efficientnet_lite_keeps_its_answers_and_its_residual_layers(calibration, shake) -> None:
+    inputs = keras.Input((64, 64, 3))
+    model = classifier(efficientnet_lite(layers.Rescaling(1 / 128, -127 / 128)(inputs), SMALL_LITE), inputs)
+    shake(model)
+    pairs = find_pairs(fold_batch_norms(model))
+    assert Pair("block1_expand_conv", "block1_depthwise_conv", "block1_expand_relu", "block1_expand_relu") in pairs
+    assert Pair("block0_project_conv", "block1_expand_conv", "block0_project_conv", None) in pairs
+    assert "block1_project_conv" not in {pair.first for pair in pairs}, "what it gives is added to something too"
+    equal = equalize(model, calibration)
+    assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-4
+
+
+@pytest.mark.parametrize(("gain", "limit"), [(0.01, None), (10.0, 6.0)], ids=["cuts nothing", "cuts"])
+def test_relu6_becomes_relu_only_where_it_cuts_next_to_nothing(gain: float, limit: float | None, calibration) -> None:
+    inputs = keras.Input((64, 64, 3))
+    x = layers.Rescaling(gain)(inputs)
+    x = layers.ReLU(6.0, name="clip")(layers.Conv2D(8, 3, 2, name="first")(x))
+    model = classifier(layers.Conv2D(8, 3, name="second")(x), inputs)
+    equal = equalize(model, calibration)
+    assert equal.get_layer("clip").max_value == limit
+    changed = not np.array_equal(equal.get_layer("first").get_weights()[0], model.get_layer("first").get_weights()[0])
+    assert changed == (limit is None)
+    assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-3
+
+
+def test_channels_are_followed_through_pooling_and_flattening_into_dense(calibration) -> None:
+    inputs = keras.Input((64, 64, 3))
+    x = layers.Conv2D(6, 3, 8, activation="relu", name="first")(layers.Rescaling(1 / 128, -127 / 128)(inputs))
+    x = layers.Flatten()(layers.MaxPooling2D()(x))
+    model = keras.Model(inputs, layers.Dense(2, "softmax", name="second")(x))
+    kernel, bias = model.get_layer("first").get_weights()
+    kernel[..., 0] *= 1e4
+    model.get_layer("first").set_weights([kernel, bias])
+    assert find_pairs(model) == [Pair("first", "second", "first", None)]
+    equal = equalize(model, calibration)
+    assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-3
+    largest = np.abs(equal.get_layer("first").get_weights()[0]).max(axis=(0, 1, 2))
+    assert largest.max() / largest.min() < 1000
+
+
+def test_nothing_is_scaled_across_what_is_not_homogeneous(calibration) -> None:
+    inputs = keras.Input((64, 64, 3))
+    x = layers.Conv2D(4, 3, activation="sigmoid", name="first")(inputs)
+    x = layers.Activation("tanh")(layers.Conv2D(4, 3, name="second")(x))
+    model = classifier(layers.Conv2D(4, 3, name="third")(x), inputs)
+    assert [pair.first for pair in find_pairs(model)] == ["third"]
