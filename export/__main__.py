@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from export.command import command_line
 from export.formats import FORMATS
 from export.gate import Limits
 from export.kind import Kind
 from export.ladder import RUNGS, climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, export
+from export.wording import milliseconds
 from runtime import cli
 
 NAME = cli.program("export")
@@ -21,9 +23,10 @@ OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the p
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = _parser().parse_args(words)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed)
+    options = ExportOptions(given.calibration, limits, given.seed, command_line(words))
     bundle = given.output or given.run / "bundle"
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     published = [result for result in results if not result.refused]
     for result in published:
         cli.show(result, as_json=given.json, text=partial(_line if given.format == "all" else _summary, result))
+    for warning in dict.fromkeys(warning for result in results if not result.reused for warning in result.record["warnings"]):
+        cli.say(f"{NAME}: calibration: {warning}")
     for result in results:
         _complain(result)
     if published:
@@ -96,7 +101,9 @@ def _culprit(result: ExportResult) -> list[str]:
 
 
 def _summary(result: ExportResult) -> str:
-    parity = result.record["parity"]
+    parity, latency = result.record["parity"], result.record["latency"]
+    threads = f"{latency['threads']} thread{'' if latency['threads'] == 1 else 's'}"
+    speed = f"{milliseconds(latency['p50_ms'])} a picture here ({threads})"
     outcome = f"{OUTCOMES[result.record['outcome']]}{' (already there, made by this command)' if result.reused else ''}"
     accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
     interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
@@ -104,7 +111,7 @@ def _summary(result: ExportResult) -> str:
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
-            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.2f} MB",
+            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.2f} MB, {speed}",
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
@@ -118,7 +125,8 @@ def _line(result: ExportResult) -> str:
     parity = result.record["parity"]
     interval = f"{parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
     numbers = f"accuracy {parity['candidate_accuracy']:.4f}  drop {parity['drop']:+.4f} ({interval})  same top-1 {parity['agreement']:.4f}"
-    return f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:6.2f} MB  {numbers}"
+    what = f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:6.2f} MB"
+    return f"{what}  {milliseconds(result.record['latency']['p50_ms']):>7}  {numbers}"
 
 
 if __name__ == "__main__":
