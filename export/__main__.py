@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from export.command import command_line
 from export.formats import FORMATS
 from export.gate import Limits
 from export.ladder import RUNGS, climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, export
 from export.rung import Rung, culprit, table
 from export.way_out import AUTO, MIXED, add_way_out, chosen_epochs, chosen_kind
+from export.wording import milliseconds
 from runtime import cli
 
 NAME = cli.program("export")
@@ -21,9 +23,10 @@ OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the p
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    given = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = _parser().parse_args(words)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given))
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), command_line(words))
     bundle = given.output or given.run / "bundle"
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cli.show(result, as_json=given.json, text=partial(_line if given.format == "all" else _summary, result))
     if rungs and not given.json:
         print("\n".join(map(cli.printable, table(rungs))))
+    for warning in dict.fromkeys(warning for result in results if not result.reused for warning in result.record["warnings"]):
+        cli.say(f"{NAME}: calibration: {warning}")
     for result in results:
         _complain(result)
     if published:
@@ -93,7 +98,9 @@ def _complain(result: ExportResult) -> None:
 
 
 def _summary(result: ExportResult) -> str:
-    parity = result.record["parity"]
+    parity, latency = result.record["parity"], result.record["latency"]
+    threads = f"{latency['threads']} thread{'' if latency['threads'] == 1 else 's'}"
+    speed = f"{milliseconds(latency['p50_ms'])} a picture here ({threads})"
     outcome = f"{OUTCOMES[result.record['outcome']]}{' (already there, made by this command)' if result.reused else ''}"
     accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
     interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
@@ -101,7 +108,7 @@ def _summary(result: ExportResult) -> str:
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
-            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.2f} MB",
+            f"{result.artifact}: {outcome}, {result.record['bytes'] / 1e6:.2f} MB, {speed}",
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
@@ -115,7 +122,8 @@ def _line(result: ExportResult) -> str:
     parity = result.record["parity"]
     interval = f"{parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
     numbers = f"accuracy {parity['candidate_accuracy']:.4f}  drop {parity['drop']:+.4f} ({interval})  same top-1 {parity['agreement']:.4f}"
-    return f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:6.2f} MB  {numbers}"
+    what = f"{result.artifact:<22} {result.record['outcome']:<9}  {result.record['bytes'] / 1e6:6.2f} MB"
+    return f"{what}  {milliseconds(result.record['latency']['p50_ms']):>7}  {numbers}"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.answers import Reference
+from export.calibration_file import Sets, read_sets, write_sets
 from export.golden_pictures import record_scores, write_golden_pictures
 from export.trained import Run
 from runtime.atomic import locked, new_folder
@@ -20,8 +21,8 @@ from runtime.plugins import Plugin
 from runtime.records import parse_json, read_text
 from runtime.run_folder import MODEL
 
-PARITY, REPORT, LABELS = "parity.json", "report.html", "labels.txt"
-PARITY_SCHEMA = 1
+PARITY, REPORT, LABELS, CARD = "parity.json", "report.html", "labels.txt", "README.md"
+PARITY_SCHEMA = 2
 
 Records = dict[str, dict[str, Any]]
 """By model file: its size in bytes, what made it, and the gate's comparison, limits, reasons and doubts."""
@@ -38,9 +39,11 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
     try:
         manifest = Bundle.open(path).manifest
         records = parse_json(read_text(path / PARITY, "not a bundle"))
+        read_sets(path)
         if manifest.provenance.get("model_sha256") == run.model_sha256 and records["schema"] == PARITY_SCHEMA:
             return manifest, dict(records["artifacts"])
-        reason = "holds the bundle of another trained model"
+        other = manifest.provenance.get("model_sha256") != run.model_sha256
+        reason = "holds the bundle of another trained model" if other else "holds a bundle made by another version of Quince"
     except (InputRefused, KeyError, TypeError) as error:
         reason = f"is there already and is not a bundle ({error})"
     if overwrite and _is_bundle(path):
@@ -62,10 +65,10 @@ class Made:
     record: Mapping[str, Any]
 
 
-def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, seed: int, *, overwrite: bool) -> None:
+def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, seed: int, sets: Sets, *, overwrite: bool) -> None:
     """Writes the bundle at `path`: what stands in it already for the same trained model, and `made`, in one step.
 
-    Two at once wait for each other, so that neither loses what the other published.
+    `sets` are those that `made` were calibrated on. Two at once wait for each other, so that neither loses what the other published.
 
     Raises:
         InputRefused: `path` holds something else and not `overwrite`.
@@ -88,13 +91,22 @@ def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, se
         record_scores(folder, samples, [Classifier(folder / file) for file in new])
         (folder / LABELS).write_text("\n".join(run.manifest.labels) + "\n", "utf-8", "backslashreplace")
         (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
-        (folder / REPORT).write_text(render_report(run, records), "utf-8", "backslashreplace")
+        sets = (read_sets(path) if old else {}) | sets
+        write_sets(folder, sets, records)
+        for name, page in ((REPORT, render_report), (CARD, render_card)):
+            (folder / name).write_text(page(run, records, sets), "utf-8", "backslashreplace")
         (folder / MANIFEST).write_text(bundle_manifest(run, artifacts).to_json())
 
 
-def render_report(run: Run, records: Mapping[str, Any]) -> str:
-    """The text of report.html for these records."""
-    page: str = Plugin("export.report:render", extra="export").load()(run, records)
+def render_report(run: Run, records: Mapping[str, Any], sets: Sets) -> str:
+    """The text of report.html for these records and calibration sets."""
+    page: str = Plugin("export.report:render", extra="export").load()(run, records, sets)
+    return page
+
+
+def render_card(run: Run, records: Mapping[str, Any], sets: Sets) -> str:
+    """The text of README.md for these records and calibration sets."""
+    page: str = Plugin("export.model_card:model_card", extra="export").load()(run, records, sets)
     return page
 
 

@@ -6,13 +6,10 @@ from pathlib import Path
 
 from export.bundle_writer import Made
 from export.kind import Kind
-from export.latency import measure
 from export.run import Export, ExportOptions, ExportResult, open_export
 from export.rung import Rung, culprit, describe, rung_of
-from export.trained import balanced
 from runtime import cli
 from runtime.errors import CheckFailed, InputRefused, QuinceError
-from runtime.preprocess import preprocess
 
 INT8 = Kind("tflite", "int8")
 WHOLE = (INT8, replace(INT8, ranges="percentile"), replace(INT8, equalized=True))
@@ -111,10 +108,8 @@ def _outcome(one: _Try) -> str:
 
 def _rungs(export: Export, tried: Sequence[_Try]) -> tuple[Rung, ...]:
     """The tries as rungs, every model file's latency measured here, in turn."""
-    run = export.session.run
-    pixels = preprocess(run.read(balanced(run.split("test"), 1, export.options.seed)[0]), run.manifest.preprocessing)
     made = {describe(one.kind): one.made for one in tried if isinstance(one.made, Made)}
-    times = measure({name: export.session.open(one.artifact.file, one.content) for name, one in made.items()}, pixels)
+    times = export.session.latencies({name: export.session.write(one.artifact.file, one.content) for name, one in made.items()})
     return tuple(
         rung_of(one.kind, one.made.record, times[describe(one.kind)])
         if isinstance(one.made, Made)

@@ -1,37 +1,66 @@
-"""report.html: what the parity gate measured for each artifact, on one page that needs no other file."""
+"""report.html: what was measured of each artifact, on one page that needs no other file; the same bytes for the same records."""
 
-import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
-from io import BytesIO
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from PIL import Image
 
+from export.calibration_file import Sets, users
+from export.flipped import flipped_pictures
+from export.plots import drop_axis, scatter
+from export.thumbnails import thumbnails
 from export.trained import Run
-from runtime.preprocess import preprocess
-from runtime.provenance import versions
+from export.wording import OUTCOMES, milliseconds, short, verdict
+from runtime.run_folder import Picture
 
-MOST_FLIPS = 24
-THUMBNAIL_SIDE = 112
+MOST_FLIPS, FLIP_SIDE = 48, 128
+MOST_LAYERS = 20
+SHEET_PICTURES, SHEET_CLASSES, SHEET_SIDE = 4, 24, 64
+"""Of the calibration sheet: pictures of a class, classes, and pixels of a picture's side."""
 
 
-def render(run: Run, artifacts: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page. `artifacts` maps a model file's name to what parity.json says of it."""
+def render(run: Run, records: Mapping[str, Mapping[str, Any]], sets: Sets) -> str:
+    """The page. `records` maps a model file's name to what parity.json says of it, `sets` is what calibration.json holds."""
     pictures = {picture.path: picture for picture in run.pictures}
-    shown = {flip["picture"] for record in artifacts.values() for flip in record["parity"]["flips"][:MOST_FLIPS]}
-    thumbnails = {path: _thumbnail(preprocess(run.read(pictures[path]), run.manifest.preprocessing)) for path in shown if path in pictures}
+    flipped = flipped_pictures(records)
+    shown = [pictures[one.picture] for one in flipped[:MOST_FLIPS] if one.picture in pictures]
+    sheets = [(users(key, records), one, list(_sheet(one, pictures))) for key, one in sorted(sets.items()) if users(key, records)]
+    sampled = {picture.path: picture for _, _, sheet in sheets for _, _, row in sheet for picture in row}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"short": short, "milliseconds": milliseconds, "points": lambda fraction: f"{100 * fraction:+.2f}"}
     template = environment.from_string((files("export") / "report.html.j2").read_text("utf-8"))
-    used = {**run.manifest.provenance.get("versions", {}), **versions("ai-edge-litert", "onnxruntime", "tf2onnx", "onnx")}
-    return template.render(manifest=run.manifest, artifacts=artifacts, thumbnails=thumbnails, most_flips=MOST_FLIPS, versions=used)
+    return template.render(
+        manifest=run.manifest,
+        records=records,
+        outcomes=OUTCOMES,
+        verdicts={file: verdict(record) for file, record in records.items()},
+        axis=drop_axis(list(records.values())),
+        flipped=flipped,
+        most_flips=MOST_FLIPS,
+        thumbnails=thumbnails(run, shown, FLIP_SIDE),
+        scatters={file: scatter(record["parity"]["true_scores"]) for file, record in records.items()},
+        most_layers=MOST_LAYERS,
+        sheets=sheets,
+        most_classes=SHEET_CLASSES,
+        small=thumbnails(run, sampled.values(), SHEET_SIDE),
+        limits=_by(records, "limits"),
+        commands=_by(records, "command"),
+        versions=_by(records, "versions"),
+    )
 
 
-def _thumbnail(pixels: Any) -> str:
-    """A data: URL of a small JPEG."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    content = BytesIO()
-    image.save(content, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+def _sheet(one: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Iterator[tuple[str, int, list[Picture]]]:
+    """Label, count and the first pictures of each class, for the first classes of a calibration set."""
+    for label, count in list(one["classes"].items())[:SHEET_CLASSES]:
+        paths = [picture["path"] for picture in one["pictures"] if picture["label"] == label]
+        yield label, count, [pictures[path] for path in paths if path in pictures][:SHEET_PICTURES]
+
+
+def _by(records: Mapping[str, Mapping[str, Any]], part: str) -> list[tuple[list[str], Any]]:
+    """The model files whose records have the same in `part`, and that."""
+    found: dict[str, tuple[list[str], Any]] = {}
+    for file, record in records.items():
+        found.setdefault(json.dumps(record[part]), ([], record[part]))[0].append(file)
+    return list(found.values())

@@ -8,8 +8,8 @@ from typing import Any
 
 from export.bundle_writer import REPORT, Made, open_bundle, publish, render_report
 from export.formats import FORMATS
-from export.gate import Limits, decide, judge
-from export.kind import Kind
+from export.gate import Limits, Verdict, decide, judge
+from export.kind import CALIBRATED, Kind
 from export.session import Session
 from export.trained import open_run
 from runtime.atomic import write_file
@@ -18,19 +18,26 @@ from runtime.manifest import Artifact
 from runtime.plugins import choose, require
 from runtime.preprocess import digest
 from runtime.progress import Progress
-from runtime.provenance import source_digest
+from runtime.provenance import source_digest, versions
+
+PACKAGES = ("quince-edge", "tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "numpy", "pillow")
+"""What an artifact depends on; their versions are in its record."""
 
 EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for precision in row.precisions)
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What artifacts are made with, beside the run; at most `qat_epochs` of quantization-aware fine-tuning, 0 for none."""
+    """What artifacts are made with, beside the run.
+
+    qat_epochs: of quantization-aware fine-tuning at most, 0 for none. command: what the user typed, for the record only.
+    """
 
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
     qat_epochs: int = 0
+    command: str = ""
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
@@ -81,7 +88,8 @@ def open_export(
     """An Export of a run; the model files it made that are not in the bundle go when it ends."""
     run = open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
-    made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
+    given = {name: value for name, value in asdict(options).items() if name != "command"}
+    made_by = {**given, "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
     with ExitStack() as scratch:
         yield Export(Session(run, scratch, options.calibration, options.seed, options.qat_epochs), bundle, options, made_by, overwrite)
 
@@ -132,23 +140,33 @@ class Export:
             for kind in kinds:
                 contents.append(self.session.convert(kind))
                 bar.advance(note=kind.file)
-        files = [self.session.write(kind.file, content) for kind, content in zip(kinds, contents, strict=True)]
-        reports = judge(self.session.run, self.session.reference, files)
+        files = {kind.file: self.session.write(kind.file, content) for kind, content in zip(kinds, contents, strict=True)}
+        reports = judge(self.session.run, self.session.reference, list(files.values()))
+        latencies = self.session.latencies(files)
         made = []
         for kind, content in zip(kinds, contents, strict=True):
             verdict = decide(reports[kind.file], self.options.limits)
-            explain = verdict.outcome == "failed" and kind.format == "tflite" and kind.precision in ("int8", "mixed") and not kind.qat
-            layers = self.session.layer_errors(kind) if explain else []
-            record = {"bytes": len(content), "made_by": self._made_by(kind), **asdict(verdict), "layers": layers}
+            record = {
+                "bytes": len(content),
+                "command": self.options.command,
+                "versions": versions(*PACKAGES),
+                "made_by": self._made_by(kind),
+                **asdict(verdict),
+                "latency": asdict(latencies[kind.file]),
+                **self._calibration(kind),
+                "layers": self.session.layer_errors(kind) if _explained(kind, verdict) else [],
+            }
             made.append(Made(Artifact(kind.file, kind.format, kind.precision, digest(content)), content, record))
         return made
 
     def settle(self, made: Sequence[Made]) -> dict[str, ExportResult]:
         """Publishes what passed in one step, and writes a page about each that did not; the results by file."""
         run = self.session.run
+        calibrated = any(one.record["calibration"] for one in made)
+        sets = {self.session.calibration.id: self.session.described} if calibrated else {}
         passed = [one for one in made if one.record["outcome"] != "failed"]
         if passed:
-            publish(self.bundle, run, passed, self.session.reference, self.options.seed, overwrite=self.overwrite)
+            publish(self.bundle, run, passed, self.session.reference, self.options.seed, sets, overwrite=self.overwrite)
         results = {}
         for one in made:
             file = one.artifact.file
@@ -156,11 +174,23 @@ class Export:
             if one in passed:
                 refusal.unlink(missing_ok=True)
             else:
-                write_file(refusal, render_report(run, {file: one.record}))
+                write_file(refusal, render_report(run, {file: one.record}, sets))
             page = self.bundle / REPORT if one in passed else refusal
             results[file] = ExportResult(file, str(self.bundle), str(page), one.record, reused=False)
         return results
 
+    def _calibration(self, kind: Kind) -> dict[str, Any]:
+        """The id of the set it was calibrated on, if it was, and what speaks against that set."""
+        if kind.precision not in CALIBRATED:
+            return {"calibration": None, "warnings": []}
+        return {"calibration": self.session.calibration.id, "warnings": self.session.described["doubts"]}
+
     def _made_by(self, kind: Kind) -> dict[str, Any]:
         """As JSON gives it back."""
         return {**self.made_by, "kind": {**asdict(kind), "float_layers": list(kind.float_layers)}}
+
+
+def _explained(kind: Kind, verdict: Verdict) -> bool:
+    """Whether the error of each layer is worth its time: always in int8, in a mixed model to find the next layer."""
+    quantized = kind.precision == "int8" or (kind.precision == "mixed" and verdict.outcome == "failed")
+    return kind.format == "tflite" and quantized and not kind.qat

@@ -1,5 +1,6 @@
 """A run opened for export: its Keras model, its scores and its representative dataset, each made once for all artifacts."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cached_property
@@ -10,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle_writer import bundle_manifest
-from export.calibration import calibration_pixels
+from export.calibration import Calibration, choose_calibration
+from export.calibration_file import describe
 from export.formats import FORMATS
 from export.kind import CALIBRATED, Kind
-from export.trained import Run
+from export.latency import Latency, measure
+from export.stability import stability
+from export.trained import Run, balanced
 from runtime.atomic import scratch_folder
 from runtime.classifier import Classifier
 from runtime.plugins import Plugin
-from runtime.preprocess import digest
+from runtime.preprocess import digest, preprocess
 from runtime.progress import Progress
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL
@@ -47,9 +51,14 @@ class Session:
         return self._ending.enter_context(scratch_folder(self.run.path))
 
     @cached_property
-    def calibration(self) -> NDArray[np.uint8]:
-        """(n, height, width, 3) uint8 RGB: the representative dataset."""
-        return calibration_pixels(self.run, self._count, self._seed)
+    def calibration(self) -> Calibration:
+        """The representative dataset."""
+        return choose_calibration(self.run, self._count, self._seed)
+
+    @cached_property
+    def described(self) -> dict[str, Any]:
+        """The representative dataset as calibration.json has it, with how stable the ranges are that it gives."""
+        return describe(self.calibration, stability(self.model, self.reference, self.calibration))
 
     @cached_property
     def model(self) -> Any:
@@ -65,7 +74,7 @@ class Session:
 
     def convert(self, kind: Kind) -> bytes:
         """The content of a model file."""
-        pictures = self.calibration if kind.precision in CALIBRATED else np.empty((0, 0, 0, 3), np.uint8)
+        pictures = self.calibration.pixels if kind.precision in CALIBRATED else np.empty((0, 0, 0, 3), np.uint8)
         model = self.prepared(kind)
         content: bytes = _load(FORMATS[kind.format].convert)(model, kind, pictures, bundle_manifest(self.run))
         return content
@@ -78,9 +87,11 @@ class Session:
         path.write_bytes(content)
         return path
 
-    def open(self, file: str, content: bytes) -> Classifier:
-        """What the runtime makes of a model file's content."""
-        return Classifier(self.write(file, content))
+    def latencies(self, files: Mapping[str, Path]) -> dict[str, Latency]:
+        """How long one test picture takes here with each model file, by the names given, measured in turn."""
+        (picture,) = balanced(self.run.split("test"), 1, self._seed)
+        pixels = preprocess(self.run.read(picture), self.run.manifest.preprocessing)
+        return measure({name: Classifier(path) for name, path in files.items()}, pixels)
 
     def prepared(self, kind: Kind) -> Any:
         """The Keras model that `kind` is converted from: the run's own, equalized or fine-tuned if the kind says so."""
@@ -89,17 +100,17 @@ class Session:
             model = self.model
             if kind.equalized:
                 with Progress("equalize", 1) as bar:
-                    model = _load("export.equalization:equalize")(model, self.calibration)
+                    model = _load("export.equalization:equalize")(model, self.calibration.pixels)
                     bar.advance()
             if kind.qat:
-                model = _load("export.qat:fine_tune")(model, self.run, self.calibration, self._epochs, self._seed)
+                model = _load("export.qat:fine_tune")(model, self.run, self.calibration.pixels, self._epochs, self._seed)
             self._prepared[how] = model
         return self._prepared[how]
 
     def layer_errors(self, kind: Kind) -> list[dict[str, Any]]:
         """What quantization does to each layer of a TFLite model in int8 or mixed, the most hurt first."""
         with Progress("error of each layer", 1) as bar:
-            errors = _load("export.formats.tflite_layers:layer_errors")(self.prepared(kind), self.calibration, kind)
+            errors = _load("export.formats.tflite_layers:layer_errors")(self.prepared(kind), self.calibration.pixels, kind)
             bar.advance()
         return [asdict(error) for error in errors]
 

@@ -4,7 +4,10 @@ manifest.json        runtime.manifest
 model.int8.tflite    one file per format and precision, each with the same manifest inside
 labels.txt           one label a line, for other tools
 golden/              held-out pictures and what they gave on the workstation (runtime.golden)
-report.html          what the parity gate measured
+report.html          what the parity gate measured, for people
+parity.json          the same for programs, by model file
+calibration.json     which pictures the ranges of integer artifacts come from
+README.md            the same in short, as a Hugging Face model card
 """
 
 import os

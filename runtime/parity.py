@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 CALIBRATION_BINS = 15
 Z95 = 1.959964
 """The 97.5 % point of the standard normal distribution."""
+MOST_PAIRS = 2000
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,18 @@ class Flip:
     reference_score: float
     candidate: str
     candidate_score: float
+
+
+@dataclass(frozen=True)
+class TrueScores:
+    """What two models give the true class of the same pictures, in thousandths (0..1000), and the places of the flipped ones.
+
+    Of at most 2,000 pictures: all the flipped ones there is room for, and the rest evenly over the others.
+    """
+
+    reference: tuple[int, ...]
+    candidate: tuple[int, ...]
+    flipped: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class ParityReport:
     class_drops: Mapping[str, float]
     constant: bool
     flips: tuple[Flip, ...]
+    true_scores: TrueScores
 
 
 def compare(
@@ -100,7 +114,20 @@ def compare(
         class_drops=class_drops,
         constant=len(candidate) > 1 and bool((candidate == candidate[0]).all()),
         flips=flips,
+        true_scores=true_scores(truth, reference, candidate),
     )
+
+
+def true_scores(
+    truth: NDArray[np.integer[Any]], reference: NDArray[np.float32], candidate: NDArray[np.float32], most: int = MOST_PAIRS
+) -> TrueScores:
+    """The scores of the true classes, arguments as in `compare`, of at most `most` pictures."""
+    flipped = reference.argmax(1) != candidate.argmax(1)
+    first, others = np.flatnonzero(flipped)[:most], np.flatnonzero(~flipped)
+    room = min(most - len(first), len(others))
+    chosen = np.sort(np.concatenate([first, others[np.linspace(0, len(others) - 1, room, dtype=int)]]))
+    thousandths = [tuple(np.rint(1000 * scores[chosen, truth[chosen]]).astype(int).tolist()) for scores in (reference, candidate)]
+    return TrueScores(thousandths[0], thousandths[1], tuple(np.flatnonzero(flipped[chosen]).tolist()))
 
 
 def calibration_error(scores: NDArray[np.float32], truth: NDArray[np.integer[Any]]) -> float:

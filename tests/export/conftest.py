@@ -10,7 +10,7 @@ from runtime.quiet import prepare_tensorflow
 prepare_tensorflow()
 
 from export.bundle_writer import bundle_manifest
-from export.calibration import calibration_pixels
+from export.calibration import choose_calibration
 from export.keras_model import load
 from export.trained import open_run
 
@@ -27,7 +27,7 @@ def keras_model(trained: Path):
 
 @pytest.fixture(scope="session")
 def calibration(opened) -> np.ndarray:
-    return calibration_pixels(opened, 40, seed=1)
+    return choose_calibration(opened, 40, seed=1).pixels
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.calibration import calibration_pixels
+from export.calibration import choose_calibration
 from export.trained import balanced
 from runtime.errors import CheckFailed, InputRefused
 from runtime.preprocess import digest, preprocess
@@ -14,7 +14,7 @@ from runtime.run_folder import Picture
 
 
 def test_pictures_are_of_the_training_split_and_of_no_other(opened) -> None:
-    pixels = {digest(one) for one in calibration_pixels(opened, 1000, seed=1)}
+    pixels = {digest(one) for one in choose_calibration(opened, 1000, seed=1).pixels}
 
     def split(name):
         return {digest(preprocess(opened.read(picture), opened.manifest.preprocessing)) for picture in opened.split(name)}
@@ -39,14 +39,14 @@ def test_choice_depends_on_the_seed_alone() -> None:
 def test_no_training_pictures_are_refused(opened) -> None:
     empty = replace(opened, pictures=tuple(picture for picture in opened.pictures if picture.split != "train"))
     with pytest.raises(InputRefused, match="no train pictures"):
-        calibration_pixels(empty, 10, seed=1)
+        choose_calibration(empty, 10, seed=1)
 
 
 def test_pictures_of_one_colour_are_refused(opened, tmp_path) -> None:
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     black = Picture("train", "mono", "black.png", digest((tmp_path / "black.png").read_bytes()))
     with pytest.raises(CheckFailed, match="one single colour"):
-        calibration_pixels(replace(opened, data=tmp_path, pictures=(black,)), 10, seed=1)
+        choose_calibration(replace(opened, data=tmp_path, pictures=(black,)), 10, seed=1)
 
 
 def test_pixels_are_uint8_rgb_of_the_models_size(calibration: np.ndarray) -> None:
