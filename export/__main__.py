@@ -6,13 +6,16 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from export.formats import FORMATS
 from export.gate import Limits
-from export.kind import Kind
+from export.kind import Io, Kind, Ranges
 from export.ladder import RUNGS, climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, export
+from export.targets import DEFAULTS
 from runtime import cli
+from runtime.errors import InputRefused
 
 NAME = cli.program("export")
 AUTO = "auto"
@@ -23,14 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed)
+    options = ExportOptions(given.calibration, limits, given.seed, tuple(given.target or ()))
     bundle = given.output or given.run / "bundle"
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)
     elif given.precision == AUTO:
+        _plain_for_auto(given)
         results = list(climb(given.run, bundle, options, data=given.data, overwrite=given.overwrite))
     else:
-        results = export(given.run, bundle, [Kind(given.format, given.precision)], options, data=given.data, overwrite=given.overwrite)
+        results = export(given.run, bundle, [_kind(given)], options, data=given.data, overwrite=given.overwrite)
     published = [result for result in results if not result.refused]
     for result in published:
         cli.show(result, as_json=given.json, text=partial(_line if given.format == "all" else _summary, result))
@@ -44,6 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return cli.CHECK_FAILED if len(published) < every else cli.DONE
 
 
+def _kind(given: argparse.Namespace) -> Kind:
+    if given.ranges != Kind.ranges and (given.format, given.precision) != ("onnx", "int8"):
+        raise InputRefused("--ranges", f"{given.ranges} is for int8 .onnx files, not for a {given.precision} .{given.format}")
+    return Kind(given.format, given.precision, io=given.io, ranges=given.ranges, batch=given.batch)
+
+
+def _plain_for_auto(given: argparse.Namespace) -> None:
+    for option in ("io", "ranges", "batch"):
+        if getattr(given, option) != getattr(Kind, option):
+            raise InputRefused(f"--{option}", f"goes with one precision; --precision {AUTO} tries several")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = cli.Parser(prog=NAME, description="Convert a trained run for a device; publish it only if it is still the same classifier.")
     cli.add_version(parser)
@@ -53,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         choices = (*row.precisions, AUTO) if name == "tflite" else row.precisions
         auto = f"; {AUTO}: the first that passes of {', '.join(RUNGS)}" if AUTO in choices else ""
         command.add_argument("--precision", choices=choices, default=choices[0], help=f"of weights and arithmetic{auto}")
+        command.add_argument("--io", choices=get_args(Io), default=Kind.io, help="input and output of an int8 .tflite")
+        command.add_argument("--ranges", choices=get_args(Ranges), default=Kind.ranges, help="of values in an int8 .onnx: how to take them")
+        command.add_argument("--batch", type=int, default=Kind.batch, metavar="N", help="pictures a call of an .onnx, for other programs")
         _add_options(command)
     _add_options(commands.add_parser("all", help="every format in every precision"))
     return parser
@@ -70,6 +89,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     calibration = ExportOptions.calibration
     command.add_argument("--calibration", type=int, default=calibration, metavar="N", help="training pictures to measure int8 ranges on")
     command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
+    command.add_argument("--target", action="append", metavar="RUNTIME", help=f"where it must run (default: {', '.join(DEFAULTS)})")
     command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
     command.add_argument("--strict", action="store_true", help="refuse also what too few test pictures leave undecided")
     command.add_argument("--overwrite", action="store_true", help="replace what another command made; what this command made is kept")

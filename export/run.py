@@ -1,7 +1,7 @@
 """From a run folder to more artifacts in its bundle: convert, judge, and publish what passed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from export.calibration import calibration_pixels
 from export.formats import FORMATS
 from export.gate import Limits, Reference, decide, judge
 from export.kind import CALIBRATED, Kind
+from export.targets import check_targets, choose_targets, of_format
 from export.trained import Run, open_run
 from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
@@ -30,11 +31,12 @@ EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for pr
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What artifacts are made with, beside the run."""
+    """What artifacts are made with, beside the run. targets: the runtimes they must run on; () for the ones the README promises."""
 
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
+    targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
@@ -69,9 +71,12 @@ def export(
         CheckFailed: a model answers NaN, or the calibration pictures are useless; nothing was published.
         MachineError: a package is missing, or the disk is full.
     """
+    targets = choose_targets(options.targets, [kind.format for kind in kinds])
+    kinds = [replace(kind, targets=tuple(target.name for target in of_format(targets, kind.format))) for kind in kinds]
     run = open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
     made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
+    del made_by["targets"]  # each artifact has its own, in its kind
     there = _already_there(bundle, run, kinds, made_by, overwrite=overwrite)
     missing = [kind for kind in kinds if kind.file not in there]
     results = {file: ExportResult(file, str(bundle), str(bundle / REPORT), record, reused=True) for file, record in there.items()}
@@ -115,7 +120,7 @@ def _already_there(bundle: Path, run: Run, kinds: Sequence[Kind], made_by: Mappi
 
 def _plain(kind: Kind) -> dict[str, Any]:
     """As JSON gives it back."""
-    return {**asdict(kind), "float_layers": list(kind.float_layers)}
+    return {**asdict(kind), "float_layers": list(kind.float_layers), "targets": list(kind.targets)}
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,7 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
     with Progress("convert", len(kinds)) as bar:
         for kind, convert in zip(kinds, converters, strict=True):
             contents.append(convert(model, kind, calibration, bundle_manifest(run)))
+            check_targets(kind.file, contents[-1], of_format(kind.targets, kind.format))
             bar.advance(note=kind.file)
     return _Conversion(model, lambda pixels: scores(model, pixels), calibration, contents)
 

@@ -1,7 +1,8 @@
 """Keras -> TFLite in every precision, with TFLite Metadata, and labels and manifest in the appended zip; builtin operators only.
 
 All take the picture's raw pixels. In int8 the pixel *is* the quantized input: the model's normalisation becomes the input's
-scale and zero point, and no arithmetic is left of it. In int16x8 the input is int16 and real values are pixels, 0..255.
+scale and zero point, and no arithmetic is left of it; with int8 input and output it is the pixel less 128. In int16x8 the input is
+int16 and real values are pixels, 0..255.
 """
 
 import zipfile
@@ -18,15 +19,20 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
+from export.formats.tflite_refusal import explain, refuse_custom_operators
 from export.kind import Kind
 from export.normalisation import Normalisation, split_normalisation
+from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
-from runtime.errors import CheckFailed, InputRefused
+from runtime.errors import CheckFailed
 from runtime.manifest import Manifest
 from runtime.quiet import quiet
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: the same model gives the same bytes on any day."""
+
+PIXEL_LESS = 128
+"""From uint8 to int8: both have 256 values, these begin at -128."""
 
 Pictures = NDArray[np.uint8]
 PIXELS = Normalisation(1.0, 0)
@@ -46,16 +52,16 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
         InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
         CheckFailed: the raw pixel did not become the quantized input (int8).
     """
-    content = PRECISIONS[kind.precision](model, calibration)
+    content = PRECISIONS[kind.precision](model, kind, calibration)
     values = split_normalisation(model)[0] if kind.precision == "int8" else PIXELS
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
 
 
-def _fp32(model: keras.Model, calibration: Pictures) -> bytes:
+def _fp32(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     return _run(_from_pixels(model))
 
 
-def _fp16(model: keras.Model, calibration: Pictures) -> bytes:
+def _fp16(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in float16, arithmetic in float32: half the size."""
     converter = _from_pixels(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -63,23 +69,29 @@ def _fp16(model: keras.Model, calibration: Pictures) -> bytes:
     return _run(converter)
 
 
-def _dynamic(model: keras.Model, calibration: Pictures) -> bytes:
-    """Weights in int8, activations quantized anew for each picture."""
+def _dynamic(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
+    """Weights in int8, activations quantized anew for each picture; Dense layers per tensor where a target knows no other."""
     converter = _from_pixels(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    old = any(not target.knows_per_channel_dense for target in of_format(kind.targets, "tflite"))
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = old
     return _run(converter)
 
 
-def _int8(model: keras.Model, calibration: Pictures) -> bytes:
-    """Integers from end to end, the normalisation turned into the uint8 input's scale and zero point."""
+def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
+    """Integers from end to end, the normalisation turned into the input's scale and zero point.
+
+    A uint8 input takes the raw pixel, an int8 one the pixel less 128.
+    """
     normalisation, _ = split_normalisation(model)
     converter = int8_converter(model, calibration)
-    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind.io)
     content = _run(converter)
+    zero_point = normalisation.zero_point - (PIXEL_LESS if kind.io == "int8" else 0)
     with quiet():
         found = Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == normalisation.zero_point):
-        raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {normalisation.zero_point}, found {found}")
+    if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == zero_point):
+        raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {zero_point}, found {found}")
     return content
 
 
@@ -93,7 +105,7 @@ def int8_converter(model: keras.Model, calibration: Pictures) -> Any:
     return converter
 
 
-def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
+def _int16x8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
     converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -103,7 +115,7 @@ def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
     return _run(converter)
 
 
-PRECISIONS: dict[str, Callable[[keras.Model, Pictures], bytes]] = {
+PRECISIONS: dict[str, Callable[[keras.Model, Kind, Pictures], bytes]] = {
     "int8": _int8,
     "fp32": _fp32,
     "fp16": _fp16,
@@ -136,7 +148,8 @@ def _run(converter: Any) -> bytes:
         with quiet(1, 2):
             content: bytes = converter.convert()
     except (RuntimeError, ValueError, ConverterError) as error:
-        raise InputRefused("model", f"TFLite's converter refused it: {' '.join(str(error).split())[:300]}") from error
+        raise explain(error, converter) from error
+    refuse_custom_operators(content)
     return content
 
 
