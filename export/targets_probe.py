@@ -47,6 +47,8 @@ def _operators(load: Callable[[bytes], Any]) -> dict[str, Any]:
         versions = [version for version in range(1, HIGHEST_VERSION + 1) if not _complaint(load, _tflite(code, version))]
         if versions:
             found[str(code)] = [name[1], max(versions)]
+    if not found:
+        raise SystemExit(f"no model loads at all: {_complaint(load, _tflite(0, 1))}")
     return found
 
 

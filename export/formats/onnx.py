@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 import tensorflow as tf
 from numpy.typing import NDArray
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from export.formats.onnx_dynamic import quantize_weights
 from export.formats.onnx_graph import body, leave_only_what_is_used, take_pictures
 from export.formats.onnx_int8 import quantize
 from export.formats.onnx_metadata import write_metadata
@@ -66,10 +66,8 @@ def _fp16(model: keras.Model, kind: Kind, calibration: Pictures, scratch: Path) 
 
 
 def _dynamic(model: keras.Model, kind: Kind, calibration: Pictures, scratch: Path) -> onnx.ModelProto:
-    """Weights in int8, activations quantized anew for each picture: small, and slow where there are convolutions."""
-    target = scratch / "dynamic.onnx"
-    quantize_dynamic(_fp32(model, kind, calibration, scratch), target, per_channel=True, weight_type=QuantType.QUInt8)
-    return onnx.load(target)
+    """Weights in int8: see `export.formats.onnx_dynamic`."""
+    return quantize_weights(_fp32(model, kind, calibration, scratch), scratch)
 
 
 def _int8(model: keras.Model, kind: Kind, calibration: Pictures, scratch: Path) -> onnx.ModelProto:

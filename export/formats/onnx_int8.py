@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from export.formats.onnx_graph import INPUT
+from export.formats.onnx_scales import weight_overrides
 from export.kind import Kind
 from runtime.quantization import Quantization, dequantize
 
@@ -24,7 +25,7 @@ pytorch-quantization, from which ONNX Runtime has its calibrator)."""
 def quantize(
     prepared: onnx.ModelProto, calibration: NDArray[np.uint8], kind: Kind, pixel: Quantization | None, scratch: Path
 ) -> onnx.ModelProto:
-    """The graph `prepared` with uint8 activations, per tensor, and 8-bit weights, per channel.
+    """The graph `prepared` with uint8 activations, per tensor, and int8 weights, per channel, that multiply alike on every processor.
 
     Args:
         prepared: takes planes (batch, 3, height, width) of raw pixels, uint8, or of real values, float.
@@ -35,26 +36,25 @@ def quantize(
     """
     source, target = scratch / "prepared.onnx", scratch / "int8.onnx"
     onnx.save(prepared, source)
-    options: dict[str, Any] = {
-        "WeightSymmetric": True,
-        "CalibTensorRangeSymmetric": False,
-        "CalibPercentile": PERCENTILE,
-        "CalibStridedMinMax": 1,
-    }
+    overrides = weight_overrides(prepared)
     if pixel:
-        scale, zero_point = np.array(pixel.scale, np.float32), np.array(pixel.zero_point, np.uint8)
-        options["TensorQuantOverrides"] = {INPUT: [{"scale": scale, "zero_point": zero_point}]}
+        overrides[INPUT] = [{"scale": np.array(pixel.scale, np.float32), "zero_point": np.array(pixel.zero_point, np.uint8)}]
     quantize_static(
         source,
         target,
         _Reader(calibration, kind.batch, pixel),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
         per_channel=True,
         calibrate_method=METHODS[kind.ranges],
         nodes_to_exclude=[node.name for node in prepared.graph.node if node.op_type == "Softmax"],
-        extra_options=options,
+        extra_options={
+            "TensorQuantOverrides": overrides,
+            "CalibTensorRangeSymmetric": False,
+            "CalibPercentile": PERCENTILE,
+            "CalibStridedMinMax": 1,
+        },
     )
     return onnx.load(target)
 
