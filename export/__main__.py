@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         choices = (*row.precisions, AUTO) if name == "tflite" else row.precisions
         auto = f"; {AUTO}: the first that passes of {', '.join(RUNGS)}" if AUTO in choices else ""
         command.add_argument("--precision", choices=choices, default=choices[0], help=f"of weights and arithmetic{auto}")
-        command.add_argument("--io", choices=get_args(Io), default=Kind.io, help="input and output of an int8 .tflite")
+        command.add_argument("--io", choices=get_args(Io), default=Kind.io, help="int8: in and out of an int8 .tflite; float: into .onnx")
         command.add_argument("--ranges", choices=get_args(Ranges), default=Kind.ranges, help="of values in an int8 .onnx: how to take them")
         command.add_argument("--batch", type=int, default=Kind.batch, metavar="N", help="pictures a call of an .onnx, for other programs")
         _add_options(command)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from runtime.errors import InputRefused
 
-Io = Literal["uint8", "int8"]
+Io = Literal["uint8", "int8", "float"]
 Ranges = Literal["minmax", "percentile"]
 
 CALIBRATED = ("int8", "mixed", "int16x8")
@@ -17,7 +17,8 @@ MAX_BATCH = 1024
 class Kind:
     """A model file to make.
 
-    io: dtype of input and output of a full-integer TFLite file.
+    io: what goes in. Raw pixels as uint8; "int8": the same less 128, in and out of a full-integer TFLite file; "float": planes
+        (batch, 3, height, width) in 0..1, as PyTorch's programs feed them (ONNX only).
     ranges: how activation ranges are taken from the representative dataset.
     equalized: cross-layer equalization comes first.
     float_layers: Keras layers that stay in float ("mixed" only).
@@ -44,9 +45,12 @@ class Kind:
         if self.io == "int8" and (self.format, self.precision) != ("tflite", "int8"):
             raise InputRefused("--io", f"int8 is for .tflite files of precision int8, not for {self.precision} .{self.format}")
 
+        if self.io == "float" and self.format != "onnx":
+            raise InputRefused("--io", f"float is for .onnx files, not for .{self.format}")
+
     @property
     def file(self) -> str:
         """Its name in the bundle."""
-        io = "-io" if self.io == "int8" else ""
+        io = {"uint8": "", "int8": "-io", "float": "-float-io"}[self.io]
         batch = f"-batch{self.batch}" if self.batch > 1 else ""
         return f"model.{self.precision}{io}{batch}.{self.format}"

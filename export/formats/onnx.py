@@ -45,14 +45,14 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
     """
     with tempfile.TemporaryDirectory() as folder, quiet(1, 2):
         converted = PRECISIONS[kind.precision](model, kind, calibration, Path(folder))
-    take_pictures(converted)
+    take_pictures(converted, floats=kind.io == "float")
     leave_only_what_is_used(converted)
     rename_everything(converted)
     write_metadata(converted, manifest, kind.batch)
     onnx.checker.check_model(converted)
     content: bytes = converted.SerializeToString(deterministic=True)
     if kind.batch > 1:
-        check_rows(content, model.input_shape[1:], kind.batch, calibration)
+        check_rows(content, calibration)
     return content
 
 

@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 OPSET, IR_VERSION = 17, 8
 """Read by ONNX Runtime from 1.12 on: the highest opset before 18, whose reductions tf2onnx 1.17 writes in another form, and the lowest
 IR version that may hold it (onnx.helper.VERSION_TABLE)."""
 INPUT = "pixels"
+WHITE = "white"
 PLANES = f"{INPUT}_planes"
 """The picture after the Transpose: (batch, 3, height, width), as convolutions take it."""
 
@@ -40,10 +42,11 @@ def body(model: keras.Model, dtype: tf.DType, batch: int, scratch: Path) -> onnx
     return prepared
 
 
-def take_pictures(model: onnx.ModelProto) -> None:
+def take_pictures(model: onnx.ModelProto, *, floats: bool = False) -> None:
     """Puts before `model`, in place, a Transpose from raw pixels INPUT (batch, height, width, 3) uint8 to the planes it takes.
 
-    A QuantizeLinear that was to make uint8 of the planes goes: they are what it would give.
+    With `floats`, what makes the planes of floats (batch, 3, height, width) in 0..1: 255 times as much, rounded. A QuantizeLinear
+    that was to make uint8 of the planes goes: they are what it would give.
     """
     graph = model.graph
     (planes,) = graph.input
@@ -54,8 +57,18 @@ def take_pictures(model: onnx.ModelProto) -> None:
         graph.node.remove(node)
     for node in graph.node:
         node.input[:] = [PLANES if name in replaced else name for name in node.input]
-    graph.node.insert(0, helper.make_node("Transpose", [INPUT], [PLANES], perm=[0, 3, 1, 2]))
-    planes.CopyFrom(helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [batch, height, width, channels]))
+    if floats:
+        graph.initializer.append(numpy_helper.from_array(np.array(255, np.float32), WHITE))
+        scaled = helper.make_node("Mul", [INPUT, WHITE], [f"{INPUT}_scaled"])
+        rounded = helper.make_node("Round", [f"{INPUT}_scaled"], [f"{INPUT}_rounded"])
+        nodes = [scaled, rounded, helper.make_node("Cast", [f"{INPUT}_rounded"], [PLANES], to=TensorProto.UINT8)]
+        value = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [batch, channels, height, width])
+    else:
+        nodes = [helper.make_node("Transpose", [INPUT], [PLANES], perm=[0, 3, 1, 2])]
+        value = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [batch, height, width, channels])
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+    planes.CopyFrom(value)
 
 
 def leave_only_what_is_used(model: onnx.ModelProto) -> None:
