@@ -10,10 +10,11 @@ from pathlib import Path
 from export.command import command_line
 from export.formats import FORMATS
 from export.gate import Limits
-from export.ladder import RUNGS, climb
+from export.kind_options import AUTO, add_kind_options, chosen_epochs, chosen_kind
+from export.ladder import climb
 from export.run import EVERY_KIND, ExportOptions, ExportResult, export
 from export.rung import Rung, culprit, table
-from export.way_out import AUTO, MIXED, add_way_out, chosen_epochs, chosen_kind
+from export.targets import DEFAULTS, choose_targets
 from export.wording import milliseconds
 from runtime import cli
 
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     given = _parser().parse_args(words)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), command_line(words))
+    formats = list(FORMATS) if given.format == "all" else [given.format]
+    targets = choose_targets(given.target or (), formats)
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, command_line(words))
     bundle = given.output or given.run / "bundle"
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":
@@ -59,11 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
         command = commands.add_parser(name, help=f"precisions: {', '.join(row.precisions)}")
-        choices = (*row.precisions, MIXED, AUTO) if name == "tflite" else row.precisions
-        auto = f"; {AUTO}: the first that passes of {RUNGS}" if AUTO in choices else ""
-        command.add_argument("--precision", choices=choices, default=choices[0], help=f"of weights and arithmetic{auto}")
-        if name == "tflite":
-            add_way_out(command)
+        add_kind_options(command, name)
         _add_options(command)
     _add_options(commands.add_parser("all", help="every format in every precision"))
     return parser
@@ -81,6 +80,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     calibration = ExportOptions.calibration
     command.add_argument("--calibration", type=int, default=calibration, metavar="N", help="training pictures to measure int8 ranges on")
     command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
+    command.add_argument("--target", action="append", metavar="RUNTIME", help=f"where it must run (default: {', '.join(DEFAULTS)})")
     command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
     command.add_argument("--strict", action="store_true", help="refuse also what too few test pictures leave undecided")
     command.add_argument("--overwrite", action="store_true", help="replace what another command made; what this command made is kept")

@@ -17,7 +17,6 @@ WHOLE = (INT8, replace(INT8, ranges="percentile"), replace(INT8, equalized=True)
 LAST = tuple(Kind("tflite", precision) for precision in ("int16x8", "dynamic", "fp16", "fp32"))
 MOST_IN_FLOAT = 6
 """Layers left in float before the ladder goes on: each is one conversion and one pass over the test pictures."""
-RUNGS = "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float, int16x8, dynamic, fp16, fp32"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from export.formats import FORMATS
 from export.gate import Limits, Verdict, decide, judge
 from export.kind import CALIBRATED, Kind
 from export.session import Session
+from export.targets import DEFAULTS, check_targets, of_format
 from export.trained import open_run
 from runtime.atomic import write_file
 from runtime.errors import InputRefused
@@ -30,13 +31,15 @@ EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for pr
 class ExportOptions:
     """What artifacts are made with, beside the run.
 
-    qat_epochs: of quantization-aware fine-tuning at most, 0 for none. command: what the user typed, for the record only.
+    qat_epochs: of quantization-aware fine-tuning at most, 0 for none. targets: names of the runtimes that artifacts must run on.
+    command: what the user typed, for the record only.
     """
 
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
     qat_epochs: int = 0
+    targets: tuple[str, ...] = DEFAULTS
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -88,7 +91,7 @@ def open_export(
     """An Export of a run; the model files it made that are not in the bundle go when it ends."""
     run = open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
-    given = {name: value for name, value in asdict(options).items() if name != "command"}
+    given = {name: value for name, value in asdict(options).items() if name not in ("command", "targets")}
     made_by = {**given, "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
     with ExitStack() as scratch:
         yield Export(Session(run, scratch, options.calibration, options.seed, options.qat_epochs), bundle, options, made_by, overwrite)
@@ -138,7 +141,8 @@ class Export:
         contents = []
         with Progress("convert", len(kinds)) as bar:
             for kind in kinds:
-                contents.append(self.session.convert(kind))
+                contents.append(self.session.convert(self._aimed(kind)))
+                check_targets(kind.file, contents[-1], of_format(self.options.targets, kind.format))
                 bar.advance(note=kind.file)
         files = {kind.file: self.session.write(kind.file, content) for kind, content in zip(kinds, contents, strict=True)}
         reports = judge(self.session.run, self.session.reference, list(files.values()))
@@ -187,7 +191,11 @@ class Export:
 
     def _made_by(self, kind: Kind) -> dict[str, Any]:
         """As JSON gives it back."""
-        return {**self.made_by, "kind": {**asdict(kind), "float_layers": list(kind.float_layers)}}
+        aimed = self._aimed(kind)
+        return {**self.made_by, "kind": {**asdict(aimed), "float_layers": list(aimed.float_layers), "targets": list(aimed.targets)}}
+
+    def _aimed(self, kind: Kind) -> Kind:
+        return replace(kind, targets=tuple(target.name for target in of_format(self.options.targets, kind.format)))
 
 
 def _explained(kind: Kind, verdict: Verdict) -> bool:

@@ -1,7 +1,8 @@
 """Keras -> TFLite in every precision, with TFLite Metadata, and labels and manifest in the appended zip; builtin operators only.
 
 All take the picture's raw pixels. In int8 the pixel *is* the quantized input: the model's normalisation becomes the input's
-scale and zero point, and no arithmetic is left of it. In int16x8 the input is int16 and real values are pixels, 0..255.
+scale and zero point, and no arithmetic is left of it; with int8 input and output it is the pixel less 128. In int16x8 the input is
+int16 and real values are pixels, 0..255.
 """
 
 import zipfile
@@ -21,16 +22,21 @@ from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
 from export.formats.tflite_quantize import quantize, tensors_of
 from export.formats.tflite_ranges import check_ranges, cut_ranges
+from export.formats.tflite_refusal import explain, refuse_custom_operators
 from export.kind import CALIBRATED, Kind
 from export.normalisation import Normalisation, split_normalisation
+from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
-from runtime.errors import CheckFailed, InputRefused
+from runtime.errors import CheckFailed
 from runtime.manifest import Manifest
 from runtime.preprocess import digest
 from runtime.quiet import quiet
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: the same model gives the same bytes on any day."""
+
+PIXEL_LESS = 128
+"""From uint8 to int8: both have 256 values, these begin at -128."""
 
 Pictures = NDArray[np.uint8]
 PIXELS = Normalisation(1.0, 0)
@@ -75,9 +81,11 @@ def _fp16(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
 
 
 def _dynamic(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
-    """Weights in int8, activations quantized anew for each picture."""
+    """Weights in int8, activations quantized anew for each picture; Dense layers per tensor where a target knows no other."""
     converter = _from_pixels(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    old = any(not target.knows_per_channel_dense for target in of_format(kind.targets, "tflite"))
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = old
     return _run(converter)
 
 
@@ -91,7 +99,7 @@ def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
         content = quantize(calibrated, kind.io, tensors_of(model, calibrated, kind.float_layers))
     with quiet():
         found = Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    zero_point = normalisation.zero_point - (128 if kind.io == "int8" else 0)
+    zero_point = normalisation.zero_point - (PIXEL_LESS if kind.io == "int8" else 0)
     if not (np.isclose(found[0], normalisation.scale, rtol=1e-6) and found[1] == zero_point):
         raise CheckFailed("int8 input", f"expected scale {normalisation.scale} and zero point {zero_point}, found {found}")
     return content
@@ -176,7 +184,8 @@ def _run(converter: Any) -> bytes:
         with quiet(1, 2):
             content: bytes = converter.convert()
     except (RuntimeError, ValueError, ConverterError) as error:
-        raise InputRefused("model", f"TFLite's converter refused it: {' '.join(str(error).split())[:300]}") from error
+        raise explain(error, converter) from error
+    refuse_custom_operators(content)
     return content
 
 

@@ -1,4 +1,4 @@
-"""Adds a named metadata buffer to a TFLite flatbuffer without touching a byte of what the converter wrote.
+"""Reads the operator list of a TFLite flatbuffer, and adds a named metadata buffer without touching a byte of what the converter wrote.
 
 A new Model table, with its vectors of buffers and metadata one entry longer, is put in front; it refers to all else in the old
 content, which follows whole. The object API of TensorFlow's schema would repack the file and lose the 16-byte alignment of the weights.
@@ -6,12 +6,40 @@ Field numbers are those of TensorFlow Lite's schema.fbs (file identifier TFL3).
 """
 
 import struct
+from typing import NamedTuple
 
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 MODEL_FIELDS = 8
-VERSION, BUFFERS, METADATA = 0, 4, 6
-"""Fields of the table Model; the others are carried over as they are."""
+VERSION, OPERATOR_CODES, BUFFERS, METADATA = 0, 1, 4, 6
+"""Fields of the table Model; `add_buffer` carries the others over as they are."""
+OLD_CODE, CUSTOM_CODE, OPERATOR_VERSION, CODE = range(4)
+"""Fields of the table OperatorCode. The old code is one byte: the newer field holds codes above 127."""
+CUSTOM = 32
+"""The code that stands for an operator outside of the builtin ones; its name is in the field CUSTOM_CODE."""
+
+
+class Operator(NamedTuple):
+    """An operator of the model: its code in the enum BuiltinOperator, its version, and its name where it is a custom one."""
+
+    code: int
+    version: int
+    custom: str | None
+
+
+def operators(content: bytes) -> list[Operator]:
+    """The operators that the TFLite model `content` lists, each once."""
+    return [_operator(content, table) for table in _tables(content, _field(content, _u32(content, 0), OPERATOR_CODES))]
+
+
+def _operator(content: bytes, table: int) -> Operator:
+    old, name, version, code = (_field(content, table, field) for field in (OLD_CODE, CUSTOM_CODE, OPERATOR_VERSION, CODE))
+    number = max(content[old] if old else 0, _u32(content, code) if code else 0)
+    if number != CUSTOM:
+        return Operator(number, _u32(content, version) if version else 1, None)
+    text = _target(content, name) if name else None
+    custom = content[text + 4 : text + 4 + _u32(content, text)].decode(errors="replace") if text else ""
+    return Operator(number, _u32(content, version) if version else 1, custom)
 
 
 def add_buffer(content: bytes, name: str, data: bytes) -> bytes:

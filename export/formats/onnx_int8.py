@@ -1,0 +1,83 @@
+"""Static quantization of an ONNX graph to QDQ form, its ranges measured on the representative dataset.
+
+Pictures go through one call at a time and nothing of them is kept but a minimum and maximum, or a histogram, per tensor.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+from export.formats.onnx_graph import INPUT
+from export.formats.onnx_scales import weight_overrides
+from export.kind import Kind
+from runtime.quantization import Quantization, dequantize
+
+METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
+PERCENTILE = 99.999
+"""So much of a tensor's values lies in its range; half of the rest is cut off at each end (the default of NVIDIA's
+pytorch-quantization, from which ONNX Runtime has its calibrator)."""
+
+
+def quantize(
+    prepared: onnx.ModelProto, calibration: NDArray[np.uint8], kind: Kind, pixel: Quantization | None, scratch: Path
+) -> onnx.ModelProto:
+    """The graph `prepared` with uint8 activations, per tensor, and int8 weights, per channel, that multiply alike on every processor.
+
+    Args:
+        prepared: takes planes (batch, 3, height, width) of raw pixels, uint8, or of real values, float.
+        calibration: (n, height, width, 3) uint8 RGB, n >= 1.
+        kind: its ranges and batch.
+        pixel: the real value of a raw pixel, for a graph that takes real values.
+        scratch: a folder for intermediate files.
+    """
+    source, target = scratch / "prepared.onnx", scratch / "int8.onnx"
+    onnx.save(prepared, source)
+    overrides = weight_overrides(prepared)
+    if pixel:
+        overrides[INPUT] = [{"scale": np.array(pixel.scale, np.float32), "zero_point": np.array(pixel.zero_point, np.uint8)}]
+    quantize_static(
+        source,
+        target,
+        _Reader(calibration, kind.batch, pixel),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        calibrate_method=METHODS[kind.ranges],
+        nodes_to_exclude=[node.name for node in prepared.graph.node if node.op_type == "Softmax"],
+        extra_options={
+            "TensorQuantOverrides": overrides,
+            "CalibTensorRangeSymmetric": False,
+            "CalibPercentile": PERCENTILE,
+            "CalibStridedMinMax": 1,
+        },
+    )
+    return onnx.load(target)
+
+
+class _Reader(CalibrationDataReader):
+    """The representative dataset, `batch` pictures a call; the last call is filled up with the first pictures."""
+
+    def __init__(self, calibration: NDArray[np.uint8], batch: int, pixel: Quantization | None) -> None:
+        self._calibration, self._batch, self._pixel = calibration, batch, pixel
+        self.set_range(0, len(self))
+
+    def __len__(self) -> int:
+        return -(-len(self._calibration) // self._batch)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """Restricts the calls to those from `start_index` up to `end_index`."""
+        self._calls = iter(range(start_index, end_index))
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        """The next call's input in planes, or None after the last."""
+        call = next(self._calls, None)
+        if call is None:
+            return None
+        chosen = np.arange(call * self._batch, (call + 1) * self._batch) % len(self._calibration)
+        planes = self._calibration[chosen].transpose(0, 3, 1, 2)
+        return {INPUT: dequantize(planes, self._pixel) if self._pixel else planes}

@@ -1,0 +1,28 @@
+"""What an `.onnx` file says in metadata_props: our manifest, and the entries by which Ultralytics' loader knows a classifier."""
+
+import onnx
+
+from runtime.backends import EMBEDDED_MANIFEST
+from runtime.manifest import Manifest
+
+
+def write_metadata(model: onnx.ModelProto, manifest: Manifest, batch: int) -> None:
+    """Replaces the metadata_props of `model`, in place.
+
+    names, imgsz, task, stride, batch and channels are Python literals, as Ultralytics 8 writes and reads them (ultralytics,
+    engine/exporter.py and nn/backends/base.py). A stride of 1 lets any picture size stand: a classifier has no grid of boxes.
+    """
+    shape = manifest.preprocessing
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(
+        model,
+        {
+            EMBEDDED_MANIFEST: manifest.to_json(),
+            "names": str(dict(enumerate(manifest.labels))),
+            "imgsz": str([shape.height, shape.width]),
+            "task": "classify",
+            "stride": "1",
+            "batch": str(batch),
+            "channels": "3",
+        },
+    )
