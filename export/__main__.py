@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from export.foreign_arguments import add_foreign_options, foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
 from export.kind import Kind
@@ -23,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     given = _parser().parse_args(arguments)
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
-    options = ExportOptions(given.calibration, limits, given.seed)
-    bundle = given.output or given.run / "bundle"
+    foreign = foreign_options(given)
+    options = ExportOptions(given.calibration, limits, given.seed, foreign)
+    bundle = given.output or (Path("bundles") / given.run.resolve().stem if foreign else given.run / "bundle")
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)
     elif given.precision == AUTO:
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog=NAME, description="Convert a trained run for a device; publish it only if it is still the same classifier.")
+    parser = cli.Parser(prog=NAME, description="Convert a trained model for a device; publish it only if it is still the same classifier.")
     cli.add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
@@ -59,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, help="the run folder that python -m train wrote")
-    command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle)")
+    command.add_argument("run", type=Path, help="the run folder that python -m train wrote; or a .keras file or SavedModel folder")
+    command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle, or bundles/NAME)")
     for flag, default, help_text in (
         ("--max-drop", Limits.max_drop, "refuse if accuracy falls by more than this, 0..1"),
         ("--min-agreement", Limits.min_agreement, "refuse if fewer top-1 labels are the same, 0..1"),
@@ -74,6 +76,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--strict", action="store_true", help="refuse also what too few test pictures leave undecided")
     command.add_argument("--overwrite", action="store_true", help="replace what another command made; what this command made is kept")
     command.add_argument("--json", action="store_true", help="print each result as JSON")
+    add_foreign_options(command)
 
 
 def _complain(result: ExportResult) -> None:

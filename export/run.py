@@ -1,40 +1,43 @@
 """From a run folder to more artifacts in its bundle: convert, judge, and publish what passed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle_writer import REPORT, Made, bundle_manifest, open_bundle, publish, render_report
+from export.bundle_writer import REPORT, Made, bundle_manifest, check_place, open_bundle, publish, render_report
 from export.calibration import calibration_pixels
+from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
 from export.gate import Limits, Reference, decide, judge
 from export.kind import CALIBRATED, Kind
-from export.trained import Run, open_run
+from export.trained import Run, balanced, open_run
 from runtime.atomic import scratch_folder, write_file
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import Plugin, choose, require
-from runtime.preprocess import digest
+from runtime.preprocess import digest, preprocess
 from runtime.progress import Progress
 from runtime.provenance import source_digest
 from runtime.quiet import prepare_tensorflow, quiet
-from runtime.run_folder import MODEL
 
 EVERY_KIND = tuple(Kind(name, precision) for name, row in FORMATS.items() for precision in row.precisions)
+SAMPLE = 8
+"""Test pictures on which the Keras model's scores are checked to be probabilities, before anything is converted."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What artifacts are made with, beside the run."""
+    """What artifacts are made with, beside the run; `foreign` belongs to a model that is in no run folder."""
 
     calibration: int = 200
     limits: Limits = field(default_factory=Limits)
     seed: int = 7
+    foreign: ForeignOptions | None = None
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
@@ -69,21 +72,27 @@ def export(
         CheckFailed: a model answers NaN, or the calibration pictures are useless; nothing was published.
         MachineError: a package is missing, or the disk is full.
     """
-    run = open_run(run_path, data)
+    check_place(bundle, run_path)
+    run = open_foreign(run_path, options.foreign) if options.foreign else open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
-    made_by = {**asdict(options), "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
+    made_by = {
+        **asdict(replace(options, foreign=None)),
+        "model_sha256": run.model_sha256,
+        "pictures_sha256": run.pictures_sha256,
+        "source": source_digest("runtime", "export"),
+    }
     there = _already_there(bundle, run, kinds, made_by, overwrite=overwrite)
     missing = [kind for kind in kinds if kind.file not in there]
     results = {file: ExportResult(file, str(bundle), str(bundle / REPORT), record, reused=True) for file, record in there.items()}
     if missing:
         conversion = _convert(run, missing, options)
-        made = _judge(run, missing, conversion, options, made_by)
+        made = _judge(run, missing, conversion, options, made_by, bundle.parent)
         passed = [one for one in made if one.record["outcome"] != "failed"]
         if passed:
             publish(bundle, run, passed, conversion.reference, options.seed, overwrite=overwrite)
         for one in made:
             file = one.artifact.file
-            refusal = run_path / f"refused.{file}.html"
+            refusal = bundle.parent / f"refused.{file}.html"
             if one in passed:
                 refusal.unlink(missing_ok=True)
             else:
@@ -136,7 +145,9 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
         converters = [FORMATS[kind.format].convert.load() for kind in kinds]
         load = Plugin("export.keras_model:load", extra="export").load()
         scores = Plugin("export.keras_model:scores", extra="export").load()
-        model = load(run.path / MODEL)
+        check = Plugin("export.keras_model:check_probabilities", extra="export").load()
+        model = load(run.model, run.preparation)
+        check(model, _sample(run, options.seed), str(run.model), softmax_added=run.preparation.softmax)
     contents = []
     with Progress("convert", len(kinds)) as bar:
         for kind, convert in zip(kinds, converters, strict=True):
@@ -145,9 +156,17 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
     return _Conversion(model, lambda pixels: scores(model, pixels), calibration, contents)
 
 
-def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: ExportOptions, made_by: Mapping[str, Any]) -> list[Made]:
+def _sample(run: Run, seed: int) -> NDArray[np.uint8]:
+    """(n, height, width, 3) uint8 RGB of a few test pictures."""
+    return np.stack([preprocess(run.read(picture), run.manifest.preprocessing) for picture in balanced(run.split("test"), SAMPLE, seed)])
+
+
+def _judge(
+    run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: ExportOptions, made_by: Mapping[str, Any], folder: Path
+) -> list[Made]:
+    """`folder` is where the model files lie while they are judged."""
     files = list(zip(kinds, conversion.contents, strict=True))
-    with scratch_folder(run.path) as scratch:
+    with scratch_folder(folder) as scratch:
         for kind, content in files:
             (scratch / kind.file).write_bytes(content)
         reports = judge(run, conversion.reference, {kind.file: Classifier(scratch / kind.file) for kind in kinds})

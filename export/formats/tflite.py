@@ -19,7 +19,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
 from export.kind import Kind
-from export.normalisation import Normalisation, split_normalisation
+from export.normalisation import RAW, Normalisation, split_normalisation
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed, InputRefused
 from runtime.manifest import Manifest
@@ -29,8 +29,6 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date a zip can hold: the same model gives the same bytes on any day."""
 
 Pictures = NDArray[np.uint8]
-PIXELS = Normalisation(1.0, 0)
-"""What the real-valued input is of a pixel where the normalisation is part of the model."""
 
 
 def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Manifest) -> bytes:
@@ -43,11 +41,11 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
         manifest: written inside.
 
     Raises:
-        InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8).
+        InputRefused: the model has an operator that TFLite's builtin ones cannot express.
         CheckFailed: the raw pixel did not become the quantized input (int8).
     """
     content = PRECISIONS[kind.precision](model, calibration)
-    values = split_normalisation(model)[0] if kind.precision == "int8" else PIXELS
+    values = split_normalisation(model)[0] if kind.precision == "int8" else RAW
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
 
 
@@ -71,7 +69,7 @@ def _dynamic(model: keras.Model, calibration: Pictures) -> bytes:
 
 
 def _int8(model: keras.Model, calibration: Pictures) -> bytes:
-    """Integers from end to end, the normalisation turned into the uint8 input's scale and zero point."""
+    """Integers from end to end, a plain normalisation turned into the uint8 input's scale and zero point."""
     normalisation, _ = split_normalisation(model)
     converter = int8_converter(model, calibration)
     converter.inference_input_type = converter.inference_output_type = tf.uint8
@@ -97,7 +95,7 @@ def _int16x8(model: keras.Model, calibration: Pictures) -> bytes:
     """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
     converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _representative(calibration, PIXELS)
+    converter.representative_dataset = lambda: _representative(calibration, RAW)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int16
     return _run(converter)
