@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras.src.models.functional import Functional
 
+from export.pixel_head import Matrix, measure, pixel_head, pixel_layer
 from export.preparation import Preparation, Scaling
 from export.signature import Signature
 
@@ -28,16 +29,39 @@ def flatten(model: keras.Model, signature: Signature, preparation: Preparation) 
     """
     batch, *sides = model.inputs[0].shape
     fixed = batch is None and tuple(sides[:2]) == (signature.height, signature.width)
-    if fixed and not preparation.scaling and not preparation.softmax and not any(map(_unfolds, model.layers)):
-        return model
+    plain = isinstance(model.input, keras.KerasTensor) and isinstance(model.output, keras.KerasTensor)  # in no list or dict
+    if not (fixed and plain) or preparation.scaling or preparation.softmax or any(map(_unfolds, model.layers)):
+        model = _prepared(model, signature, preparation)
+    end = pixel_head(model)
+    head = None if end is None else measure(model, end)
+    return _with_head(model, end, *head) if head else model
+
+
+def _prepared(model: keras.Model, signature: Signature, preparation: Preparation) -> keras.Model:
     unfolding = _Unfolding()
     pixels = keras.Input((signature.height, signature.width, 3), name="pixels")
-    values = _scale(pixels, preparation.scaling, unfolding.free("normalise")) if preparation.scaling else pixels
-    scores = unfolding.call(model, values)
+    values = _scale(preparation.scaling, unfolding.free("normalise"))(pixels) if preparation.scaling else pixels
+    (scores,) = keras.tree.flatten(unfolding.call(model, values))
     if preparation.softmax:
         scores = keras.layers.Softmax(name=unfolding.free("probabilities"))(scores)
     unfolding.copy_weights()
     return keras.Model(pixels, scores, name=model.name)
+
+
+def _with_head(model: keras.Model, end: Any, matrix: Matrix, offset: Matrix) -> keras.Model:
+    """`model` with all that it does before the tensor `end` in one layer."""
+    unfolding = _Unfolding()
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    scores = unfolding.call(keras.Model(end, model.output), pixel_layer(matrix, offset, unfolding.free("normalise"))(pixels))
+    unfolding.copy_weights()
+    return keras.Model(pixels, scores, name=model.name)
+
+
+def _scale(scaling: Scaling, name: str) -> Callable[[Any], Any]:
+    """(pixel - mean) / std, in the order of channels that the model takes."""
+    mean, std = (np.broadcast_to(np.array(numbers, np.float64), 3) for numbers in (scaling.mean, scaling.std))
+    order = np.eye(3)[::-1] if scaling.bgr else np.eye(3)
+    return pixel_layer(order / std, -mean / std, name)
 
 
 def _unfolds(layer: Any) -> bool:
@@ -93,17 +117,3 @@ class _Unfolding:
                 config["dtype"] = "float32"
             self._copies[id(op)] = op, type(op).from_config(config)
         return self._copies[id(op)][1]
-
-
-def _scale(pixels: Any, scaling: Scaling, name: str) -> Any:
-    """(pixel - mean) / std as a Rescaling; with the channels reversed, as a convolution of one pixel, which every converter knows."""
-    mean, std = np.array(scaling.mean), np.array(scaling.std)
-    if not scaling.bgr:
-        scale, offset = 1 / std, -mean / std
-        plain = (float(scale[0]), float(offset[0])) if len(scale) == 1 else (scale.tolist(), offset.tolist())
-        return keras.layers.Rescaling(*plain, name=name)(pixels)
-    layer = keras.layers.Conv2D(3, 1, name=name)
-    values = layer(pixels)
-    kernel = np.eye(3)[::-1] / std
-    layer.set_weights([kernel.reshape(1, 1, 3, 3).astype(np.float32), (-mean / std).astype(np.float32)])
-    return values

@@ -84,7 +84,7 @@ def _check_objects(objects: Any, path: Path) -> None:
     declared = 0
     for node in objects.nodes:
         kind = node.WhichOneof("kind")
-        if kind not in NODE_KINDS or node.saveable_objects or node.registered_saver.name:
+        if kind not in NODE_KINDS or node.saveable_objects or node.registered_saver:
             raise InputRefused(str(path), f"holds a {kind} that does more than compute numbers (a table, a file or a loader of its own)")
         if kind == "variable":
             shape = node.variable.shape

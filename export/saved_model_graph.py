@@ -54,6 +54,11 @@ def _check_operator(node: Any, thing: str) -> None:
     types = {argument.type for argument in (*definition.input_arg, *definition.output_arg)}
     types |= {value.type for value in node.attr.values() if value.WhichOneof("value") == "type"}
     types |= {each for value in node.attr.values() for each in value.list.type}
+    if node.op.startswith("Assign"):
+        raise InputRefused(
+            thing,
+            f"changes a variable whenever it is used ('{node.name}'); export it without its augmentation layers, or give the .keras file",
+        )
     if definition.is_stateful or types & NOT_NUMBERS:
         raise InputRefused(thing, f"has the operator {node.op} ('{node.name}'), which does more than compute numbers")
 
