@@ -66,7 +66,7 @@ def _check_start(path: Path) -> None:
 
 def _hdf5_reason(content: bytes) -> str:
     """Why an `.h5` file is refused: it can hold code that Keras' safe mode does not see. It is not opened to find its version."""
-    version = re.search(rb"keras_version.{0,80}?(\d+\.\d+\.\d+)", content, re.DOTALL)
+    version = re.search(rb"keras_version.*?\0(\d\.\d{1,2}\.\d{1,2})\0", content, re.DOTALL)
     found = version[1].decode() if version else ""
     if found.startswith("2."):
         return f"an .h5 file {written_by_keras_2(found)}"

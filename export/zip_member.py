@@ -3,21 +3,10 @@
 import io
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 LOCAL_HEADER_BYTES, NAME_LENGTH_AT = 30, 26
 """Of a member's header in the zip format: its fixed part, and where in it the lengths of name and extra field stand."""
-
-
-def open_member(path: Path, archive: zipfile.ZipFile, name: str) -> BinaryIO | "_Window":
-    """The member `name` of the archive at `path`; a compressed one is held in memory."""
-    info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED:
-        return io.BytesIO(archive.read(info))
-    with path.open("rb") as file:
-        file.seek(info.header_offset + NAME_LENGTH_AT)
-        lengths = [int.from_bytes(file.read(2), "little") for _ in range(2)]
-    return _Window(path, info.header_offset + LOCAL_HEADER_BYTES + sum(lengths), info.file_size)
 
 
 class _Window(io.RawIOBase):
@@ -52,3 +41,14 @@ class _Window(io.RawIOBase):
         """Closes the file."""
         self._file.close()
         super().close()
+
+
+def open_member(path: Path, archive: zipfile.ZipFile, name: str) -> io.BytesIO | _Window:
+    """The member `name` of the archive at `path`; a compressed one is held in memory."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED:
+        return io.BytesIO(archive.read(info))
+    with path.open("rb") as file:
+        file.seek(info.header_offset + NAME_LENGTH_AT)
+        lengths = [int.from_bytes(file.read(2), "little") for _ in range(2)]
+    return _Window(path, info.header_offset + LOCAL_HEADER_BYTES + sum(lengths), info.file_size)
