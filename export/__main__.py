@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from export.command import command_line
+from export.foreign_arguments import foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
 from export.kind_options import AUTO, add_kind_options, chosen_epochs, chosen_kind
@@ -29,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limits = Limits(given.max_drop, given.min_agreement, given.max_class_drop, given.strict)
     formats = list(FORMATS) if given.format == "all" else [given.format]
     targets = choose_targets(given.target or (), formats)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, command_line(words))
-    bundle = given.output or given.run / "bundle"
+    foreign = foreign_options(given)
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line(words))
+    bundle = given.output or (Path("bundles") / given.run.resolve().stem if foreign else given.run / "bundle")
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)

@@ -1,6 +1,7 @@
 """Writes a bundle: what stands in it already for the same trained model, and new artifacts, published in one step."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from export.trained import Run
 from runtime.atomic import locked, new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.classifier import Classifier
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
 from runtime.golden import FOLDER, read_golden
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
@@ -26,6 +27,24 @@ PARITY_SCHEMA = 2
 
 Records = dict[str, dict[str, Any]]
 """By model file: its size in bytes, what made it, and the gate's comparison, limits, reasons and doubts."""
+
+
+def check_place(path: Path, source: Path) -> None:
+    """Refuses, before the long work, a place where no bundle can be written.
+
+    Raises:
+        InputRefused: it is the model itself, a link to nothing, or lies below a file.
+        MachineError: its folder is not writable.
+    """
+    if path.resolve() == source.resolve():
+        raise InputRefused(str(path), "is the model itself; choose another -o")
+    if path.is_symlink() and not path.exists():
+        raise InputRefused(str(path), f"a link to {os.readlink(path)}, which is not there; remove it, or choose another -o")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise InputRefused(str(there), "is a file, a folder is needed there; choose another -o")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise MachineError(str(there), "not writable; choose another -o")
 
 
 def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | None, Records]:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from export.bundle_writer import REPORT, Made, open_bundle, publish, render_report
+from export.bundle_writer import REPORT, Made, check_place, open_bundle, publish, render_report
+from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
 from export.gate import Limits, Verdict, decide, judge
 from export.kind import CALIBRATED, Kind
@@ -32,7 +33,7 @@ class ExportOptions:
     """What artifacts are made with, beside the run.
 
     qat_epochs: of quantization-aware fine-tuning at most, 0 for none. targets: names of the runtimes that artifacts must run on.
-    command: what the user typed, for the record only.
+    foreign: of a model that is in no run folder. command: what the user typed, for the record only.
     """
 
     calibration: int = 200
@@ -40,6 +41,7 @@ class ExportOptions:
     seed: int = 7
     qat_epochs: int = 0
     targets: tuple[str, ...] = DEFAULTS
+    foreign: ForeignOptions | None = None
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -89,12 +91,22 @@ def open_export(
     run_path: Path, bundle: Path, options: ExportOptions, *, data: Path | None, overwrite: bool
 ) -> Generator["Export", None, None]:
     """An Export of a run; the model files it made that are not in the bundle go when it ends."""
-    run = open_run(run_path, data)
+    check_place(bundle, run_path)
+    run = open_foreign(run_path, options.foreign) if options.foreign else open_run(run_path, data)
     require("export", "export", "tensorflow", "keras", "jinja2")
-    given = {name: value for name, value in asdict(options).items() if name not in ("command", "targets")}
-    made_by = {**given, "model_sha256": run.model_sha256, "source": source_digest("runtime", "export")}
+    made_by = {
+        "calibration": options.calibration,
+        "limits": asdict(options.limits),
+        "seed": options.seed,
+        "qat_epochs": options.qat_epochs,
+        "model_sha256": run.model_sha256,
+        "pictures_sha256": run.pictures_sha256,
+        "source": source_digest("runtime", "export"),
+    }
     with ExitStack() as scratch:
-        yield Export(Session(run, scratch, options.calibration, options.seed, options.qat_epochs), bundle, options, made_by, overwrite)
+        yield Export(
+            Session(run, bundle.parent, scratch, options.calibration, options.seed, options.qat_epochs), bundle, options, made_by, overwrite
+        )
 
 
 @dataclass(frozen=True)
@@ -174,7 +186,7 @@ class Export:
         results = {}
         for one in made:
             file = one.artifact.file
-            refusal = run.path / f"refused.{file}.html"
+            refusal = self.bundle.parent / f"refused.{file}.html"
             if one in passed:
                 refusal.unlink(missing_ok=True)
             else:

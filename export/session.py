@@ -24,31 +24,34 @@ from runtime.plugins import Plugin
 from runtime.preprocess import digest, preprocess
 from runtime.progress import Progress
 from runtime.quiet import prepare_tensorflow, quiet
-from runtime.run_folder import MODEL
+
+SAMPLE = 8
+"""Test pictures on which the Keras model's scores are checked to be probabilities, before anything is converted."""
 
 
 class Session:
     """Loads TensorFlow and the model when they are first needed."""
 
-    def __init__(self, run: Run, ending: ExitStack, calibration: int, seed: int, epochs: int) -> None:
+    def __init__(self, run: Run, place: Path, ending: ExitStack, calibration: int, seed: int, epochs: int) -> None:
         """A session on `run`.
 
         Args:
             run: where the model and the pictures are.
+            place: where the scratch folder of model files lies.
             ending: closes with the session, and with it goes the scratch folder of model files.
             calibration: pictures at most in the representative dataset.
             seed: of their choice.
             epochs: of quantization-aware fine-tuning at most.
         """
         self.run = run
-        self._ending, self._count, self._seed, self._epochs = ending, calibration, seed, epochs
+        self._place, self._ending, self._count, self._seed, self._epochs = place, ending, calibration, seed, epochs
         self._scores: dict[str, NDArray[np.float32]] = {}
         self._prepared: dict[tuple[bool, bool], Any] = {}
         self._files = 0
 
     @cached_property
     def _scratch(self) -> Path:
-        return self._ending.enter_context(scratch_folder(self.run.path))
+        return self._ending.enter_context(scratch_folder(self._place))
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -62,8 +65,11 @@ class Session:
 
     @cached_property
     def model(self) -> Any:
-        """The Keras model of the run."""
-        return _load("export.keras_model:load")(self.run.path / MODEL)
+        """The Keras model, on raw pixels, its scores checked to be probabilities on a few test pictures."""
+        model = _load("export.keras_model:load")(self.run.model, self.run.preparation)
+        check = _load("export.keras_model:check_probabilities")
+        check(model, self._test_pixels(SAMPLE), str(self.run.model), softmax_added=self.run.preparation.softmax)
+        return model
 
     def reference(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The Keras model's scores, (n, classes) float32, of (n, height, width, 3) uint8 RGB pixels; known ones are remembered."""
@@ -89,9 +95,12 @@ class Session:
 
     def latencies(self, files: Mapping[str, Path]) -> dict[str, Latency]:
         """How long one test picture takes here with each model file, by the names given, measured in turn."""
-        (picture,) = balanced(self.run.split("test"), 1, self._seed)
-        pixels = preprocess(self.run.read(picture), self.run.manifest.preprocessing)
-        return measure({name: Classifier(path) for name, path in files.items()}, pixels)
+        return measure({name: Classifier(path) for name, path in files.items()}, self._test_pixels(1)[0])
+
+    def _test_pixels(self, count: int) -> NDArray[np.uint8]:
+        """(n, height, width, 3) uint8 RGB of at most `count` test pictures."""
+        pictures = balanced(self.run.split("test"), count, self._seed)
+        return np.stack([preprocess(self.run.read(picture), self.run.manifest.preprocessing) for picture in pictures])
 
     def prepared(self, kind: Kind) -> Any:
         """The Keras model that `kind` is converted from: the run's own, equalized or fine-tuned if the kind says so."""

@@ -1,31 +1,44 @@
 """Opens a run folder: its manifest, its Keras model, and its pictures, each checked against the hash written at training."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from export.keras_file import check_keras_file
+from export.preparation import UNCHANGED, Preparation
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused, PictureRefused
 from runtime.manifest import Manifest
+from runtime.plugins import Plugin
 from runtime.preprocess import digest, read_picture
 from runtime.run_folder import MODEL, Picture, Split, read_pictures
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and the folder its pictures lie in."""
+    """A run folder, the folder its pictures lie in, and its model.
+
+    path, model: the same for a model of someone else's, which has no run folder. preparation: what is put around such a one.
+    """
 
     path: Path
     data: Path
     manifest: Manifest
     pictures: tuple[Picture, ...]
+    model: Path
+    preparation: Preparation = UNCHANGED
 
     @property
     def model_sha256(self) -> str:
         """The identity of the trained model."""
         return self.manifest.artifacts[0].sha256
+
+    @property
+    def pictures_sha256(self) -> str:
+        """The identity of the pictures that artifacts are calibrated and judged with."""
+        rows = sorted(f"{picture.split} {picture.label} {picture.sha256}" for picture in self.pictures)
+        return digest("\n".join(rows).encode("utf-8", "surrogatepass"))
 
     def split(self, name: Split) -> list[Picture]:
         """The pictures of one split.
@@ -35,7 +48,8 @@ class Run:
         """
         pictures = [picture for picture in self.pictures if picture.split == name]
         if not pictures:
-            raise InputRefused(str(self.path), f"its pictures.csv lists no {name} pictures")
+            where = "its pictures.csv lists no" if self.path != self.model else "--calib was not given, and there are no"
+            raise InputRefused(str(self.path), f"{where} {name} pictures")
         return pictures
 
     def read(self, picture: Picture) -> bytes:
@@ -62,31 +76,14 @@ def open_run(path: Path, data: Path | None) -> Run:
     """
     if path.is_file():
         check_keras_file(path)
-        raise InputRefused(str(path), "a Keras file; give the run folder that it is in")
+        raise InputRefused(str(path), "a Keras file; give the run folder that it is in, or its --labels, --calib and --verify")
     manifest = Bundle.open(path).manifest
-    check_keras_file(path / MODEL)
+    config = check_keras_file(path / MODEL)
     recorded = [artifact.sha256 for artifact in manifest.artifacts if artifact.file == MODEL]
     if recorded != [digest((path / MODEL).read_bytes())]:
         raise InputRefused(str(path / MODEL), "its sha256 differs from the manifest's: changed or damaged since training")
-    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, tuple(read_pictures(path)))
-
-
-def check_keras_file(path: Path) -> None:
-    """Raises InputRefused, saying which, for a file that is missing, empty, not a Keras file, or cut."""
-    if not path.is_file():
-        raise InputRefused(str(path), "not a file" if path.exists() else "no such file")
-    with path.open("rb") as file:
-        start = file.read(4)
-    if not start:
-        raise InputRefused(str(path), "empty file")
-    if start != b"PK\x03\x04":
-        raise InputRefused(str(path), "not a Keras file (.keras is a zip archive)")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if absent := {"config.json", "model.weights.h5"} - set(archive.namelist()):
-                raise InputRefused(str(path), f"not a Keras file (it has no {min(absent)})")
-    except zipfile.BadZipFile as error:
-        raise InputRefused(str(path), "cut: the end of the Keras file is missing") from error
+    Plugin("export.keras_weights:check_weights", extra="export").load()(path / MODEL, config)
+    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, tuple(read_pictures(path)), path / MODEL)
 
 
 def balanced(pictures: list[Picture], count: int, seed: int) -> list[Picture]:

@@ -24,7 +24,7 @@ from export.formats.tflite_quantize import quantize, tensors_of
 from export.formats.tflite_ranges import check_ranges, cut_ranges
 from export.formats.tflite_refusal import explain, refuse_custom_operators
 from export.kind import CALIBRATED, Kind
-from export.normalisation import Normalisation, split_normalisation
+from export.normalisation import RAW, Normalisation, split_normalisation
 from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed
@@ -39,8 +39,6 @@ PIXEL_LESS = 128
 """From uint8 to int8: both have 256 values, these begin at -128."""
 
 Pictures = NDArray[np.uint8]
-PIXELS = Normalisation(1.0, 0)
-"""What the real-valued input is of a pixel where the normalisation is part of the model."""
 PIXEL_IS_INPUT = ("int8", "mixed")
 """The precisions in which the normalisation is the input's scale and zero point."""
 
@@ -58,11 +56,11 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
         manifest: written inside.
 
     Raises:
-        InputRefused: the model has an operator that TFLite's builtin ones cannot express, or no plain normalisation (int8, mixed).
+        InputRefused: the model has an operator that TFLite's builtin ones cannot express.
         CheckFailed: the raw pixel did not become the quantized input (int8, mixed), or an activation has no usable range.
     """
     content = PRECISIONS[kind.precision](model, kind, calibration)
-    values = split_normalisation(model)[0] if kind.precision in PIXEL_IS_INPUT else PIXELS
+    values = split_normalisation(model)[0] if kind.precision in PIXEL_IS_INPUT else RAW
     if kind.precision in CALIBRATED:
         check_ranges(content, model)
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
@@ -90,7 +88,7 @@ def _dynamic(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
 
 
 def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
-    """Integers from end to end, the normalisation turned into the input's scale and zero point; "mixed" leaves some layers in float."""
+    """Integers from end to end, a plain normalisation turned into the input's scale and zero point; "mixed" leaves some layers in float."""
     normalisation, inner = split_normalisation(model)
     if kind.qat:
         content = _from_fake_quantization(model, inner, kind)
@@ -144,7 +142,7 @@ def _int16x8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """Weights in int8, activations in int16: near float accuracy, but reference kernels, many times slower."""
     converter = _converter(lambda pixels: model(pixels, training=False), model, tf.float32)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _representative(calibration, PIXELS)
+    converter.representative_dataset = lambda: _representative(calibration, RAW)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int16
     return _run(converter)
