@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from export.command import command_line
-from export.foreign_arguments import foreign_options
+from export.foreign_arguments import add_foreign_options, foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
 from export.kind_options import AUTO, add_kind_options, chosen_epochs, chosen_kind
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog=NAME, description="Convert a trained run for a device; publish it only if it is still the same classifier.")
+    parser = cli.Parser(prog=NAME, description="Convert a trained model for a device; publish it only if it is still the same classifier.")
     cli.add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("run", type=Path, help="the run folder that python -m train wrote")
-    command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle)")
+    command.add_argument("run", type=Path, help="the run folder that python -m train wrote; or a .keras file or SavedModel folder")
+    command.add_argument("-o", "--output", type=Path, metavar="BUNDLE", help="bundle folder (default: RUN/bundle, or bundles/NAME)")
     for flag, default, help_text in (
         ("--max-drop", Limits.max_drop, "refuse if accuracy falls by more than this, 0..1"),
         ("--min-agreement", Limits.min_agreement, "refuse if fewer top-1 labels are the same, 0..1"),
@@ -87,6 +87,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--strict", action="store_true", help="refuse also what too few test pictures leave undecided")
     command.add_argument("--overwrite", action="store_true", help="replace what another command made; what this command made is kept")
     command.add_argument("--json", action="store_true", help="print each result as JSON")
+    add_foreign_options(command)
 
 
 def _complain(result: ExportResult) -> None:
