@@ -78,7 +78,7 @@ def _kinds(tried: Sequence[_Try], *, qat: bool) -> Iterator[Kind]:
         yield replace(last.kind, precision="mixed", float_layers=(*last.kind.float_layers, layer))
         last = tried[-1]
     if qat:
-        yield replace(INT8, equalized=best is not None and best.kind.equalized, qat=True)
+        yield replace(INT8, equalized=any(one.kind.equalized and isinstance(one.made, Made) for one in tried), qat=True)
     yield from LAST
 
 
