@@ -7,7 +7,7 @@ from pathlib import Path
 from export.bundle_writer import Made
 from export.kind import Kind
 from export.run import Export, ExportOptions, ExportResult, open_export
-from export.rung import Rung, culprit, describe, rung_of
+from export.rung import Rung, culprit, describe, rung_from, rung_of
 from runtime import cli
 from runtime.errors import CheckFailed, InputRefused, QuinceError
 
@@ -17,6 +17,8 @@ WHOLE = (INT8, replace(INT8, ranges="percentile"), replace(INT8, equalized=True)
 LAST = tuple(Kind("tflite", precision) for precision in ("int16x8", "dynamic", "fp16", "fp32"))
 MOST_IN_FLOAT = 6
 """Layers left in float before the ladder goes on: each is one conversion and one pass over the test pictures."""
+HURT = 0.1
+"""The part of its signal from which a layer is left in float: with ranges that fit, layers lose up to a tenth by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def climb(run: Path, bundle: Path, options: ExportOptions, *, data: Path | None,
         for kind in _kinds(tried, qat=options.qat_epochs > 0):
             export.already_there([kind])
             tried.append(_attempt(export, kind))
-            cli.say(f"rung {len(tried)}, {describe(kind)}: {_outcome(tried[-1])}")
+            cli.say(f"rung {len(tried)}, {describe(kind)}{_which(kind)}: {_outcome(tried[-1])}")
             if not tried[-1].failed:
                 break
         last = tried[-1].made
@@ -74,7 +76,7 @@ def _kinds(tried: Sequence[_Try], *, qat: bool) -> Iterator[Kind]:
         yield replace(last.kind, precision="mixed", float_layers=(*last.kind.float_layers, layer))
         last = tried[-1]
     if qat:
-        yield replace(INT8, equalized=best is not None and best.kind.equalized, qat=True)
+        yield replace(INT8, equalized=any(one.kind.equalized and isinstance(one.made, Made) for one in tried), qat=True)
     yield from LAST
 
 
@@ -95,7 +97,11 @@ def _closeness(one: _Try) -> tuple[float, float]:
 
 
 def _worst_layer(made: Made) -> str | None:
-    return next((str(one["layer"]) for one in made.record["layers"]), None)
+    return next((str(one["layer"]) for one in made.record["layers"] if one["lost"] > HURT), None)
+
+
+def _which(kind: Kind) -> str:
+    return f" ({', '.join(kind.float_layers)})" if kind.float_layers else ""
 
 
 def _outcome(one: _Try) -> str:
@@ -122,7 +128,7 @@ def _climbed_before(export: Export) -> Climb | None:
     for result in export.made_before().values():
         rungs = result.record.get("ladder", ())
         if rungs or (result.artifact == INT8.file and INT8.file in export.already_there([INT8])):
-            return Climb(result, tuple(Rung(**{**rung, "reasons": tuple(rung["reasons"])}) for rung in rungs))
+            return Climb(result, tuple(rung_from(rung) for rung in rungs))
     return None
 
 

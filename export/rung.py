@@ -21,6 +21,7 @@ class Rung:
     file: str
     outcome: str
     reasons: tuple[str, ...]
+    float_layers: tuple[str, ...] = ()
     accuracy: float | None = None
     drop: float | None = None
     bytes: int | None = None
@@ -30,7 +31,8 @@ class Rung:
 
 def describe(kind: Kind) -> str:
     """What is made on this rung, for a person."""
-    words = [f"int8, {', '.join(kind.float_layers)} in float" if kind.precision == "mixed" else kind.precision]
+    count = len(kind.float_layers)
+    words = [f"int8, {count} layer{'s' if count > 1 else ''} in float" if kind.precision == "mixed" else kind.precision]
     words += ["percentile ranges"] if kind.ranges == "percentile" else []
     words += ["equalized"] if kind.equalized else []
     words += ["fine-tuned"] if kind.qat else []
@@ -46,12 +48,19 @@ def rung_of(kind: Kind, record: Mapping[str, Any], time: Latency) -> Rung:
         kind.file,
         record["outcome"],
         reasons,
+        kind.float_layers,
         parity["candidate_accuracy"],
         parity["drop"],
         record["bytes"],
         time.p50_ms,
         time.threads,
     )
+
+
+def rung_from(row: Mapping[str, Any]) -> Rung:
+    """The rung that a record in parity.json speaks of."""
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return Rung(**fields)
 
 
 def culprit(record: Mapping[str, Any]) -> list[str]:
@@ -71,7 +80,10 @@ def table(rungs: Sequence[Rung]) -> list[str]:
     for number, row in enumerate(rows):
         name, *numbers = [f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join([f"{name.strip():<{widths[0]}}", *numbers]))
-        lines += [f"    {reason}" for reason in rungs[number - 1].reasons] if number else []
+        if number:
+            rung = rungs[number - 1]
+            notes = (f"in float: {', '.join(rung.float_layers)}", *rung.reasons) if rung.float_layers else rung.reasons
+            lines += [f"    {note}" for note in notes]
     threads = sorted({rung.threads for rung in rungs if rung.threads})
     return [*lines, f"ms: median of one picture here, interpreter threads {', '.join(map(str, threads))}"]
 

@@ -39,15 +39,15 @@ def manifest(opened):
 def widen():
     """Multiplies one channel of convolution `number` by 10,000 and divides its weights in the next by it: the same function in float."""
 
-    def change(model, number: int) -> None:
+    def change(model, number: int, by: float = 1e4) -> None:
         norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
         gamma, beta, mean, variance = norm.get_weights()
         channel = int(np.argmax(beta))
-        gamma[channel] *= 1e4
-        beta[channel] *= 1e4
+        gamma[channel] *= by
+        beta[channel] *= by
         norm.set_weights([gamma, beta, mean, variance])
         (kernel,) = following.get_weights()
-        kernel[:, :, channel] /= 1e4
+        kernel[:, :, channel] /= by
         following.set_weights([kernel])
 
     return change
