@@ -81,7 +81,7 @@ def test_a_content_that_is_a_test_picture_too_is_left_out_and_counted(opened) ->
 
 def test_no_picture_that_is_not_tested_too_is_refused(opened) -> None:
     tested = opened.split("test")
-    same = replace(opened, pictures=(*tested, *(replace(picture, split="train", path="copy") for picture in tested)))
+    same = replace(opened, pictures=(*tested, *(replace(picture, split="train") for picture in tested)))
     with pytest.raises(InputRefused, match=f"all {len(tested)} training pictures is in the test split too"):
         choose_calibration(same, 10, seed=1)
 
