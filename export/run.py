@@ -151,7 +151,7 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
         answer: NDArray[np.float32] = scores(model, pixels)
         return answer
 
-    sets = {calibration.id: describe(calibration, stability(model, reference, calibration))} if calibration else {}
+    sets = {calibration.id: _described(model, reference, calibration)} if calibration else {}
     pixels = calibration.pixels if calibration else np.empty((0, 0, 0, 3), np.uint8)
     contents = []
     with Progress("convert", len(kinds)) as bar:
@@ -159,6 +159,13 @@ def _convert(run: Run, kinds: Sequence[Kind], options: ExportOptions) -> _Conver
             contents.append(convert(model, kind, pixels, bundle_manifest(run)))
             bar.advance(note=kind.file)
     return _Conversion(model, reference, calibration, sets, contents)
+
+
+def _described(model: Any, reference: Reference, calibration: Calibration) -> dict[str, Any]:
+    with Progress("calibration halves", 1) as bar:
+        description = describe(calibration, stability(model, reference, calibration))
+        bar.advance()
+    return description
 
 
 def _judge(run: Run, kinds: Sequence[Kind], conversion: _Conversion, options: ExportOptions, made_by: Mapping[str, Any]) -> list[Made]:
