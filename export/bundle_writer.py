@@ -26,7 +26,7 @@ PARITY, REPORT, LABELS, CARD = "parity.json", "report.html", "labels.txt", "READ
 PARITY_SCHEMA = 2
 
 Records = dict[str, dict[str, Any]]
-"""By model file: its size in bytes, what made it, and the gate's comparison, limits, reasons and doubts."""
+"""By model file: its size in bytes, what made it, the gate's comparison, limits, reasons and doubts, latency, and calibration set."""
 
 
 def check_place(path: Path, source: Path) -> None:

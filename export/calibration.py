@@ -52,11 +52,7 @@ def choose_calibration(run: Run, count: int, seed: int) -> Calibration:
     training = run.split("train")
     tested = {picture.sha256 for picture in run.pictures if picture.split == "test"}
     apart = [picture for picture in training if picture.sha256 not in tested]
-    if not apart:
-        raise InputRefused(
-            "calibration", f"the content of all {len(training)} training pictures is in the test split too; ranges must come from others"
-        )
-    distinct = list({picture.sha256: picture for picture in reversed(apart)}.values())[::-1]
+    distinct = list({picture.sha256: picture for picture in reversed(apart or training)}.values())[::-1]
     chosen = balanced(distinct, count, seed)
     pixels = np.stack(
         [preprocess(run.read(picture), run.manifest.preprocessing) for picture in track(chosen, "calibration pictures", len(chosen))]
@@ -64,6 +60,10 @@ def choose_calibration(run: Run, count: int, seed: int) -> Calibration:
     if np.ptp(pixels, axis=(0, 1, 2)).max() < FLAT_LEVELS:
         raise CheckFailed(
             "calibration", f"all {len(pixels)} pictures are one single colour: no range can be measured on them; choose others"
+        )
+    if not apart:
+        raise InputRefused(
+            "calibration", f"the content of all {len(training)} training pictures is in the test split too; ranges must come from others"
         )
     doubts = _doubts(pixels, {picture.label for picture in chosen}, run.manifest.labels)
     return Calibration(seed, tuple(chosen), pixels, len(training) - len(apart), len(apart) - len(distinct), doubts)

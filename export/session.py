@@ -61,7 +61,10 @@ class Session:
     @cached_property
     def described(self) -> dict[str, Any]:
         """The representative dataset as calibration.json has it, with how stable the ranges are that it gives."""
-        return describe(self.calibration, stability(self.model, self.reference, self.calibration))
+        with Progress("calibration halves", 1) as bar:
+            description = describe(self.calibration, stability(self.model, self.reference, self.calibration))
+            bar.advance()
+        return description
 
     @cached_property
     def model(self) -> Any:

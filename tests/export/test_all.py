@@ -22,6 +22,7 @@ def everything(trained: Path, run_cli, tmp_path_factory: pytest.TempPathFactory)
     done = run_cli("export", "all", trained, "-o", bundle, *LOOSE)
     assert done.returncode == 0, done.stderr
     assert {line.split()[0] for line in done.stdout.splitlines()} == FILES
+    assert all(" MB " in line and " ms  accuracy" in line for line in done.stdout.splitlines())
     return bundle
 
 
@@ -31,6 +32,15 @@ def test_every_file_is_there_and_verifies(everything: Path, run_cli) -> None:
     done = run_cli("runtime", "verify", everything)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("as exported") == len(FILES)
+
+
+def test_records_have_a_latency_and_the_calibration_set_of_the_integer_ones(everything: Path) -> None:
+    records = json.loads((everything / "parity.json").read_text())["artifacts"]
+    assert all(0 < record["latency"]["p50_ms"] < 10_000 and record["latency"]["runs"] for record in records.values())
+    ((key, one),) = json.loads((everything / "calibration.json").read_text())["sets"].items()
+    assert set(one["artifacts"]) == {file for file, record in records.items() if record["calibration"] == key}
+    assert set(one["artifacts"]) == {"model.int8.tflite", "model.int16x8.tflite", "model.int8.onnx"}
+    assert records["model.int8.tflite"]["layers"]
 
 
 def test_every_file_alone_names_a_picture(everything: Path, cells: Path, run_cli) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_holds_what_the_device_needs_and_names_no_folder_of_this_machine(exported: Path, cells: Path) -> None:
     names = {path.name for path in exported.iterdir()}
-    assert names == {"manifest.json", "model.int8.tflite", "model.fp32.onnx", "labels.txt", "golden", "parity.json", "report.html"}
-    assert str(cells) not in (exported / "manifest.json").read_text()
+    written = {"manifest.json", "labels.txt", "golden", "parity.json", "calibration.json", "report.html", "README.md"}
+    assert names == {"model.int8.tflite", "model.fp32.onnx"} | written
+    for name in sorted(written - {"golden"}):
+        assert str(cells.parent) not in (exported / name).read_text(), name
 
 
 def test_golden_pictures_are_of_the_test_split_and_have_scores_of_every_artifact(exported: Path, opened) -> None:
@@ -59,6 +62,42 @@ def test_same_export_again_is_kept_and_another_refused(bundle: Path, trained: Pa
     assert other.returncode == 2
     assert "--overwrite" in other.stderr
     assert contents(bundle) == before
+
+
+def test_a_second_export_keeps_the_records_and_the_calibration_of_the_first(bundle: Path, trained: Path, opened, run_cli) -> None:
+    def read(name: str) -> dict[str, Any]:
+        return json.loads((bundle / name).read_text())
+
+    records, (first,) = read("parity.json")["artifacts"], read("calibration.json")["sets"]
+    assert {record["calibration"] for record in records.values()} == {first, None}
+    assert all(record["latency"]["p50_ms"] > 0 for record in records.values())
+    done = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE, "--precision", "int16x8", "--calibration", "10")
+    assert done.returncode == 0, done.stderr
+    extended = read("parity.json")["artifacts"]
+    assert {file: extended[file] for file in records} == records
+    sets = read("calibration.json")["sets"]
+    assert {key: one["artifacts"] for key, one in sets.items()} == {
+        first: ["model.int8.tflite"],
+        extended["model.int16x8.tflite"]["calibration"]: ["model.int16x8.tflite"],
+    }
+    for one in sets.values():
+        listed = {picture["sha256"] for picture in one["pictures"]}
+        assert len(listed) == one["count"] == sum(one["classes"].values())
+        assert listed <= {picture.sha256 for picture in opened.split("train")}
+    page = (bundle / "report.html").read_text()
+    assert "--calibration 10" in page
+    assert page.count("Stability on two halves") == 2
+    done = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE, "--calibration", "12", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert first not in read("calibration.json")["sets"], "a set that no artifact was calibrated on"
+
+
+def test_a_bundle_of_an_earlier_schema_is_refused_saying_so(bundle: Path, opened) -> None:
+    data = json.loads((bundle / "parity.json").read_text())
+    (bundle / "parity.json").write_text(json.dumps({**data, "schema": 1}))
+    with pytest.raises(InputRefused, match="another version of Quince; use --overwrite"):
+        open_bundle(bundle, opened, overwrite=False)
+    assert open_bundle(bundle, opened, overwrite=True) == (None, {})
 
 
 def test_a_damaged_artifact_is_not_taken_for_a_finished_one(bundle: Path, trained: Path, run_cli) -> None:
@@ -138,7 +177,7 @@ def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(bundle: Path, 
     artifact = Bundle.open(bundle).manifest.artifacts[0]
     records = json.loads((bundle / "parity.json").read_text())["artifacts"]
     made = Made(artifact, (bundle / artifact.file).read_bytes(), records[artifact.file])
-    publish(place.with_name("other"), opened, [made], lambda pixels: scores(keras_model, pixels), seed=7, overwrite=False)
+    publish(place.with_name("other"), opened, [made], lambda pixels: scores(keras_model, pixels), 7, {}, overwrite=False)
     assert {path.name for path in place.parent.iterdir()} <= {"bundle", "other"}, "leftovers of the killed writers"
 
 

@@ -1,32 +1,127 @@
-"""The report is one file, and shows hostile labels as text (FAULTS T10, W8)."""
+"""The report is one file, the same bytes for the same records, and shows hostile labels as text (FAULTS T10, W8)."""
 
 import json
 import re
+import shutil
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from export.report import render
+from runtime.parity import Flip
+
+HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def test_needs_no_other_file(exported: Path) -> None:
+@pytest.fixture
+def records(exported: Path) -> dict[str, Any]:
+    return json.loads((exported / "parity.json").read_text())["artifacts"]
+
+
+@pytest.fixture
+def sets(exported: Path) -> dict[str, Any]:
+    return json.loads((exported / "calibration.json").read_text())["sets"]
+
+
+class Elements(HTMLParser):
+    """Counts tags and keeps the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_needs_no_other_file_and_no_script(exported: Path) -> None:
     page = (exported / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert not re.findall(r"url\(|@import|<script", page)
     for artifact in ("model.int8.tflite", "model.fp32.onnx"):
         assert artifact in page
 
 
-def test_shows_labels_and_file_names_as_text(exported: Path, opened) -> None:
-    records = json.loads((exported / "parity.json").read_text())["artifacts"]
-    hostile = "<img src=x onerror=alert(1)>"
-    flip = {
-        "picture": hostile,
-        "truth": hostile,
-        "reference": hostile,
-        "reference_score": 0.9,
-        "candidate": hostile,
-        "candidate_score": 0.8,
-    }
-    records["model.int8.tflite"]["parity"]["flips"] = [flip]
-    page = render(replace(opened, manifest=replace(opened.manifest, name=hostile)), records)
-    assert hostile not in page
-    assert page.count("&lt;img src=x onerror=alert(1)&gt;") >= 5
+def test_tells_what_was_measured_of_each_artifact(exported: Path, opened, records) -> None:
+    text = Elements((exported / "report.html").read_text()).text
+    for file, record in records.items():
+        assert file in text
+        parity = record["parity"]
+        for figure in (parity["candidate_accuracy"], parity["agreement"], parity["mean_score_error"]):
+            assert f"{figure:.4f}" in text
+        assert f"{100 * parity['drop_low']:+.2f} to {100 * parity['drop_high']:+.2f}" in text
+        assert f"python -m export {file.split('.')[-1]} " in text
+    assert "Error of each layer" in text
+    assert "conv1" in text
+    assert all(label in text for label in opened.manifest.labels)
+    assert "keras 3." in text
+
+
+def test_same_records_give_the_same_bytes(opened, records, sets) -> None:
+    assert render(opened, records, sets) == render(opened, records, sets)
+
+
+def test_shows_labels_and_file_names_as_text(opened, records, sets) -> None:
+    before = Elements(render(opened, records, sets)).tags.count("img")
+    for record in records.values():
+        record["parity"]["flips"] = [vars(Flip(HOSTILE, HOSTILE, HOSTILE, 0.9, HOSTILE, 0.8))]
+        record["parity"]["worst_class"] = HOSTILE
+        record["command"] = f"python -m export tflite '{HOSTILE}'"
+        record["reasons"] = record["doubts"] = record["warnings"] = [HOSTILE]
+        record["layers"] = [{**layer, "layer": HOSTILE, "after": HOSTILE} for layer in record["layers"]]
+    for one in sets.values():
+        one["classes"] = {HOSTILE: one["count"]}
+        one["doubts"] = [HOSTILE]
+        one["pictures"] = [{**picture, "label": HOSTILE} for picture in one["pictures"]]
+        one["stability"]["worst_layer"] = HOSTILE
+    page = render(replace(opened, manifest=replace(opened.manifest, name=HOSTILE)), records, sets)
+    assert HOSTILE not in page
+    found = Elements(page)
+    assert found.tags.count("img") <= before + 4, "no more pictures than the calibration sheet's"
+    assert found.text.count(HOSTILE) >= 20
+
+
+def test_a_flipped_picture_is_shown_once_with_the_answer_of_each_artifact(opened, records, sets) -> None:
+    picture = opened.split("test")[0]
+    other = next(label for label in opened.manifest.labels if label != picture.label)
+    for record in records.values():
+        record["parity"]["flips"] = [vars(Flip(picture.path, picture.label, picture.label, 0.61, other, 0.57))]
+    page = render(opened, records, sets)
+    assert page.count(f'<div class="path">{picture.path}</div>') == 1
+    card = page.split('<div class="card">')[1].split('class="path"')[0]
+    assert "data:image/jpeg" in card
+    assert re.findall(r"<dt>(.*?)</dt>", card) == ["is", "Keras", *(file.removeprefix("model.") for file in records)]
+    assert (card.count("✓"), card.count("✗")) == (1, len(records))
+
+
+def test_pictures_that_are_gone_are_left_out(opened, records, sets, tmp_path: Path) -> None:
+    gone = replace(opened, data=tmp_path)
+    assert "data:image" not in render(gone, records, sets)
+    first = opened.split("train")[0]
+    (tmp_path / first.path).parent.mkdir(parents=True)
+    shutil.copy(opened.data / first.path, tmp_path / first.path)
+    render(gone, records, sets)
+
+
+def test_many_flips_many_classes_and_many_layers_are_cut_and_said(opened, records, sets) -> None:
+    labels = tuple(f"class {number}" for number in range(300))
+    for record in records.values():
+        record["parity"]["flips"] = [vars(Flip(f"{number}.jpg", "a", "b", 0.5, "c", 0.5)) for number in range(500)]
+    records["model.int8.tflite"]["layers"] = records["model.int8.tflite"]["layers"][:1] * 100
+    for one in sets.values():
+        one["classes"] = dict.fromkeys(labels, 1)
+    page = render(replace(opened, manifest=replace(opened.manifest, labels=labels)), records, sets)
+    assert page.count('<div class="card">') == 48
+    assert "500 in all, the first 48 of them shown" in page
+    assert "80 more are below" in page
+    assert "And 276 more classes" in page
+    assert len(page) < 2_000_000

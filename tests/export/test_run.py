@@ -36,7 +36,7 @@ def test_destroyed_accuracy_is_refused_with_a_report_and_nothing_published(unqua
     assert "It was not published" in done.stderr.splitlines()[-1]
     assert not (unquantizable / "bundle").exists()
     page = (unquantizable / "refused.model.int8.tflite.html").read_text()
-    assert "Refused:" in page
+    assert "</b> refused: " in page
     assert "Error of each layer" in page
     assert "quantization hurts layer 'conv" in done.stderr.splitlines()[-1]
     assert "data:image/jpeg" in page, "the flipped pictures are shown"
@@ -92,6 +92,39 @@ def test_a_run_without_training_pictures_is_refused_before_converting(run_copy: 
     assert "no train pictures" in done.stderr
 
 
+def table(run: Path) -> list[dict[str, str]]:
+    with (run / "pictures.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(run: Path, rows: list[dict[str, str]]) -> None:
+    with (run / "pictures.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_training_pictures_that_are_all_tested_too_are_refused_before_converting(run_copy: Path, run_cli) -> None:
+    tested = [row for row in table(run_copy) if row["split"] == "test"]
+    write_table(run_copy, tested + [{**row, "split": "train"} for row in tested])
+    done = run_cli("export", "tflite", run_copy)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is in the test split too" in done.stderr.splitlines()[-1]
+    assert "convert" not in done.stderr
+
+
+def test_one_calibration_picture_is_warned_of_and_judged(trained: Path, run_cli, tmp_path: Path) -> None:
+    limits = ("--max-drop", "1", "--min-agreement", "0")
+    done = run_cli("export", "tflite", trained, "-o", tmp_path / "bundle", "--calibration", "1", *limits)
+    assert done.returncode == 0, done.stderr
+    assert "calibration: the ranges come from a single picture; take 100 or more" in done.stderr
+    assert "calibration: 1 of 2 classes have no calibration picture" in done.stderr
+    record = json.loads((tmp_path / "bundle" / "parity.json").read_text())["artifacts"]["model.int8.tflite"]
+    assert len(record["warnings"]) == 2
+    for page in ("report.html", "README.md"):
+        assert "the ranges come from a single picture" in (tmp_path / "bundle" / page).read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "code"),
     [(["--precision", "int4"], 2), (["--max-drop", "2"], 2), (["--calibration", "0"], 2), (["--prec", "int8"], 2)],
@@ -105,17 +138,13 @@ def test_wrong_options_are_refused_in_one_line(trained: Path, run_cli, options: 
 def test_calibration_of_one_colour_is_refused(run_copy: Path, run_cli, tmp_path: Path) -> None:
     """Black pictures under the names of the training ones: the table is made to match, as a data set of them would."""
     data = tmp_path / "black"
-    with (run_copy / "pictures.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = table(run_copy)
     for row in rows:
         path = data / row["path"]
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64)).save(path)
         row["sha256"] = digest(path.read_bytes())
-    with (run_copy / "pictures.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(run_copy, rows)
     done = run_cli("export", "tflite", run_copy, "--data", data)
     assert done.returncode == 3
     assert "one single colour" in done.stderr

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from runtime.parity import Flip, compare, paired_interval
+from runtime.parity import Flip, compare, paired_interval, true_scores
 
 LABELS = ("a", "b", "c")
 
@@ -105,3 +105,21 @@ def test_interval_narrows_with_more_pictures_and_never_vanishes() -> None:
     widths = [high - low for low, high in (paired_interval(0, 0, count) for count in (1, 10, 100, 10_000))]
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] > 0
+
+
+def test_true_scores_are_those_of_the_true_class_in_thousandths() -> None:
+    found = compare(names(3), np.array([0, 1, 2]), scores(0, 1, 0), scores(0, 2, 0, height=0.6), LABELS).true_scores
+    assert (found.reference, found.candidate, found.flipped) == ((800, 800, 100), (600, 200, 200), (1,))
+
+
+def test_of_many_pictures_all_flipped_ones_and_a_spread_of_the_others_are_kept() -> None:
+    reference = scores(*[0] * 100)
+    candidate = scores(*[1 if number in (3, 97) else 0 for number in range(100)])
+    reference[:, 0] = np.arange(100) / 1000 + 0.5
+    found = true_scores(np.zeros(100, int), reference, candidate, most=12)
+    assert len(found.reference) == 12
+    assert [found.reference[place] for place in found.flipped] == [503, 597]
+    assert found.reference[0] == 500
+    assert found.reference[-1] == 599
+    flipped = true_scores(np.zeros(100, int), reference, scores(*[1] * 100), most=12)
+    assert len(flipped.reference) == len(flipped.flipped) == 12

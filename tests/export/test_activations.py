@@ -1,0 +1,46 @@
+"""What a layer gives is what Keras itself says it gives, in models within models too."""
+
+import keras
+import numpy as np
+import pytest
+
+from export.activations import activation_ranges, scores_with_ranges
+from export.keras_model import scores
+
+
+def test_ranges_are_those_of_the_layers_outputs(keras_model, calibration) -> None:
+    found = activation_ranges(keras_model, calibration[:11])
+    for number, name in enumerate(found.layers):
+        probe = keras.Model(keras_model.input, keras_model.get_layer(name).output)
+        output = probe.predict_on_batch(calibration[:11].astype(np.float32)).reshape(11, -1)
+        np.testing.assert_allclose(found.low[:, number], output.min(1), atol=1e-4)
+        np.testing.assert_allclose(found.high[:, number], output.max(1), rtol=1e-4, atol=1e-4)
+
+
+def test_what_converters_merge_away_and_the_output_are_left_out(keras_model, calibration) -> None:
+    found = activation_ranges(keras_model, calibration[:2])
+    assert "conv1_relu" in found.layers
+    assert not {"conv1", "conv1_bn", keras_model.layers[-1].name} & set(found.layers)
+
+
+def test_models_within_models_are_looked_into(calibration) -> None:
+    inner = keras.Sequential([keras.layers.Conv2D(4, 3, name="deep"), keras.layers.ReLU(name="deep_relu")], name="inner")
+    base = keras.Sequential([keras.layers.Rescaling(1 / 255, name="first"), inner], name="base")
+    inputs = keras.Input(calibration.shape[1:])
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax", name="last")(pooled))
+    found = activation_ranges(model, calibration[:3])
+    assert found.layers == ("first", "deep_relu", "pool")
+    np.testing.assert_allclose(found.high[:, 0], calibration[:3].reshape(3, -1).max(1) / 255, rtol=1e-5)
+
+
+def test_scores_come_near_the_float_ones_over_true_ranges_and_not_over_narrow_ones(keras_model, calibration) -> None:
+    pixels = calibration[:20]
+    found = activation_ranges(keras_model, pixels)
+    true = (found.low.min(0), found.high.max(0))
+    narrow = (found.low.min(0) / 20, found.high.max(0) / 20)
+    expected = scores(keras_model, pixels)
+    near, far = scores_with_ranges(keras_model, pixels, found.calls, [true, narrow])
+    assert np.abs(near - expected).max() < 0.05
+    assert np.abs(far - expected).mean() > 4 * np.abs(near - expected).mean()
+    assert near.sum(1) == pytest.approx(1, abs=1e-5)
