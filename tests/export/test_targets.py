@@ -1,6 +1,7 @@
 """export.targets: which runtime reads which file, by tables that the runtimes themselves gave."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_table_says_what_the_runtime_installed_here_says(package: str, name: str
 def test_newer_runtimes_read_no_less() -> None:
     for package in ("ai-edge-litert", "onnxruntime"):
         rows = [target for name, target in known_targets().items() if name.startswith(package)]
-        for older, newer in zip(rows, rows[1:], strict=False):
+        for older, newer in pairwise(rows):
             assert older.opset <= newer.opset
             assert all(newer.operators[code][1] >= version for code, (_, version) in older.operators.items())
 

@@ -52,7 +52,7 @@ def test_takes_one_raw_uint8_picture_and_gives_keras_scores(contents, precision:
 def test_is_one_file_of_standard_ops_for_old_interpreters_with_the_manifest_inside(contents, precision: str, manifest) -> None:
     model = onnx.load_from_string(contents[precision])
     assert {entry.domain: entry.version for entry in model.opset_import} == {"": OPSET}
-    assert model.ir_version == IR_VERSION == dict((row[2], row[1]) for row in onnx.helper.VERSION_TABLE)[OPSET]
+    assert model.ir_version == IR_VERSION == {row[2]: row[1] for row in onnx.helper.VERSION_TABLE}[OPSET]
     assert all(node.domain == "" for node in model.graph.node)
     assert not any(tensor.external_data for tensor in model.graph.initializer)
     properties = {entry.key: entry.value for entry in model.metadata_props}
