@@ -17,9 +17,9 @@ from export.kind import Kind
 from runtime.quantization import Quantization, dequantize
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
-PERCENTILE = 99.999
-"""So much of a tensor's values lies in its range; half of the rest is cut off at each end (the default of NVIDIA's
-pytorch-quantization, from which ONNX Runtime has its calibrator)."""
+PERCENTILE = 99.99
+"""So much of a tensor's values lies in its range; half of the rest is cut off at each end. Of 99.9, 99.99, 99.999 and all of them,
+this gave the least mean error of scores (EfficientNet-Lite0 at 96 pixels, 373 pictures: 0.0063, 0.0047, 0.0048, 0.0049)."""
 
 
 def quantize(

@@ -66,13 +66,14 @@ def onnx_model(tmp_path: Path) -> Callable[..., Path]:
         opset: int = 17,
         labels: tuple[str, ...] = ("red", "green", "blue"),
         keepdims: int = 0,
+        axes: tuple[int, int] = (1, 2),
         second_output: bool = False,
     ) -> Path:
         pixels = helper.make_tensor_value_info("pixels", kind, shape)
         outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, None)]
         nodes = [
             helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
-            helper.make_node(op, ["floats"], ["means"], domain=domain, **({"axes": [1, 2], "keepdims": keepdims} if not domain else {})),
+            helper.make_node(op, ["floats"], ["means"], domain=domain, **({"axes": axes, "keepdims": keepdims} if not domain else {})),
             helper.make_node("Mul", ["means", "factor"], ["scores"]),
         ]
         if second_output:

@@ -9,6 +9,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from runtime.backends.tflite import MAX_TEXT_BYTES, TFLiteBackend
 from runtime.errors import InputRefused
@@ -57,6 +58,24 @@ def test_rewritten_model_still_answers_the_same(content: bytes) -> None:
     """So that the refusals below are refusals of the change and not of the rewriting."""
     pixels = np.full((64, 64, 3), 90, np.uint8)
     assert (load(rewritten(content, lambda model: None)).predict(pixels) == load(content).predict(pixels)).all()
+
+
+def test_int8_input_takes_the_pixel_less_128(content: bytes) -> None:
+    """The same graph without the QUANTIZE that turns uint8 into int8 at its head: its first layer takes int8."""
+
+    def change(model: schema.ModelT) -> None:
+        graph = main_graph(model)
+        (head,) = [one for one in graph.operators if one.inputs[0] == graph.inputs[0]]
+        graph.operators.remove(head)
+        graph.inputs = [head.outputs[0]]
+
+    bare = rewritten(content, change)
+    with pytest.raises(ValueError, match="Got value of type UINT8 but expected type INT8"):
+        interpreter = Interpreter(model_content=bare)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.zeros((1, 64, 64, 3), np.uint8))
+    pixels = np.random.default_rng(2).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(load(bare).predict(pixels), load(content).predict(pixels))
 
 
 def _float_input(model: schema.ModelT) -> None:

@@ -77,3 +77,20 @@ def test_a_model_that_does_not_start_with_its_normalisation_is_refused(calibrati
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
     with pytest.raises(InputRefused, match="Rescaling"):
         convert(model, Kind("tflite", "int8"), calibration, manifest)
+
+
+def test_int8_in_and_out_is_the_uint8_file_less_128(keras_model, calibration, manifest) -> None:
+    answers = {}
+    for io, less in (("uint8", 0), ("int8", 128)):
+        interpreter = Interpreter(model_content=convert(keras_model, Kind("tflite", "int8", io=io), calibration, manifest))
+        interpreter.allocate_tensors()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        assert (np.dtype(taken["dtype"]).name, taken["quantization"]) == (io, (1 / 128, 127 - less))
+        assert (np.dtype(given["dtype"]).name, given["quantization"]) == (io, (1 / 256, -less))
+        values = (calibration.astype(int) - less).astype(taken["dtype"])
+        answers[io] = []
+        for picture in values:
+            interpreter.set_tensor(taken["index"], picture[np.newaxis])
+            interpreter.invoke()
+            answers[io].append(interpreter.get_tensor(given["index"])[0].astype(int) + less)
+    np.testing.assert_array_equal(answers["int8"], answers["uint8"])

@@ -45,6 +45,15 @@ def test_mediapipe_gives_our_labels(precision: str, keras_model, calibration, ma
     assert {label for label, _ in theirs} == set(manifest.labels)
 
 
+def test_mediapipe_takes_no_int8_input(keras_model, calibration, manifest, tmp_path: Path) -> None:
+    """What the README says of `--io int8`; the day this fails, it can say better."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(convert(keras_model, Kind("tflite", "int8", io="int8"), calibration, manifest))
+    done = subprocess.run([sys.executable, "-c", MEDIAPIPE, model], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Requested one of these types: uint8/float32, got INT8" in done.stderr
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_is_the_same_classifier_and_finite(precision: str, keras_model, calibration, manifest, tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
