@@ -44,7 +44,7 @@ def check_place(path: Path, source: Path) -> None:
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir():
         raise InputRefused(str(there), "is a file, a folder is needed there; choose another -o")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise MachineError(str(there), "not writable; choose another -o")
 
 
