@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from export.flat_model import flatten
+from export.flat_model import TRAINING_ONLY, flatten
 from export.formats.tflite import convert
 from export.keras_model import check_probabilities, load, scores
 from export.kind import Kind
@@ -151,6 +151,19 @@ def test_modes_are_those_of_keras_applications(pixels: np.ndarray) -> None:
         values = pixels[..., ::-1] if scaling.bgr else pixels
         expected = keras.applications.imagenet_utils.preprocess_input(pixels.astype(np.float32), mode=mode)
         np.testing.assert_allclose((values - np.array(scaling.mean)) / np.array(scaling.std), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(TRAINING_ONLY))
+def test_layers_that_are_left_out_change_nothing_at_inference(pixels: np.ndarray, name: str) -> None:
+    given = {"RandomColorJitter": {"brightness_factor": 0.5}}
+    needs = {"RandomBrightness", "RandomContrast", "RandomErasing", "RandomGrayscale", "RandomHue", "RandomRotation", "RandomSaturation"}
+    needs |= {"RandomSharpness", "RandomShear", "RandomZoom", "GaussianNoise", "GaussianDropout", "Dropout", "AlphaDropout"}
+    needs |= {"SpatialDropout1D", "SpatialDropout2D"}
+    factors: list[float] = [0.5] if name in needs else [0.2, 0.2] if name == "RandomTranslation" else []
+    layer = getattr(layers, name)(*factors, **given.get(name, {}))
+    values = pixels.astype(np.float32)
+    values = values[0] if name == "SpatialDropout1D" else values
+    np.testing.assert_array_equal(np.asarray(layer(values, training=False)), values)
 
 
 def test_an_open_size_is_closed_and_a_fixed_batch_opened(pixels: np.ndarray) -> None:
