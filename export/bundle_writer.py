@@ -40,10 +40,12 @@ def check_place(path: Path, source: Path) -> None:
         raise InputRefused(str(path), "is the model itself; choose another -o")
     if path.is_symlink() and not path.exists():
         raise InputRefused(str(path), f"a link to {os.readlink(path)}, which is not there; remove it, or choose another -o")
+    if path.exists() and not path.is_dir():
+        raise InputRefused(str(path), "is a file, a bundle is a folder; choose another -o")
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir():
         raise InputRefused(str(there), "is a file, a folder is needed there; choose another -o")
-    if not os.access(there, os.W_OK | os.X_OK):
+    if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise MachineError(str(there), "not writable; choose another -o")
 
 

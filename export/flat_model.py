@@ -27,14 +27,18 @@ def flatten(model: keras.Model, signature: Signature, preparation: Preparation) 
 
     A model that is flat already, of fixed size and with nothing to prepare, is returned as it is.
     """
-    batch, *sides = model.inputs[0].shape
-    fixed = batch is None and tuple(sides[:2]) == (signature.height, signature.width)
-    plain = isinstance(model.input, keras.KerasTensor) and isinstance(model.output, keras.KerasTensor)  # in no list or dict
-    if not (fixed and plain) or preparation.scaling or preparation.softmax or any(map(_unfolds, model.layers)):
+    if preparation.scaling or preparation.softmax or not _is_plain(model, signature) or any(map(_unfolds, model.layers)):
         model = _prepared(model, signature, preparation)
     end = pixel_head(model)
     head = None if end is None else measure(model, end)
     return _with_head(model, end, *head) if head else model
+
+
+def _is_plain(model: keras.Model, signature: Signature) -> bool:
+    """Whether it is functional, takes and gives tensors that are in no list or dict, and any number of pictures of one size."""
+    if isinstance(model, keras.Sequential) or not all(isinstance(part, keras.KerasTensor) for part in (model.input, model.output)):
+        return False
+    return tuple(model.input_shape) == (None, signature.height, signature.width, 3)
 
 
 def _prepared(model: keras.Model, signature: Signature, preparation: Preparation) -> keras.Model:
@@ -103,10 +107,11 @@ class _Unfolding:
                 copy.finalize_state()
 
     def _operation(self, op: Any) -> Callable[..., Any]:
+        """What stands for `op`. The `training` that its call was written with does not count: at inference Keras passes another."""
         if _is_nested(op):
-            return lambda tensor, **options: self._copy(op)(tensor, **options) if options.get("training") else self.call(op, tensor)
+            return lambda tensor, **options: self.call(op, tensor)
         if type(op).__name__ in TRAINING_ONLY:
-            return lambda tensor, **options: self._copy(op)(tensor, **options) if options.get("training") else tensor
+            return lambda tensor, **options: tensor
         copy: Callable[..., Any] = self._copy(op)
         return copy
 

@@ -16,6 +16,7 @@ from runtime.errors import InputRefused
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import require
 from runtime.preprocess import Fit, Preprocessing, digest
+from runtime.progress import Progress
 from runtime.provenance import versions
 from runtime.run_folder import MODEL
 
@@ -61,7 +62,9 @@ def open_foreign(path: Path, options: ForeignOptions) -> Run:
     data, pictures = find_pictures(options.verify, options.calib, labels)
     require("export", "export", "tensorflow", "keras")
     if (content, options.preparation) not in _tried:
-        _tried[content, options.preparation] = try_loading(path, options.preparation)
+        with Progress("try the model", 1) as bar:
+            _tried[content, options.preparation] = try_loading(path, options.preparation)
+            bar.advance()
     signature = _tried[content, options.preparation]
     check_count(options.labels, labels, signature.classes)
     preprocessing = Preprocessing(signature.height, signature.width, options.fit)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from export.foreign import ForeignOptions, is_foreign, require_foreign
+from export.keras_file import check_keras_file
 from export.preparation import MODES, Preparation, parse_input_size, parse_scaling
+from export.saved_model_folder import is_saved_model
 from runtime.errors import InputRefused
 from runtime.preprocess import Fit
 
@@ -42,6 +44,8 @@ def foreign_options(given: argparse.Namespace) -> ForeignOptions | None:
                     f"--{flag.replace('_', '-')}", f"{given.run} is no .keras file or SavedModel; a run folder says that itself"
                 )
         return None
+    if not is_saved_model(given.run):
+        check_keras_file(given.run)  # before options are asked for that no file of this kind needs
     if given.data:
         raise InputRefused("--data", "belongs to a run folder; give --calib and --verify with a .keras file or SavedModel")
     labels, verify = require_foreign(given.run, given.labels, given.verify)

@@ -49,7 +49,7 @@ def _check_operator(node: Any, thing: str) -> None:
     definition = op_def_registry.get(node.op)
     if definition is None:
         raise InputRefused(thing, f"has the custom operator {node.op} ('{node.name}')")
-    if node.op in MEMORY_AND_CALLS:
+    if node.op in MEMORY_AND_CALLS or node.op == "Const":  # a text by itself does nothing
         return
     types = {argument.type for argument in (*definition.input_arg, *definition.output_arg)}
     types |= {value.type for value in node.attr.values() if value.WhichOneof("value") == "type"}

@@ -23,7 +23,7 @@ def read_signature(model: Any, thing: str, input_size: tuple[int, int] | None) -
     Raises:
         InputRefused: it is not one RGB picture in, one vector of at least two scores out, naming what it is instead.
     """
-    inputs, outputs = list(model.inputs or ()), list(model.outputs or ())
+    inputs, outputs = (list(getattr(model, part, None) or ()) for part in ("inputs", "outputs"))
     if not inputs:
         raise InputRefused(thing, "does not say what shape its input has; build it on a keras.Input((height, width, 3)) and save it again")
     height, width = picture_size(_one(inputs, "inputs", thing), thing, input_size)

@@ -10,7 +10,7 @@ from export.preparation import UNCHANGED, Preparation
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused, PictureRefused
 from runtime.manifest import Manifest
-from runtime.plugins import Plugin
+from runtime.plugins import Plugin, require
 from runtime.preprocess import digest, read_picture
 from runtime.run_folder import MODEL, Picture, Split, read_pictures
 
@@ -82,6 +82,7 @@ def open_run(path: Path, data: Path | None) -> Run:
     recorded = [artifact.sha256 for artifact in manifest.artifacts if artifact.file == MODEL]
     if recorded != [digest((path / MODEL).read_bytes())]:
         raise InputRefused(str(path / MODEL), "its sha256 differs from the manifest's: changed or damaged since training")
+    require("export", "export", "tensorflow", "keras", "h5py")
     Plugin("export.keras_weights:check_weights", extra="export").load()(path / MODEL, config)
     return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, tuple(read_pictures(path)), path / MODEL)
 

@@ -86,8 +86,7 @@ def test_one_refused_precision_does_not_hold_up_the_others(trained: Path, run_cl
     for file in refused:
         assert f"{file}: only" in done.stderr
         assert not (bundle / file).exists()
-        assert (trained / f"refused.{file}.html").exists()
-        (trained / f"refused.{file}.html").unlink()
+        assert (tmp_path / f"refused.{file}.html").exists()
 
 
 def test_too_few_pictures_are_undecided_and_with_strict_refused(trained: Path, run_cli, tmp_path: Path) -> None:

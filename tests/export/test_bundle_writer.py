@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ import numpy as np
 import pytest
 
 import runtime
-from export.bundle_writer import Made, bundle_manifest, open_bundle, publish
+from export.bundle_writer import Made, bundle_manifest, check_place, open_bundle, publish
 from export.keras_model import scores
 from runtime.bundle import Bundle
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
 from runtime.golden import read_golden
 from runtime.preprocess import digest
 
@@ -124,6 +125,26 @@ def test_a_folder_or_file_that_is_no_bundle_is_never_replaced(tmp_path: Path, op
     for place in (tmp_path, tmp_path / "thesis.txt"):
         with pytest.raises(InputRefused):
             open_bundle(place, opened, overwrite=overwrite)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    """FAULTS E14: the input itself, a file, below a file, a link to nothing, no permission."""
+    (tmp_path / "file").write_text("the only copy")
+    (tmp_path / "link").symlink_to("/nowhere/out")
+    for place, reason in (("model", "the model itself"), ("file", "is a file"), ("file/below", "is a file"), ("link", "a link to")):
+        with pytest.raises(InputRefused, match=reason):
+            check_place(tmp_path / place, tmp_path / "model")
+    check_place(tmp_path / "new" / "bundle", tmp_path / "model")
+    if os.geteuid():
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o555)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(MachineError, match="not writable"):
+                check_place(Path(name) / "new" / "bundle", Path(name) / "model")
+        finally:
+            os.seteuid(0)
 
 
 def test_full_disk_leaves_the_old_bundle_as_it_was(bundle: Path, trained: Path, run_cli, tmp_path: Path) -> None:

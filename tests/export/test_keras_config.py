@@ -54,6 +54,8 @@ BYPASSES = {
     "a private module of keras": layer("Lambda_", "keras.src.layers.core.lambda_layer"),
     "a package beside keras": layer("Backbone", "keras_hub.models", registered="keras_hub>Backbone"),
     "an operation that takes a function": layer("Map", "keras.src.ops.core", f=PAYLOAD),
+    "a builtin as an activation": layer("Activation", activation=function("builtins", "eval")),
+    "what keras.activations has beside activations": layer("Activation", activation=function("keras.activations", "deserialize")),
     "in an initializer": layer("Dense", kernel_initializer=function("numpy", "load")),
     "in a wrapped layer": layer("TimeDistributed", layer=layer("Lambda", function=PAYLOAD)),
     "in the arguments of a call": layer("ReLU") | {"inbound_nodes": [{"args": [], "kwargs": {"inputs": PAYLOAD}}]},
@@ -81,7 +83,8 @@ def test_custom_layers_and_lambdas_are_named() -> None:
 
 def test_plain_layers_pass_and_what_keras_itself_never_reads_is_not_held_against_a_file() -> None:
     """A loss of the user's own is in the file of many an honest model; Keras drops it unread where it is told not to compile."""
-    config = sequential(layer("Dense", units=2, activation="softmax")) | {"compile_config": {"loss": function("builtins", "my_loss")}}
+    swish = {"module": "builtins", "class_name": "function", "config": "swish", "registered_name": "function"}
+    config = sequential(layer("Dense", units=2, activation=swish)) | {"compile_config": {"loss": function("builtins", "my_loss")}}
     check_config(config, "model.keras")
 
 

@@ -19,6 +19,7 @@ def labels(tmp_path: Path, content: bytes) -> tuple[str, ...]:
         b"banana\nred apple\n",
         b"banana\nred apple",
         b"banana\r\nred apple\r\n",
+        b"banana\rred apple\r",
         b"\xef\xbb\xbfbanana\nred apple\n",
         b"banana\nred apple\n\n \n\r\n",
         b"n07753592 banana\nn07739125 red apple\n",
