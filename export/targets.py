@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from export.formats.tflite_file import operators
-from runtime.backends.onnx_file import read_onnx_file
 from runtime.errors import InputRefused
+from runtime.onnx_file import read_onnx_file
 from runtime.plugins import choose
 
 TABLE = Path(__file__).with_name("targets.jsonl")

@@ -7,8 +7,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from runtime.backends import EMBEDDED_MANIFEST
-from runtime.backends.onnx_file import read_onnx_file
 from runtime.errors import InputRefused
+from runtime.onnx_file import read_onnx_file
 
 LOG_NOTHING_BUT_FATAL = 4
 

@@ -1,4 +1,4 @@
-"""runtime.backends.onnx_file: what a file says of itself, and weights that lie in other files, read without the onnx package."""
+"""runtime.onnx_file: what a file says of itself, and weights that lie in other files, read without the onnx package."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.backends.onnx_file import read_onnx_file
 from runtime.errors import InputRefused
+from runtime.onnx_file import read_onnx_file
 
 
 def test_reads_versions_and_domains(onnx_model) -> None:
