@@ -47,6 +47,8 @@ def activation_ranges(model: keras.Model, pixels: NDArray[np.uint8]) -> Activati
         _run(model, batch, keep)
         calls[:] = [number for number, (_, _, output) in enumerate(seen[:-1]) if not _is_fused(output, seen)]
         layers[:] = [seen[number][0].name for number in calls]
+        if not calls:
+            return tf.zeros((len(batch), 0)), tf.zeros((len(batch), 0))
         flat = [tf.reshape(seen[number][2], (tf.shape(batch)[0], -1)) for number in calls]
         return tf.stack([tf.reduce_min(one, 1) for one in flat], 1), tf.stack([tf.reduce_max(one, 1) for one in flat], 1)
 

@@ -150,6 +150,8 @@ class Export:
 
     def judge(self, kinds: Sequence[Kind]) -> list[Made]:
         """Converts all kinds and compares them with the Keras model in one pass over the test pictures; publishes nothing."""
+        if any(kind.precision in CALIBRATED for kind in kinds):
+            _ = self.session.calibration
         contents = []
         with Progress("convert", len(kinds)) as bar:
             for kind in kinds:

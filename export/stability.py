@@ -66,11 +66,15 @@ class Stability:
 
 
 def stability(model: Any, reference: Reference, calibration: Calibration) -> Stability | None:
-    """Compares the two halves of a set; None for a single picture. `model` is the Keras model, and `reference` asks it for scores."""
+    """Compares the two halves of a set; None for a single picture, or a model of one layer.
+
+    `model` is the Keras model, and `reference` asks it for scores."""
     if len(calibration.pictures) < 2:
         return None
     first = halves([picture.label for picture in calibration.pictures])
     found = RANGES.load()(model, calibration.pixels)
+    if not found.layers:
+        return None
     ranges = [(found.low[part].min(0), found.high[part].max(0)) for part in (first, ~first, first | ~first)]
     asked = calibration.pixels[:ASKED]
     expected = reference(asked)

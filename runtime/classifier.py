@@ -97,15 +97,15 @@ class Classifier:
         raise missing[0]
 
     def _check(self) -> None:
-        if EMBEDDED_MANIFEST in self.backend.metadata:
-            inside = _embedded(self.file, self.backend)
-            if (inside.labels, inside.preprocessing) != (self.manifest.labels, self.manifest.preprocessing):
-                raise InputRefused(str(self.file), "the labels or preprocessing inside it are not those of the bundle's manifest")
         wanted, found = self.manifest.preprocessing, self.backend.input_shape
         if found != (1, wanted.height, wanted.width, 3):
             raise InputRefused(str(self.file), f"its input is {found}, its manifest says (1, {wanted.height}, {wanted.width}, 3)")
         if self.backend.classes != len(self.manifest.labels):
             raise InputRefused(str(self.file), f"has {self.backend.classes} outputs, its manifest {len(self.manifest.labels)} labels")
+        if EMBEDDED_MANIFEST in self.backend.metadata:
+            inside = _embedded(self.file, self.backend)
+            if (inside.labels, inside.preprocessing) != (self.manifest.labels, self.manifest.preprocessing):
+                raise InputRefused(str(self.file), "the labels or preprocessing inside it are not those of the bundle's manifest")
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:

@@ -22,6 +22,9 @@ def main() -> None:
     elif given in verbs:
         sys.argv[:2] = [f"quince {given}"]
         runpy.run_module(verbs[given], run_name="__main__")
+    elif given == "--help":
+        print(USAGE)
     else:
-        print(USAGE, file=sys.stdout if given == "--help" else sys.stderr)
-        raise SystemExit(cli.DONE if given == "--help" else cli.REFUSED)
+        found = f", found {given}" if given else ""
+        cli.say(f"quince: expected {', '.join(verbs)}{found} (see quince --help)")
+        raise SystemExit(cli.REFUSED)

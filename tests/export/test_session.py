@@ -11,9 +11,9 @@ from export.session import Session
 
 
 @pytest.fixture
-def session(opened):
+def session(opened, tmp_path: Path):
     with ExitStack() as ending:
-        yield Session(opened, ending, calibration=20, seed=1, epochs=1)
+        yield Session(opened, tmp_path, ending, calibration=20, seed=1, epochs=1)
 
 
 def test_the_model_its_scores_and_its_equalized_form_are_made_once(session: Session, calibration) -> None:
@@ -29,12 +29,12 @@ def test_the_model_its_scores_and_its_equalized_form_are_made_once(session: Sess
     assert session.prepared(equalized) is not session.model
 
 
-def test_opened_model_files_go_when_the_session_ends(opened) -> None:
+def test_model_files_go_when_the_session_ends(opened, tmp_path: Path) -> None:
     with ExitStack() as ending:
-        session = Session(opened, ending, calibration=20, seed=1, epochs=1)
+        session = Session(opened, tmp_path, ending, calibration=20, seed=1, epochs=1)
         kind = Kind("tflite", "int8")
-        one, two = (session.open(kind.file, session.convert(kind)) for _ in range(2))
-        assert one.file != two.file
-        assert one.file.exists()
-    assert not Path(one.file).exists()
-    assert not list(opened.path.glob(".quince-*"))
+        one, two = (session.write(kind.file, session.convert(kind)) for _ in range(2))
+        assert one != two
+        assert one.name == two.name == kind.file
+        assert one.read_bytes() == two.read_bytes()
+    assert not list(tmp_path.iterdir())

@@ -29,9 +29,9 @@ def test_variants_stand_beside_the_plain_files_and_verify(trained: Path, run_cli
 @pytest.mark.parametrize(
     ("command", "word"),
     [
-        (("tflite", "--precision", "auto", "--io", "int8"), "--io: goes with one precision"),
-        (("tflite", "--batch", "2"), "--batch: a .tflite file takes one picture a call"),
-        (("onnx", "--ranges", "percentile"), "--ranges: percentile is for int8 .onnx files, not for a fp32 .onnx"),
+        (("tflite", "--precision", "auto", "--io", "int8"), "--precision auto: tries several by itself"),
+        (("tflite", "--batch", "2"), "unrecognized arguments: --batch 2"),
+        (("onnx", "--ranges", "percentile"), "--ranges: percentile is for integers, not for fp32"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_in_one_line(trained: Path, run_cli, tmp_path: Path, command, word: str) -> None:
