@@ -27,8 +27,9 @@ def test_commands_for_ones_own_pictures_work_one_after_another(tmp_path: Path, c
     assert "banana" in done.stdout
 
 
-def test_every_option_the_readme_names_exists(run_cli) -> None:
-    helps = "".join(run_cli(*command, "--help").stdout for command in (["train"], ["export", "tflite"], ["runtime", "predict"]))
-    named = set(re.findall(r"--[a-z][a-z-]+", README.read_text()))
+def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
+    every = (["train"], ["export", "tflite"], ["export", "onnx"], ["runtime", "predict"])
+    helps = "".join(run_cli(*command, "--help").stdout for command in every)
+    named = set(re.findall(r"--[a-z][a-z0-9-]+", README.read_text() + (README.parent / "docs" / "export.md").read_text()))
     assert named
-    assert named <= set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help"}
+    assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {"--help"}

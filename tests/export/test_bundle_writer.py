@@ -148,6 +148,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
 
 
 def test_full_disk_leaves_the_old_bundle_as_it_was(bundle: Path, trained: Path, run_cli, tmp_path: Path) -> None:
+    """FAULTS E13."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", disk], capture_output=True).returncode:
@@ -167,7 +168,7 @@ def test_full_disk_leaves_the_old_bundle_as_it_was(bundle: Path, trained: Path, 
 
 
 def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(bundle: Path, opened, keras_model, tmp_path: Path) -> None:
-    """A child publishes over and over and is killed at random moments; what it leaves always opens, and is whole."""
+    """A child publishes over and over and is killed at random moments; what it leaves always opens, and is whole (FAULTS E12)."""
     script = tmp_path / "publish.py"
     script.write_text(
         "import sys\nfrom pathlib import Path\nfrom runtime.atomic import new_folder\n"

@@ -61,7 +61,7 @@ def test_limits_outside_0_to_1_are_refused(drop: float, agreement: float) -> Non
 
 
 def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(opened, keras_model, calibration, manifest, tmp_path) -> None:
-    """x / 255 where (x - 127) / 128 was trained: the commonest mistake of all."""
+    """x / 255 where (x - 127) / 128 was trained: the commonest mistake of all (FAULTS E18)."""
     normalise = keras_model.layers[1]
     inputs = keras.Input(keras_model.input_shape[1:])
     rest = keras.Model(normalise.output, keras_model.output)

@@ -1,4 +1,4 @@
-"""runtime.manifest: what manifest.json may say, and that anything else is refused by name."""
+"""runtime.manifest: what manifest.json may say, and that anything else is refused by name (FAULTS E17)."""
 
 import json
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """What the exported .tflite files are made of, read with the interpreter and with zipfile."""
 
 import json
+import time
 import zipfile
 from io import BytesIO
 
@@ -76,6 +77,12 @@ def test_a_model_with_no_normalisation_of_its_own_takes_raw_pixels_too(calibrati
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs)))
     (details,) = Interpreter(model_content=convert(model, Kind("tflite", "int8"), calibration, manifest)).get_input_details()
     assert (details["dtype"], details["quantization"]) == (np.uint8, (1.0, 0))
+
+
+def test_a_clock_at_1970_changes_nothing(fp32: bytes, keras_model, calibration, manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device without a clock begins there (FAULTS E20); a zip file cannot hold a date before 1980."""
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert convert(keras_model, Kind("tflite", "fp32"), calibration[:0], manifest) == fp32
 
 
 def test_int8_in_and_out_is_the_uint8_file_less_128(keras_model, calibration, manifest) -> None:
