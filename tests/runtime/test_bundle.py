@@ -1,4 +1,4 @@
-"""runtime.bundle: a folder is a bundle only if its manifest holds up, and a model file only if its bytes are the exported ones (FAULTS E17, E18)."""
+"""runtime.bundle: a folder is a bundle only if its manifest holds up, a model file only with the exported bytes (FAULTS E17, E18)."""
 
 import os
 import re
