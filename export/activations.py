@@ -79,15 +79,12 @@ def scores_with_ranges(
 
 
 def _run(model: keras.Model, batch: tf.Tensor, visit: Visit) -> tf.Tensor:
-    """The model's answer to a batch of uint8 pixels, each layer's output passed through `visit`; models within it are looked into."""
+    """The flat model's answer to a batch of uint8 pixels, each layer's output passed through `visit`."""
 
     def call(layer: Any, *inputs: Any, **options: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            inner = layer._functional if isinstance(layer, keras.Sequential) else layer
-            return inner._run_through_graph(inputs[0], operation_fn=lambda operation: operation, call_fn=call)
         return visit(layer, [id(value) for value in tf.nest.flatten(inputs)], layer(*inputs, **options))
 
-    return call(model, tf.cast(batch, tf.float32))
+    return model._run_through_graph(tf.cast(batch, tf.float32), operation_fn=lambda operation: operation, call_fn=call)
 
 
 def _is_fused(output: tf.Tensor, seen: list[tuple[Any, list[int], tf.Tensor]]) -> bool:

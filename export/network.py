@@ -1,4 +1,4 @@
-"""A Keras model taken apart: flat, its BatchNorms folded, its operations with what they read, and put together again changed."""
+"""A flat Keras model taken apart: its BatchNorms folded, its operations with what they read, and put together again changed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,23 +29,17 @@ class Step:
     readers: tuple[Any, ...]
 
 
-def flatten(model: keras.Model) -> keras.Model:
-    """A copy of `model`, weights included, with the models nested in it laid out as if they had never been models of their own.
+def rebuild(model: keras.Model, call: Call) -> keras.Model:
+    """A new model in which each operation of the flat `model` is what `call` makes of it; `copy_of` keeps one as it is.
 
     Raises:
         InputRefused: a layer of it is called twice.
     """
     inputs = keras.Input(model.input_shape[1:], name="pixels")
     try:
-        return keras.Model(inputs, _laid_out(model, inputs, copy_of), name=model.name)
+        return keras.Model(inputs, model._run_through_graph(inputs, call_fn=call), name=model.name)  # as keras.models.clone_model does it
     except ValueError as error:
         raise InputRefused("model", f"cannot be taken apart: {' '.join(str(error).split())[:200]}") from error
-
-
-def rebuild(model: keras.Model, call: Call) -> keras.Model:
-    """A new model in which each operation of the flat `model` is what `call` makes of it; `copy_of` keeps one as it is."""
-    inputs = keras.Input(model.input_shape[1:], name="pixels")
-    return keras.Model(inputs, _laid_out(model, inputs, call), name=model.name)
 
 
 def copy_of(operation: Any, *tensors: Any, **arguments: Any) -> Any:
@@ -69,21 +63,12 @@ def steps(model: keras.Model) -> list[Step]:
     return [Step(one, sources[one.name], tuple(readers[one.name])) for one in operations]
 
 
-def all_layers(model: keras.Model) -> Iterator[Any]:
-    """Every layer of `model` and of the models nested in it, in order."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
-        else:
-            yield layer
-
-
 def fold_batch_norms(model: keras.Model) -> keras.Model:
-    """A flat copy of `model` that gives the same answers, each BatchNorm behind a convolution or Dense layer folded into its weights.
+    """A copy of the flat `model` that gives the same answers, each BatchNorm behind a convolution or Dense layer folded into its weights.
 
     w' = w * gamma / sqrt(variance + epsilon), b' = beta + (b - mean) * gamma / sqrt(variance + epsilon), as inference computes it.
     """
-    flat = flatten(model)
+    flat = rebuild(model, copy_of)
     norms = {step.operation.name: step.readers[0] for step in steps(flat) if _foldable(step)}
     gone = {norm.name for norm in norms.values()}
 
@@ -115,17 +100,6 @@ def measured(model: keras.Model, outputs: Sequence[Any], pixels: NDArray[np.uint
 def per_channel(layer: Any, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """A view of the kernel with the output channels last: (..., channels); a depthwise one has (height, width, in, multiplier)."""
     return kernel.reshape(*kernel.shape[:2], -1) if isinstance(layer, layers.DepthwiseConv2D) else kernel
-
-
-def _laid_out(model: keras.Model, tensor: Any, call: Call) -> Any:
-    def inner(operation: Any, *tensors: Any, **arguments: Any) -> Any:
-        return _laid_out(operation, tensors[0], call) if isinstance(operation, keras.Model) else call(operation, *tensors, **arguments)
-
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            tensor = inner(layer, tensor)
-        return tensor
-    return model._run_through_graph(tensor, call_fn=inner)  # what keras.models.clone_model uses; that one cannot lay out a nested model
 
 
 def _foldable(step: Step) -> bool:

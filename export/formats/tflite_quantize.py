@@ -10,7 +10,6 @@ from tensorflow.lite.python.convert import deduplicate_readonly_buffers, mlir_qu
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from export.kind import Io
-from export.network import all_layers
 from runtime.errors import InputRefused
 from runtime.quiet import quiet
 
@@ -63,7 +62,7 @@ def output_tensors(content: bytes) -> list[str]:
 def layer_of(model: keras.Model, tensor: str) -> str:
     """The Keras layer that a fused operator's tensor name speaks of: the one with a kernel, if there is one, else the name itself."""
     parts = [part for text in re.split("[/;]", tensor) for part in (re.sub(r"_\d+$", "", text), text)]
-    layers = {layer.name: layer for layer in all_layers(model)}
+    layers = {layer.name: layer for layer in model.layers}
     named = [layers[part] for part in parts if part in layers]
     with_kernel = [layer for layer in named if any(weight.name == "kernel" for weight in layer.weights)]
     return next((layer.name for layer in with_kernel + named), tensor)

@@ -1,4 +1,4 @@
-"""What a layer gives is what Keras itself says it gives, in models within models too."""
+"""What a layer gives is what Keras itself says it gives, in branches too."""
 
 import keras
 import numpy as np
@@ -23,15 +23,17 @@ def test_what_converters_merge_away_and_the_output_are_left_out(keras_model, cal
     assert not {"conv1", "conv1_bn", keras_model.layers[-1].name} & set(found.layers)
 
 
-def test_models_within_models_are_looked_into(calibration) -> None:
-    inner = keras.Sequential([keras.layers.Conv2D(4, 3, name="deep"), keras.layers.ReLU(name="deep_relu")], name="inner")
-    base = keras.Sequential([keras.layers.Rescaling(1 / 255, name="first"), inner], name="base")
+def test_branches_are_followed_and_only_a_sole_reader_is_merged(calibration) -> None:
+    layers = keras.layers
     inputs = keras.Input(calibration.shape[1:])
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax", name="last")(pooled))
+    first = layers.Rescaling(1 / 255, name="first")(inputs)
+    one = layers.ReLU(name="one_relu")(layers.Conv2D(4, 3, name="one")(first))
+    shared = layers.Conv2D(4, 3, name="shared")(first)
+    added = layers.Add(name="added")([one, layers.ReLU(name="shared_relu")(shared), shared])
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="last")(layers.GlobalAveragePooling2D(name="pool")(added)))
     found = activation_ranges(model, calibration[:3])
-    assert found.layers == ("first", "deep_relu", "pool")
-    np.testing.assert_allclose(found.high[:, 0], calibration[:3].reshape(3, -1).max(1) / 255, rtol=1e-5)
+    assert set(found.layers) == {"first", "one_relu", "shared", "shared_relu", "added", "pool"}
+    np.testing.assert_allclose(found.high[:, found.layers.index("first")], calibration[:3].reshape(3, -1).max(1) / 255, rtol=1e-5)
 
 
 def test_scores_come_near_the_float_ones_over_true_ranges_and_not_over_narrow_ones(keras_model, calibration) -> None:
