@@ -122,6 +122,6 @@ def test_many_flips_many_classes_and_many_layers_are_cut_and_said(opened, record
     page = render(replace(opened, manifest=replace(opened.manifest, labels=labels)), records, sets)
     assert page.count('<div class="card">') == 48
     assert "500 in all, the first 48 of them shown" in page
-    assert "80 more are below" in page
+    assert "80 more lose less than" in page
     assert "And 276 more classes" in page
     assert len(page) < 2_000_000
