@@ -33,6 +33,7 @@ def body(model: keras.Model, dtype: tf.DType, batch: int, scratch: Path) -> onnx
     def function(pixels: tf.Tensor) -> tf.Tensor:
         return model(tf.cast(pixels, tf.float32), training=False)
 
+    tf2onnx.utils.INTERNAL_NAME = 1  # the number in its names, whose order decides that of its optimizations: the same for every model
     signature = [tf.TensorSpec((batch, *model.input_shape[1:]), dtype, name=INPUT)]
     converted, _ = tf2onnx.convert.from_function(tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"])
     path = scratch / "body.onnx"

@@ -163,3 +163,9 @@ def test_float_planes_give_what_raw_pixels_give(contents, precision: str, keras_
     assert "Transpose" not in {node.op_type for node in onnx.load_from_string(content).graph.node}
     given = calibration.transpose(0, 3, 1, 2).astype(np.float32) / 255
     np.testing.assert_array_equal(scores(content, given), scores(contents[precision], calibration))
+
+
+def test_what_was_converted_before_in_the_same_process_changes_nothing(contents, keras_model, calibration, manifest) -> None:
+    """tf2onnx numbers its names through the whole process, and the order of names decides that of its optimizations."""
+    convert(keras_model, Kind("onnx", "fp32"), calibration[:0], manifest)
+    assert convert(keras_model, Kind("onnx", "fp32"), calibration[:0], manifest) == contents["fp32"]
