@@ -49,4 +49,7 @@ def compare_with_the_paper() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # the step that ran has said so
+        raise SystemExit(130) from None

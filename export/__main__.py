@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.format == "all":
             cli.say(f"bundle {bundle}, report {published[0].report}")
         cli.say(f"next: {cli.program('runtime')} verify {shlex.quote(str(bundle))}")
+    elif given.format == "tflite" and given.precision != AUTO:
+        cli.say(f"next: the same command with --precision {AUTO}, which tries what else there is")
     every = len(results) if given.format == "all" else 1
     return cli.CHECK_FAILED if len(published) < every else cli.DONE
 

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from export.answers import Reference
+from export.calibration_file import FILE as CALIBRATION
 from export.calibration_file import Sets, read_sets, write_sets
 from export.golden_pictures import record_scores, write_golden_pictures
+from export.labels_file import labels_text
 from export.trained import Run
 from runtime.atomic import locked, new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused, MachineError
+from runtime.golden import FILE as GOLDEN
 from runtime.golden import FOLDER, read_golden
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
+from runtime.preprocess import digest
 from runtime.records import parse_json, read_text
 from runtime.run_folder import MODEL
 
@@ -36,13 +40,13 @@ def check_place(path: Path, source: Path) -> None:
         InputRefused: it is the model itself, a link to nothing, or lies below a file.
         MachineError: its folder is not writable.
     """
-    if path.resolve() == source.resolve():
+    if os.path.realpath(path) == os.path.realpath(source):
         raise InputRefused(str(path), "is the model itself; choose another -o")
     if path.is_symlink() and not path.exists():
         raise InputRefused(str(path), f"a link to {os.readlink(path)}, which is not there; remove it, or choose another -o")
     if path.exists() and not path.is_dir():
         raise InputRefused(str(path), "is a file, a bundle is a folder; choose another -o")
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    there = next(folder for folder in (*path.absolute().parents, Path("/")) if folder.exists())
     if not there.is_dir():
         raise InputRefused(str(there), "is a file, a folder is needed there; choose another -o")
     if not os.access(there, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -62,6 +66,8 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
         records = parse_json(read_text(path / PARITY, "not a bundle"))
         read_sets(path)
         if manifest.provenance.get("model_sha256") == run.model_sha256 and records["schema"] == PARITY_SCHEMA:
+            if manifest.provenance.get("records_sha256") != _records_digest(path):
+                raise InputRefused(str(path), "its records were changed since they were written")
             return manifest, dict(records["artifacts"])
         other = manifest.provenance.get("model_sha256") != run.model_sha256
         reason = "holds the bundle of another trained model" if other else "holds a bundle made by another version of Quince"
@@ -72,9 +78,15 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
     raise InputRefused(str(path), f"{reason}; use {'another -o' if overwrite else '--overwrite or another -o'}")
 
 
+def _records_digest(bundle: Path) -> str:
+    """One sha256 over the files that a later export reads back."""
+    parts = (PARITY, CALIBRATION, f"{FOLDER}/{GOLDEN}")
+    return digest("\n".join(digest((bundle / part).read_bytes()) if (bundle / part).is_file() else "" for part in parts).encode())
+
+
 def _is_bundle(path: Path) -> bool:
     """Whether all that `publish` writes is there, and nothing of a run folder, so that it may be replaced."""
-    return all((path / part).exists() for part in (MANIFEST, PARITY, LABELS, FOLDER)) and not (path / MODEL).exists()
+    return all((path / part).exists() for part in (MANIFEST, PARITY, LABELS)) and not (path / MODEL).exists()
 
 
 @dataclass(frozen=True)
@@ -110,13 +122,13 @@ def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, se
             shutil.copytree(path / FOLDER, folder / FOLDER)
         samples = read_golden(folder) if old else write_golden_pictures(folder, run, reference, seed)
         record_scores(folder, samples, [Classifier(folder / file) for file in new])
-        (folder / LABELS).write_text("\n".join(run.manifest.labels) + "\n", "utf-8", "backslashreplace")
+        (folder / LABELS).write_text(labels_text(run.manifest.labels), "utf-8", "backslashreplace")
         (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
         sets = (read_sets(path) if old else {}) | sets
         write_sets(folder, sets, records)
         for name, page in ((REPORT, render_report), (CARD, render_card)):
             (folder / name).write_text(page(run, records, sets), "utf-8", "backslashreplace")
-        (folder / MANIFEST).write_text(bundle_manifest(run, artifacts).to_json())
+        (folder / MANIFEST).write_text(bundle_manifest(run, artifacts, _records_digest(folder)).to_json())
 
 
 def render_report(run: Run, records: Mapping[str, Any], sets: Sets) -> str:
@@ -131,7 +143,7 @@ def render_card(run: Run, records: Mapping[str, Any], sets: Sets) -> str:
     return page
 
 
-def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
+def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = (), records_sha256: str = "") -> Manifest:
     """The manifest of the bundle, or with no artifacts the one inside each model file. It names no folder of this machine."""
     results = run.manifest.provenance.get("results", {})
     provenance = {
@@ -139,4 +151,6 @@ def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
         "keras_test_accuracy": results.get("test_accuracy"),
         "versions": run.manifest.provenance.get("versions"),
     }
+    if records_sha256:
+        provenance["records_sha256"] = records_sha256
     return Manifest(run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance)

@@ -77,7 +77,7 @@ def _doubts(pixels: NDArray[np.uint8], present: set[str], labels: tuple[str, ...
     """
     doubts = []
     flat = int(np.sum(np.ptp(pixels, axis=(1, 2)).max(axis=1) < FLAT_LEVELS))
-    absent = [label for label in labels if label not in present]
+    absent = [label for label in labels if label not in present] if present != {""} else []  # pictures of a foreign model have no class
     if len(pixels) == 1:
         doubts.append("the ranges come from a single picture; take 100 or more")
     if absent:

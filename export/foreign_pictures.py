@@ -9,12 +9,14 @@ from pathlib import Path
 
 from runtime import cli
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import digest, header_size, read_picture
+from runtime.preprocess import Preprocessing, decode, digest, read_picture
 from runtime.progress import track
 from runtime.run_folder import Picture
 from runtime.sources.files import subfolders, walk
 from runtime.threads import allowed_cores
 
+SMALLEST = Preprocessing(1, 1)
+"""The geometry at which a picture is decoded soonest, to see that it is whole."""
 SHOWN = 5
 """How many files that are no pictures, or class names, are named; the rest are counted."""
 
@@ -75,7 +77,7 @@ def _read(rows: list[tuple[str, Path]], root: Path, split: str, what: str) -> li
         label, path = row
         try:
             content = read_picture(path)
-            header_size(content)
+            decode(content, SMALLEST, str(path))
         except PictureRefused as refusal:
             return PictureRefused(str(path), refusal.reason)
         return Picture(split, label, os.path.relpath(path.resolve(), root), digest(content))  # type: ignore[arg-type]

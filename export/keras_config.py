@@ -67,15 +67,18 @@ def _objects(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def _check_class(owner: str, part: dict[str, Any], thing: str) -> None:
     name, module, registered = part["class_name"], part.get("module"), part.get("registered_name")
     layer = f"layer '{owner}'" if owner else "it"
+    if not isinstance(name, str):
+        raise InputRefused(thing, f"{layer} has a class_name that is no text; {REMEDY}")
     if module is None and name in PLAIN:
         return
     if name == "function":
-        if module in ("builtins", "keras.activations") and part.get("config") in FUNCTIONS:
+        function = part.get("config")
+        if module in ("builtins", "keras.activations") and isinstance(function, str) and function in FUNCTIONS:
             return
         raise InputRefused(thing, f"{layer} uses the function {part.get('config')} of {module}; {REMEDY}")
     if name in ("Lambda", "__lambda__"):
         raise InputRefused(thing, f"{layer} is a Lambda, which carries code of its own; {REMEDY}")
-    known = isinstance(name, str) and isinstance(module, str) and name in CLASSES.get(module, ())
+    known = isinstance(module, str) and name in CLASSES.get(module, ())
     if known and registered in (None, name):
         return
     if isinstance(module, str) and module.split(".")[0] == "keras" and registered in (None, name):

@@ -8,7 +8,7 @@ from export.kind import Io, Kind, Ranges
 from runtime.errors import InputRefused
 
 AUTO, MIXED, INTEGER = "auto", "mixed", ("int8", "mixed")
-DEFAULT_EPOCHS = 5
+DEFAULT_EPOCHS, MOST_EPOCHS = 5, 10_000
 RUNGS = "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float, int16x8, dynamic, fp16, fp32"
 
 
@@ -77,8 +77,8 @@ def chosen_kind(given: argparse.Namespace) -> Kind:
 def chosen_epochs(given: argparse.Namespace) -> int:
     """At most so many epochs of quantization-aware fine-tuning; 0 for none."""
     epochs: int | None = getattr(given, "qat", None)
-    if epochs is not None and epochs < 1:
-        raise InputRefused("--qat", f"expected at least 1 epoch, found {epochs}")
+    if epochs is not None and not 1 <= epochs <= MOST_EPOCHS:
+        raise InputRefused("--qat", f"expected at least 1 epoch and at most {MOST_EPOCHS}, found {str(epochs)[:20]}")
     if getattr(given, "precision", None) == AUTO and (
         given.equalize or given.ranges != "minmax" or given.float_layers or given.io != Kind.io
     ):

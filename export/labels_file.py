@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+from runtime.cli import printable
 from runtime.errors import InputRefused
 from runtime.records import read_text
 
 SYNSET = re.compile(r"n\d{8}[\s,:]+(\S.*)")
 """WordNet's noun numbers, as ImageNet's lists have them: `n07753592 banana`."""
-NUMBERED = re.compile(r"(\d+)[\s,:]+(\S.*)")
+NUMBERED = re.compile(r"(\d{1,9})[\s,:]+(\S.*)")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -66,3 +67,8 @@ def _all(pattern: re.Pattern[str], lines: list[str]) -> list[re.Match[str]]:
     """The match of every line, or none where one line does not match."""
     found = [match for match in map(pattern.fullmatch, lines) if match]
     return found if len(found) == len(lines) else []
+
+
+def labels_text(labels: tuple[str, ...]) -> str:
+    """The text of labels.txt for other tools: a label a line, what would break a line escaped."""
+    return "".join(f"{printable(label)}\n" for label in labels)

@@ -87,6 +87,6 @@ def parse_input_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     sides: Sequence[str] = text.split("x") if "x" in text else (text, text)
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() and 0 < int(side) <= 4096 for side in sides):
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() and len(side) <= 4 and 0 < int(side) <= 4096 for side in sides):
         raise InputRefused("--input-size", f"expected SIDE or HEIGHTxWIDTH in pixels, 1 to 4096, found {text!r}")
     return int(sides[0]), int(sides[1])

@@ -188,7 +188,7 @@ class Export:
         results = {}
         for one in made:
             file = one.artifact.file
-            refusal = self.bundle.parent / f"refused.{file}.html"
+            refusal = self.bundle.with_name(f"{self.bundle.name}.refused.{file}.html")
             if one in passed:
                 refusal.unlink(missing_ok=True)
             else:

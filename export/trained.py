@@ -84,7 +84,13 @@ def open_run(path: Path, data: Path | None) -> Run:
         raise InputRefused(str(path / MODEL), "its sha256 differs from the manifest's: changed or damaged since training")
     require("export", "export", "tensorflow", "keras", "h5py")
     Plugin("export.keras_weights:check_weights", extra="export").load()(path / MODEL, config)
-    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, tuple(read_pictures(path)), path / MODEL)
+    pictures = tuple(read_pictures(path))
+    strange = [picture for picture in pictures if picture.split != "refused" and picture.label not in manifest.labels]
+    if strange:
+        raise InputRefused(str(path), f"pictures.csv has the class '{strange[0].label}', which manifest.json has not; train again")
+    if not isinstance(manifest.provenance.get("results", {}), dict):
+        raise InputRefused(str(path), "the results in its manifest.json do not hold up; train again")
+    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, pictures, path / MODEL)
 
 
 def balanced(pictures: list[Picture], count: int, seed: int) -> list[Picture]:

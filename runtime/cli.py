@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import metadata
 from types import FrameType
 from typing import Any, NoReturn
@@ -63,8 +64,9 @@ def version() -> str:
 
 
 def say(line: str) -> None:
-    """One line on standard error, control characters escaped."""
-    print(printable(line), file=sys.stderr, flush=True)
+    """One line on standard error, control characters escaped. Where that is full or closed, nobody can be told so."""
+    with suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:

@@ -24,6 +24,7 @@ from export.formats.tflite_quantize import quantize, tensors_of
 from export.formats.tflite_ranges import check_ranges, cut_ranges
 from export.formats.tflite_refusal import explain, refuse_custom_operators
 from export.kind import CALIBRATED, Kind
+from export.labels_file import labels_text
 from export.normalisation import RAW, Normalisation, split_normalisation
 from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
@@ -191,6 +192,6 @@ def _tail(manifest: Manifest) -> bytes:
     """The zip that TFLite Metadata appends to a model, with labels.txt and our manifest."""
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        for name, text in ((LABELS_FILE, "\n".join(manifest.labels) + "\n"), (EMBEDDED_MANIFEST, manifest.to_json())):
+        for name, text in ((LABELS_FILE, labels_text(manifest.labels)), (EMBEDDED_MANIFEST, manifest.to_json())):
             file.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), text.encode("utf-8", "backslashreplace"))
     return archive.getvalue()

@@ -87,7 +87,7 @@ def test_one_refused_precision_does_not_hold_up_the_others(trained: Path, run_cl
     for file in refused:
         assert f"{file}: only" in done.stderr
         assert not (bundle / file).exists()
-        assert (tmp_path / f"refused.{file}.html").exists()
+        assert (tmp_path / f"bundle.refused.{file}.html").exists()
 
 
 def test_too_few_pictures_are_undecided_and_with_strict_refused(trained: Path, run_cli, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 import runtime
 from export.bundle_writer import Made, bundle_manifest, check_place, open_bundle, publish
 from export.keras_model import scores
+from export.labels_file import labels_text
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import read_golden
@@ -99,6 +100,20 @@ def test_a_bundle_of_an_earlier_schema_is_refused_saying_so(bundle: Path, opened
     with pytest.raises(InputRefused, match="another version of Quince; use --overwrite"):
         open_bundle(bundle, opened, overwrite=False)
     assert open_bundle(bundle, opened, overwrite=True) == (None, {})
+
+
+@pytest.mark.parametrize("file", ["parity.json", "calibration.json", "golden/golden.json"])
+def test_records_that_were_edited_or_are_gone_are_refused_and_overwrite_begins_anew(bundle: Path, opened, file: str) -> None:
+    content = (bundle / file).read_text()
+    for edited in (content.replace(":", ": ", 1), content[:-5]):
+        (bundle / file).write_text(edited)
+        with pytest.raises(InputRefused, match="use --overwrite"):
+            open_bundle(bundle, opened, overwrite=False)
+        assert open_bundle(bundle, opened, overwrite=True) == (None, {})
+
+
+def test_a_label_with_a_line_break_stays_one_line(opened) -> None:
+    assert labels_text(("a\nb", "c\u2028d", "café")).splitlines() == ["a\\nb", "c\\u2028d", "café"]
 
 
 def test_a_damaged_artifact_is_not_taken_for_a_finished_one(bundle: Path, trained: Path, run_cli) -> None:

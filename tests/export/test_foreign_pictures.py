@@ -79,3 +79,13 @@ def test_folders_that_hold_nothing_are_refused(folders, which: int, how: str) ->
         folders[which].write_text("x")
     with pytest.raises(InputRefused, match=f"{folders[which]}: (no such folder|not a folder|holds no pictures|expected a folder)"):
         find_pictures(*folders, LABELS)
+
+
+def test_a_picture_with_a_good_header_and_a_cut_body_is_left_out_by_name(folders, capsys) -> None:
+    verify, calib = folders
+    for folder in (verify / "mono", calib):
+        whole = next(folder.iterdir()).read_bytes()
+        (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    _, pictures = find_pictures(verify, calib, LABELS)
+    assert len(pictures) == 20
+    assert capsys.readouterr().err.count("cut.png: broken") == 2

@@ -112,3 +112,16 @@ def test_a_shared_layer_counts_once() -> None:
     shared = layer("Dense", units=2) | {"shared_object_id": 7}
     names = [part["class_name"] for part in layers(sequential(shared, shared))]
     assert names.count("Dense") == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"class_name": "function", "module": "builtins", "config": ["relu"]},
+        {"class_name": [], "module": None},
+        {"class_name": {}, "module": "keras.layers"},
+    ],
+)
+def test_a_name_that_is_no_text_is_refused(part: dict) -> None:
+    with pytest.raises(InputRefused):
+        check_config({"class_name": "Functional", "module": "keras.src.models.functional", "config": {"x": part}}, "m.keras")

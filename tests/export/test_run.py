@@ -33,12 +33,13 @@ def test_destroyed_accuracy_is_refused_with_a_report_and_nothing_published(unqua
     done = run_cli("export", "tflite", unquantizable)
     assert done.returncode == 3, done.stdout + done.stderr
     assert done.stdout == ""
-    assert "It was not published" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("next: the same command with --precision auto")
+    assert "It was not published" in done.stderr.splitlines()[-2]
     assert not (unquantizable / "bundle").exists()
-    page = (unquantizable / "refused.model.int8.tflite.html").read_text()
+    page = (unquantizable / "bundle.refused.model.int8.tflite.html").read_text()
     assert "</b> refused: " in page
     assert "Error of each layer" in page
-    assert "quantization hurts layer 'conv" in done.stderr.splitlines()[-1]
+    assert "quantization hurts layer 'conv" in done.stderr.splitlines()[-2]
     assert "data:image/jpeg" in page, "the flipped pictures are shown"
     assert not list(unquantizable.glob(".quince-*"))
 

@@ -85,3 +85,10 @@ def test_a_manifest_of_another_schema_is_refused(run_copy: Path) -> None:
     (run_copy / "manifest.json").write_text(json.dumps({**manifest, "schema": 2}))
     with pytest.raises(InputRefused, match="schema 1, found 2"):
         open_run(run_copy, None)
+
+
+def test_a_class_renamed_by_hand_is_refused(run_copy: Path) -> None:
+    table = run_copy / "pictures.csv"
+    table.write_text(table.read_text().replace("test,mono", "test,other"))
+    with pytest.raises(InputRefused, match="the class 'other'"):
+        open_run(run_copy, None)
