@@ -1,6 +1,7 @@
 """python -m export tflite | onnx | all RUN"""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     targets = choose_targets(given.target or (), formats)
     foreign = foreign_options(given)
     options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line(words))
-    bundle = given.output or (Path("bundles") / given.run.resolve().stem if foreign else given.run / "bundle")
+    bundle = given.output or (Path("bundles") / Path(os.path.realpath(given.run)).stem if foreign else given.run / "bundle")
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":
         results = export(given.run, bundle, EVERY_KIND, options, data=given.data, overwrite=given.overwrite)

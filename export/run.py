@@ -1,5 +1,6 @@
 """From a run folder to more artifacts in its bundle: convert, judge, and publish what passed."""
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -93,6 +94,8 @@ def open_export(
     """An Export of a run; the model files it made that are not in the bundle go when it ends."""
     check_place(bundle, run_path)
     run = open_foreign(run_path, options.foreign) if options.foreign else open_run(run_path, data)
+    if not options.foreign and Path(os.path.realpath(run.data)) in Path(os.path.realpath(bundle)).parents:
+        raise InputRefused(str(bundle), f"lies in {run.data}, where the next training would take it for a class; choose another -o")
     require("export", "export", "tensorflow", "keras", "jinja2")
     made_by = {
         "calibration": options.calibration,

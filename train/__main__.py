@@ -1,5 +1,6 @@
 """python -m train DIR | sample"""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def _train(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
 
     options = TrainOptions(**{field.name: getattr(given, field.name) for field in fields(TrainOptions)})
-    run = given.output or Path("runs") / given.data.resolve().name
+    run = given.output or Path("runs") / os.path.basename(os.path.realpath(given.data))
     result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite)
     how = "already there, made by this command" if result.reused else f"trained in {result.seconds:.0f} s"
     accuracy = (
@@ -76,7 +77,7 @@ def _default(name: str) -> object:
 
 
 OPTIONS: tuple[tuple[str, type[int] | type[float] | tuple[str, ...], str], ...] = (
-    ("--backbone", tuple(BACKBONES), "the network to start from"),
+    ("--backbone", tuple(BACKBONES), "the network to start from: EfficientNets with ImageNet weights, the others from scratch"),
     ("--input-size", int, "side of the model's input in pixels (default: the backbone's, or less for smaller pictures)"),
     ("--fit", get_args(Fit), "how a picture that is not square becomes so"),
     ("--head-epochs", int, "at most so many epochs with the base frozen"),

@@ -1,6 +1,7 @@
 """From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     """
     backbone = choose(BACKBONES, options.backbone, "backbone")
     fractions = Fractions(options.test_fraction, options.val_fraction)
-    if data.resolve() in run.resolve().parents:
+    if Path(os.path.realpath(data)) in Path(os.path.realpath(run)).parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
     require("training", "train", "tensorflow", "keras", "matplotlib")

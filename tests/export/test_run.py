@@ -149,3 +149,14 @@ def test_calibration_of_one_colour_is_refused(run_copy: Path, run_cli, tmp_path:
     done = run_cli("export", "tflite", run_copy, "--data", data)
     assert done.returncode == 3
     assert "one single colour" in done.stderr
+
+
+def test_a_bundle_inside_the_pictures_or_at_the_root_and_a_link_to_itself_are_refused(
+    trained: Path, cells: Path, run_cli, tmp_path: Path
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for words in (("export", "tflite", trained, "-o", cells / "bundle"), ("export", "tflite", trained, "-o", "/"), ("train", loop)):
+        done = run_cli(*words)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert not (cells / "bundle").exists()
