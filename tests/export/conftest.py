@@ -1,6 +1,8 @@
 """The trained model of the session, loaded, and a bundle manifest for it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +90,13 @@ def answers(manifest, calibration, tmp_path: Path):
         return np.stack([classifier.scores(pixels) for pixels in calibration])
 
     return ask
+
+
+@pytest.fixture
+def records(exported: Path) -> dict[str, Any]:
+    return json.loads((exported / "parity.json").read_text())["artifacts"]
+
+
+@pytest.fixture
+def sets(exported: Path) -> dict[str, Any]:
+    return json.loads((exported / "calibration.json").read_text())["sets"]

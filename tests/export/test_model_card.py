@@ -14,16 +14,6 @@ from runtime.run_folder import Picture
 HOSTILE = '"\n---\nlicense: mit\n<img src=x onerror=alert(1)> | `x` [a](b) \u2028\x85'
 
 
-@pytest.fixture
-def records(exported: Path) -> dict[str, Any]:
-    return json.loads((exported / "parity.json").read_text())["artifacts"]
-
-
-@pytest.fixture
-def sets(exported: Path) -> dict[str, Any]:
-    return json.loads((exported / "calibration.json").read_text())["sets"]
-
-
 def front_matter(card: str) -> list[str]:
     """The lines between the two lines of three dashes that a card begins with."""
     lines = card.split("\n")

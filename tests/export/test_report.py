@@ -1,29 +1,15 @@
 """The report is one file, the same bytes for the same records, and shows hostile labels as text (FAULTS T10, W8)."""
 
-import json
 import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from export.report import render
 from runtime.parity import Flip
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def records(exported: Path) -> dict[str, Any]:
-    return json.loads((exported / "parity.json").read_text())["artifacts"]
-
-
-@pytest.fixture
-def sets(exported: Path) -> dict[str, Any]:
-    return json.loads((exported / "calibration.json").read_text())["sets"]
 
 
 class Elements(HTMLParser):
