@@ -18,29 +18,16 @@ from numpy.typing import NDArray
 
 from runtime.errors import CheckFailed
 from runtime.progress import Progress
-from train.backbones import Backbone
 from train.cache import PixelCache
 from train.features import FeatureBatches, compute
 from train.history import Epoch
-from train.model import POOL
-from train.run import TrainOptions
+from train.options import TrainOptions
+from train.stages import INPUT, Stage
 
-INPUT = "pixels"
 DIVERGED = 1e6
 """No cross-entropy of a model that learns comes near this; one that a too large rate has broken passes it and need never be NaN."""
 HEAD_VIEWS = 2
 """Views the head is trained on while the base is frozen: it is soon to change, so more earn nothing."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One part of the training: everything after the layer `boundary` learns, everything before it is frozen."""
-
-    name: str
-    boundary: str
-    rate: float
-    epochs: int
-    batch_norm: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,15 +36,6 @@ class Examples:
 
     sha256s: list[str]
     targets: list[int]
-
-
-def stages(backbone: Backbone, options: TrainOptions) -> tuple[Stage, ...]:
-    """Head, then head and last blocks; or, for a backbone without pretrained weights, everything at once at the head's rate."""
-    if backbone.weights is None or backbone.thaw_after is None:
-        return (Stage("all", INPUT, options.head_rate, options.head_epochs + options.epochs, batch_norm=True),)
-    head = Stage("head", POOL, options.head_rate, options.head_epochs)
-    thawed = Stage("fine-tune", backbone.thaw_after, options.rate, options.epochs)
-    return tuple(stage for stage in (head, thawed) if stage.epochs)
 
 
 def fit(

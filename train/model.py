@@ -5,10 +5,8 @@ from keras import layers
 
 from runtime.preprocess import Preprocessing
 from train.backbones import Backbone
-from train.run import Flip
-
-POOL = "pool"
-"""The layer whose output, one vector a picture, the head is trained on."""
+from train.options import Flip
+from train.stages import INPUT, POOL
 
 FLIPS: dict[Flip, tuple[str, ...]] = {"none": (), "horizontal": ("horizontal",), "both": ("horizontal", "vertical")}
 """Keras' own "horizontal_and_vertical" throws one coin for the two: it only ever turns a picture by 180 degrees (3.15)."""
@@ -16,7 +14,7 @@ FLIPS: dict[Flip, tuple[str, ...]] = {"none": (), "horizontal": ("horizontal",),
 
 def build_model(backbone: Backbone, preprocessing: Preprocessing, classes: int, dropout: float, *, pretrained: bool) -> keras.Model:
     """(batch, height, width, 3) float RGB in 0..255 -> (batch, classes) probabilities; normalisation is its first layer."""
-    inputs = keras.Input((preprocessing.height, preprocessing.width, 3), name="pixels")
+    inputs = keras.Input((preprocessing.height, preprocessing.width, 3), name=INPUT)
     x = layers.Rescaling(1 / backbone.std, -backbone.mean / backbone.std, name="normalise")(inputs)
     x = backbone.build.load()(x)
     x = layers.GlobalAveragePooling2D(name=POOL)(x)

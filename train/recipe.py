@@ -13,10 +13,11 @@ from runtime.run_folder import MODEL
 from train.backbones import Backbone
 from train.cache import PixelCache
 from train.data import DataSet
-from train.fit import Examples, fit, predict, stages
+from train.fit import Examples, fit, predict
 from train.history import plot_history, write_history
 from train.model import build_augmentation, build_model
-from train.run import TrainOptions
+from train.options import TrainOptions
+from train.stages import stages
 
 
 def follow_recipe(

@@ -1,11 +1,10 @@
 """From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from runtime import cli
 from runtime.atomic import new_folder
@@ -13,7 +12,7 @@ from runtime.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin, choose, require
-from runtime.preprocess import Fit, Preprocessing, digest
+from runtime.preprocess import Preprocessing, digest
 from runtime.provenance import source_digest, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures
@@ -21,56 +20,10 @@ from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import DataSet, find_labels, scan
 from train.input_size import choose_input_size
+from train.options import TrainOptions
 from train.split import Fractions
 
 SHOWN_REFUSALS = 10
-
-Flip = Literal["none", "horizontal", "both"]
-
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "input_size": (1, 4096),
-    "head_epochs": (0, 10_000),
-    "epochs": (0, 10_000),
-    "head_rate": (0, math.inf),
-    "rate": (0, math.inf),
-    "batch": (1, 10_000),
-    "views": (1, 1000),
-    "dropout": (0, 0.99),
-    "augment": (0, 10),
-    "patience": (0, 10_000),
-    "seed": (0, 2**31),
-}
-"""The lowest and highest value of each option, both allowed."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What a run is made with, beside its data. Rates are Adam's; fractions are of pictures, 0..1; sizes are in pixels."""
-
-    backbone: str = "efficientnet-lite0"
-    input_size: int | None = None
-    fit: Fit = "crop"
-    head_epochs: int = 5
-    epochs: int = 8
-    head_rate: float = 3e-3
-    rate: float = 4e-4
-    batch: int = 32
-    views: int = 3
-    dropout: float = 0.2
-    flip: Flip = "horizontal"
-    augment: float = 1.0
-    patience: int = 4
-    test_fraction: float = 0.2
-    val_fraction: float = 0.1
-    seed: int = 7
-
-    def __post_init__(self) -> None:
-        for name, (lowest, highest) in LIMITS.items():
-            value = getattr(self, name)
-            if value is not None and not lowest <= value <= highest:
-                raise InputRefused(f"--{name.replace('_', '-')}", f"expected {lowest} to {highest}, found {value}")
-        if self.head_epochs + self.epochs == 0:
-            raise InputRefused("--epochs", "expected at least one epoch, with --head-epochs")
 
 
 @dataclass(frozen=True)

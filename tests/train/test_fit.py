@@ -13,10 +13,11 @@ from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import scan
-from train.fit import Examples, fit, predict, stages
-from train.model import POOL, build_augmentation, build_model
-from train.run import TrainOptions
+from train.fit import Examples, fit, predict
+from train.model import build_augmentation, build_model
+from train.options import TrainOptions
 from train.split import Fractions
+from train.stages import POOL, stages
 
 LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
 SMALL = TrainOptions(backbone="simple-cnn", head_epochs=2, epochs=2, batch=16, views=1, dropout=0.0, head_rate=3e-3)

@@ -14,8 +14,8 @@ from runtime.run_folder import read_pictures
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import scan
+from train.options import TrainOptions
 from train.recipe import follow_recipe
-from train.run import TrainOptions
 from train.split import Fractions
 
 

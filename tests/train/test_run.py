@@ -15,7 +15,7 @@ import pytest
 
 from runtime.errors import InputRefused
 from train.__main__ import main
-from train.run import LIMITS, TrainOptions
+from train.options import LIMITS, TrainOptions
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "1", "--epochs", "0", "--views", "1")

@@ -1,0 +1,42 @@
+"""python -m train DIR: fine-tune a classifier on a folder of pictures."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime import cli
+from train.cache import default_cache
+from train.options import add_flags, chosen_options
+from train.run import train
+
+NAME = cli.program("train")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = cli.Parser(
+        prog=NAME,
+        description="Fine-tune a classifier on a folder of pictures: one folder per class, or Training/ and Test/ folders of such folders.",
+        epilog=f"A real sample data set: {NAME} sample --help",
+    )
+    cli.add_version(parser)
+    parser.add_argument("data", type=Path, help="the folder of pictures")
+    parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run folder to write (default: runs/NAME-OF-DATA)")
+    add_flags(parser)
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="where decoded pictures are kept")
+    parser.add_argument("--strict", action="store_true", help="refuse the data set if a single file of it is refused")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that another command or other data made")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    given = parser.parse_args(arguments)
+
+    options = chosen_options(given)
+    run = given.output or Path("runs") / os.path.basename(os.path.realpath(given.data))
+    result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite)
+    how = "already there, made by this command" if result.reused else f"trained in {result.seconds:.0f} s"
+    accuracy = (
+        f"test accuracy {result.test_accuracy:.4f} on {result.test_pictures} pictures, validation {result.val_accuracy:.4f} ({result.kept})"
+    )
+    cli.show(result, as_json=given.json, text=lambda: f"{cli.printable(result.run)}: {how}; {accuracy}")
+    cli.say(f"next: {cli.program('export')} tflite {shlex.quote(str(run))}")
+    return cli.DONE
