@@ -145,3 +145,26 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         return str(folder / "bin" / "python")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def with_oddities() -> Callable[[Path], Path]:
+    """Puts into a folder what is no picture and what could block, loop or fill the memory; returns the folder."""
+
+    def make(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(folder / "fifo.jpg")
+        (folder / "zero.jpg").symlink_to("/dev/zero")
+        (folder / "loop.jpg").symlink_to("loop.jpg")
+        (folder / "dangling.jpg").symlink_to("nowhere")
+        (folder / "again").symlink_to(".")
+        with (folder / "sparse.jpg").open("wb") as file:
+            file.truncate(8 * 2**30)
+        (folder / "empty.jpg").touch()
+        (folder / "text.jpg").write_text("hello")
+        (folder / "line\nbreak\x1b[31m.jpg").write_text("hello")
+        Path(os.fsdecode(os.fsencode(folder) + b"/latin-\xe9.jpg")).write_text("hello")
+        (folder / ("n" * 251 + ".jpg")).write_text("hello")
+        return folder
+
+    return make

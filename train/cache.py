@@ -1,4 +1,8 @@
-"""Decoded pictures on disk: raw uint8 RGB, one file per content hash, one folder per geometry. A picture is decoded once, ever."""
+"""Decoded pictures on disk: raw uint8 RGB, one file per content hash, one folder per geometry. A picture is decoded once, ever.
+
+Beside the geometry asked for, every picture leaves a thumbnail that no option changes, to compare pictures by. Both come from one decoding;
+only a JPEG is decoded again, at the smallest of the decoder's scales, so that the thumbnail is the same whatever the geometry.
+"""
 
 import os
 import threading
@@ -10,6 +14,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import MachineError
 from runtime.preprocess import RULES_VERSION, Preprocessing, decode, resize
+
+THUMBNAIL = Preprocessing(32, 32, "squash")
+JPEG_START = b"\xff\xd8"
 
 
 def default_cache() -> Path:
@@ -28,7 +35,7 @@ class PixelCache:
     def __init__(self, folder: Path, preprocessing: Preprocessing) -> None:
         self.preprocessing = preprocessing
         self.shape = (preprocessing.height, preprocessing.width, 3)
-        self._folder = folder / "pixels" / f"v{RULES_VERSION}-{preprocessing.width}x{preprocessing.height}-{preprocessing.fit}"
+        self._root = folder / "pixels"
 
     def add(self, sha256: str, content: bytes, name: str) -> None:
         """Decodes a file's content into the cache, unless it is there.
@@ -37,29 +44,45 @@ class PixelCache:
             PictureRefused: not a readable picture.
             MachineError: the cache cannot be written.
         """
-        path = self._path(sha256)
-        with suppress(OSError):
-            if path.stat().st_size == np.prod(self.shape):
-                return
-        pixels = resize(decode(content, self.preprocessing, name), self.preprocessing)
-        temporary = path.with_name(f".{sha256}.{os.getpid()}.{threading.get_ident()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(pixels.tobytes())
-            os.replace(temporary, path)
-        except OSError as error:
+        image = None
+        for preprocessing in (self.preprocessing, THUMBNAIL):
+            path = self._path(sha256, preprocessing)
             with suppress(OSError):
-                temporary.unlink()
-            raise MachineError(
-                str(path.parent), f"the picture cache cannot be written: {error.strerror}; choose another with --cache"
-            ) from error
+                if path.stat().st_size == preprocessing.height * preprocessing.width * 3:
+                    continue
+            if image is None or content.startswith(JPEG_START):
+                image = decode(content, preprocessing, name)
+            _write(path, resize(image, preprocessing))
 
     def read(self, sha256s: list[str]) -> NDArray[np.uint8]:
         """(n, height, width, 3) uint8 pixels of pictures that were added."""
-        pixels = np.empty((len(sha256s), *self.shape), np.uint8)
+        return self._read(sha256s, self.preprocessing)
+
+    def thumbnails(self, sha256s: list[str]) -> NDArray[np.uint8]:
+        """(n, 32, 32, 3) uint8 thumbnails of pictures that were added: the whole picture, squashed."""
+        return self._read(sha256s, THUMBNAIL)
+
+    def _read(self, sha256s: list[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        shape = (preprocessing.height, preprocessing.width, 3)
+        pixels = np.empty((len(sha256s), *shape), np.uint8)
         for index, sha256 in enumerate(sha256s):
-            pixels[index] = np.fromfile(self._path(sha256), np.uint8).reshape(self.shape)
+            pixels[index] = np.fromfile(self._path(sha256, preprocessing), np.uint8).reshape(shape)
         return pixels
 
-    def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256
+    def _path(self, sha256: str, preprocessing: Preprocessing) -> Path:
+        geometry = f"v{RULES_VERSION}-{preprocessing.width}x{preprocessing.height}-{preprocessing.fit}"
+        return self._root / geometry / sha256[:2] / sha256
+
+
+def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(pixels.tobytes())
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise MachineError(
+            str(path.parent), f"the picture cache cannot be written: {error.strerror}; choose another with --cache"
+        ) from error

@@ -3,18 +3,18 @@
 import hashlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import digest, read_picture
+from runtime.preprocess import digest, header_size, read_picture
 from runtime.progress import track
 from runtime.run_folder import Picture, Split
 from runtime.sources.files import subfolders, walk
 from runtime.threads import allowed_cores
 from train.cache import PixelCache
+from train.looks import Looks, look_at
 from train.split import Fractions, assign_splits
 
 SPLIT_NAMES: dict[str, Split] = {
@@ -26,11 +26,6 @@ SPLIT_NAMES: dict[str, Split] = {
 }
 MIN_PICTURES_PER_CLASS = 5
 """Fewer cannot be split into three parts that each hold the class."""
-FEW_PICTURES_PER_CLASS = 20
-"""Below this an accuracy says little: one test picture is worth several points."""
-
-IMBALANCE = 10
-"""From so many times the pictures of the smallest class on, the largest one dominates the accuracy."""
 
 LAYOUT = "expected one folder of pictures per class (DIR/banana/1.jpg), or Training/ and Test/ folders of such folders"
 
@@ -42,6 +37,7 @@ class DataSet:
     root: Path
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
+    looks: Looks = field(default_factory=Looks)
 
     def split(self, name: Split) -> list[Picture]:
         """The pictures of one split ("refused" for those left out)."""
@@ -56,21 +52,6 @@ class DataSet:
         """One sha256 over content, class and split of all pictures used: the identity of the data, wherever it lies."""
         rows = sorted(f"{picture.split} {picture.sha256} {picture.label}" for picture in self.pictures if picture.split != "refused")
         return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
-
-    def warnings(self) -> Iterator[str]:
-        """What a person should know before trusting an accuracy on this data."""
-        if refused := self.split("refused"):
-            yield f"{len(refused)} of {len(self.pictures)} files were refused and are listed in pictures.csv"
-        for word, pictures in (("validation", self.split("val")), ("test", self.split("test"))):
-            if absent := set(self.labels) - set(_counts(pictures)):
-                yield f"no {word} pictures of {', '.join(sorted(absent))}: how well they are recognised stays unknown"
-        trained = _counts(self.split("train")).most_common()
-        (most, largest), (least, smallest) = trained[0], trained[-1]
-        if largest >= IMBALANCE * smallest:
-            yield f"'{most}' has {largest} training pictures and '{least}' {smallest}: one accuracy over all classes will mislead"
-        for label, count in trained:
-            if count < FEW_PICTURES_PER_CLASS:
-                yield f"class '{label}' has only {count} training pictures: its accuracy will mean little"
 
 
 def find_labels(root: Path) -> tuple[str, ...]:
@@ -94,23 +75,26 @@ def find_labels(root: Path) -> tuple[str, ...]:
 
 
 def scan(root: Path, cache: PixelCache, fractions: Fractions, seed: int) -> DataSet:
-    """Finds, hashes and decodes (into `cache`, in parallel) every picture, and gives each a split.
+    """Finds, hashes and decodes (into `cache`, in parallel) every picture, and gives each a split, the same to near-duplicates.
 
     Raises:
         InputRefused: the folder does not hold a data set; a class has too few usable pictures.
-        MachineError: the cache cannot be written.
+        MachineError: the cache cannot be written, a folder cannot be listed, or the package imagehash is not installed.
     """
     labels = find_labels(root)
     found = [(split, label, path) for split, label, folder in _class_folders(root) for path in walk(folder)]
     with ThreadPoolExecutor(allowed_cores()) as pool:
         read = pool.map(lambda row: _read(root, cache, *row), found)
-        pictures = list(track(read, "read pictures", len(found)))
+        rows = list(track(read, "read pictures", len(found)))
+    pictures = [picture for picture, _ in rows]
+    sizes = {picture.sha256: size for picture, size in rows if size}
     pictures += _outside(root, {path for _, _, path in found})
     pictures = _refuse_conflicts(pictures)
     pictures = _refuse_leaks(pictures)
-    pictures = assign_splits(pictures, fractions, seed)
+    looks = look_at(pictures, cache, sizes)
+    pictures = assign_splits(pictures, fractions, seed, looks.groups)
     _require_enough(root, labels, pictures)
-    return DataSet(root, labels, tuple(pictures))
+    return DataSet(root, labels, tuple(pictures), looks)
 
 
 def _class_folders(root: Path) -> list[tuple[Split | None, str, Path]]:
@@ -138,15 +122,15 @@ def _labelled(split: Split | None, folder: Path) -> list[tuple[Split | None, str
     return rows
 
 
-def _read(root: Path, cache: PixelCache, split: Split | None, label: str, path: Path) -> Picture:
+def _read(root: Path, cache: PixelCache, split: Split | None, label: str, path: Path) -> tuple[Picture, tuple[int, int] | None]:
     place = str(path.relative_to(root))
     try:
         content = read_picture(path)
         sha256 = digest(content)
         cache.add(sha256, content, str(path))
+        return Picture(split or "train", label, place, sha256), header_size(content)
     except PictureRefused as refusal:
-        return Picture("refused", label, place, reason=refusal.reason)
-    return Picture(split or "train", label, place, sha256)
+        return Picture("refused", label, place, reason=refusal.reason), None
 
 
 def _outside(root: Path, found: set[Path]) -> list[Picture]:

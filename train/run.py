@@ -19,11 +19,13 @@ from runtime.run_folder import MODEL, PICTURES, write_pictures
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import DataSet, find_labels, scan
+from train.health import Health, examine
+from train.health_text import measures, refusals, table
 from train.input_size import choose_input_size
 from train.options import TrainOptions
 from train.split import Fractions
 
-SHOWN_REFUSALS = 10
+SHOWN_REFUSALS, SHOWN_CLASSES = 10, 30
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,12 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     if Path(os.path.realpath(data)) in Path(os.path.realpath(run)).parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
-    require("training", "train", "tensorflow", "keras", "matplotlib")
+    require("training", "train", "tensorflow", "keras", "matplotlib", "imagehash")
     size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
-    _report(data, found, size, strict=strict)
+    health = examine(found, size)
+    _report(data, found, health, size, strict=strict)
 
     made_by = {"options": asdict(options), "data_digest": found.digest(), "source": source_digest("runtime", "train")}
     if (provenance := _finished(run, made_by)) is not None:
@@ -70,7 +73,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
         results = follow_recipe(backbone, found, pixels, options, folder, cache)
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
         packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
-        provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "made_by": made_by}
+        provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "health": asdict(health), "made_by": made_by}
         manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
         write_pictures(folder, list(found.pictures))
         (folder / MANIFEST).write_text(manifest.to_json())
@@ -86,19 +89,18 @@ def _require_free(run: Path, *, overwrite: bool) -> None:
         raise InputRefused(str(run), "is there already, from another command or other data; use --overwrite or another -o")
 
 
-def _report(data: Path, found: DataSet, size: int, *, strict: bool) -> None:
+def _report(data: Path, found: DataSet, health: Health, size: int, *, strict: bool) -> None:
     program = cli.program("train")
-    refused = found.split("refused")
-    for picture in refused[:SHOWN_REFUSALS]:
-        cli.say(f"{program}: {data / picture.path}: {picture.reason}")
-    if len(refused) > SHOWN_REFUSALS:
-        cli.say(f"{program}: ... and {len(refused) - SHOWN_REFUSALS} more")
-    if strict and refused:
-        raise InputRefused(str(data), f"{len(refused)} of {len(found.pictures)} files were refused (--strict)")
-    for warning in found.warnings():
-        cli.say(f"{program}: {data}: {warning}")
+    for line in refusals(program, found, SHOWN_REFUSALS):
+        cli.say(line)
+    if strict and health.refused:
+        raise InputRefused(str(data), f"{health.refused} of {health.files} files were refused (--strict)")
+    for finding in health.faults + health.remarks:
+        cli.say(f"{program}: {data}: {finding}")
+    for line in (*table(found, SHOWN_CLASSES), measures(health, size)):
+        cli.say(line)
     counts = ", ".join(f"{len(found.split(split))} {split}" for split in ("train", "val", "test"))
-    cli.say(f"{len(found.labels)} classes at {size}x{size} pixels: {counts}, {len(refused)} refused of {len(found.pictures)} files")
+    cli.say(f"{len(found.labels)} classes at {size}x{size} pixels: {counts}, {health.refused} refused of {health.files} files")
 
 
 def _finished(run: Path, made_by: Mapping[str, Any]) -> Mapping[str, Any] | None:

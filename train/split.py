@@ -1,6 +1,6 @@
-"""A seeded, stratified split by content: copies of one picture stay together, and moving or renaming files changes nothing."""
+"""A seeded, stratified split by content: copies and near-duplicates stay together, and moving or renaming files changes nothing."""
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,26 +22,62 @@ class Fractions:
                 raise InputRefused(f"--{name}-fraction", f"expected more than 0 and at most 0.5, found {value}")
 
 
-def assign_splits(pictures: list[Picture], fractions: Fractions, seed: int) -> list[Picture]:
+def assign_splits(pictures: list[Picture], fractions: Fractions, seed: int, groups: Sequence[Sequence[str]] = ()) -> list[Picture]:
     """Draws the splits that no picture has yet, test and then validation, from the training pictures.
 
-    Within each class at least one picture goes to each split that is drawn.
+    Within each class at least one picture goes to each split that is drawn. The pictures of a group (their sha256s) go to the same split,
+    unless a class consists of fewer groups and single pictures than there are splits: then its groups are taken apart.
     """
     generator = np.random.default_rng(seed)
     wanted: tuple[tuple[Split, float], ...] = (("test", fractions.test), ("val", fractions.val))
-    for split, fraction in wanted:
-        if not any(picture.split == split for picture in pictures):
-            pictures = _draw(pictures, split, fraction, generator)
+    drawn = [(split, fraction) for split, fraction in wanted if not any(picture.split == split for picture in pictures)]
+    units = _units(pictures, groups, len(drawn) + 1)
+    for left, (split, fraction) in enumerate(drawn, start=1):
+        chosen = _draw(units, fraction, len(drawn) + 1 - left, generator)
+        units = {label: [unit for unit in units[label] if unit[0] not in chosen] for label in units}
+        pictures = [replace(picture, split=split) if picture.sha256 in chosen else picture for picture in pictures]
     return pictures
 
 
-def _draw(pictures: list[Picture], split: Split, fraction: float, generator: np.random.Generator) -> list[Picture]:
-    contents: defaultdict[str, set[str]] = defaultdict(set)
-    for picture in pictures:
-        if picture.split == "train":
-            contents[picture.label].add(picture.sha256)
+Unit = tuple[str, ...]
+"""The sha256s, sorted, of pictures that stay together."""
+
+
+def _units(pictures: list[Picture], groups: Sequence[Sequence[str]], splits: int) -> dict[str, list[Unit]]:
+    """What is drawn from, for each class: groups (with the class most of their pictures have) and pictures in none."""
+    label = {picture.sha256: picture.label for picture in pictures if picture.split == "train"}
+    group = {sha256: tuple(sorted(set(members) & set(label))) for members in groups for sha256 in members}
+    apart: set[str] = set()
+    while True:
+        units: dict[str, set[Unit]] = {name: set() for name in sorted(set(label.values()))}
+        for sha256 in label:
+            unit = group.get(sha256, (sha256,))
+            labels = [label[member] for member in unit]
+            if apart.isdisjoint(labels):
+                units[min(labels, key=lambda name: (-labels.count(name), name))].add(unit)
+            else:
+                units[label[sha256]].add((sha256,))
+        scarce = {name for name in units if len(units[name]) < splits} - apart
+        if not scarce:
+            return {name: sorted(units[name]) for name in units}
+        apart |= scarce
+
+
+def _draw(units: dict[str, list[Unit]], fraction: float, splits_after: int, generator: np.random.Generator) -> set[str]:
+    """The sha256s of about `fraction` of each class's pictures, and of no more than twice that of its units, but of at least one.
+
+    So the single pictures of a class that is mostly one clip do not all leave the training. A unit larger than what is still wanted is
+    passed over; where all are, the smallest is taken.
+    """
     drawn: set[str] = set()
-    for label in sorted(contents):
-        shuffled = generator.permutation(sorted(contents[label]))
-        drawn.update(shuffled[: max(1, round(fraction * len(shuffled)))])
-    return [replace(picture, split=split) if picture.split == "train" and picture.sha256 in drawn else picture for picture in pictures]
+    for label in sorted(units):
+        shuffled = [units[label][index] for index in generator.permutation(len(units[label]))]
+        wanted = max(1, round(fraction * sum(map(len, shuffled))))
+        at_most = min(max(1, round(2 * fraction * len(shuffled))), len(shuffled) - splits_after)
+        taken: list[Unit] = []
+        for unit in shuffled:
+            if len(taken) < at_most and len(unit) <= wanted:
+                taken.append(unit)
+                wanted -= len(unit)
+        drawn.update(sha256 for unit in taken or sorted(shuffled, key=len)[:1] for sha256 in unit)
+    return drawn

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -14,7 +14,8 @@ def walk(folder: Path) -> Iterator[Path]:
     Thumbs.db, desktop.ini). A folder reached twice through links is walked once.
 
     Raises:
-        InputRefused: a folder cannot be listed.
+        MachineError: no permission to list a folder.
+        InputRefused: a folder cannot be listed for another reason.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [str(folder)]
@@ -42,7 +43,8 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders directly in `folder`, by name, without hidden ones.
 
     Raises:
-        InputRefused: not a folder, or it cannot be listed.
+        MachineError: no permission to list it.
+        InputRefused: not a folder, or it cannot be listed for another reason.
     """
     return [Path(entry) for entry in _entries(str(folder)) if os.path.isdir(entry)]
 
@@ -51,6 +53,8 @@ def _entries(folder: str) -> list[str]:
     """Paths of what `folder` shows, sorted by the bytes of their names. What is a folder `os.path.isdir` says, which never raises."""
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".") and name.lower() not in IGNORED]
+    except PermissionError as error:
+        raise MachineError(folder, "no permission to list this folder") from error
     except OSError as error:
         raise InputRefused(folder, error.strerror or str(error)) from error
     return [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]

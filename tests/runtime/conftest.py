@@ -1,7 +1,6 @@
 """Fixtures of the runtime's tests: one-line refusals, a real picture, and small ONNX models made for a test."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -87,28 +86,5 @@ def onnx_model(tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / "small.onnx"
         path.write_bytes(model.SerializeToString())
         return path
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def with_oddities() -> Callable[[Path], Path]:
-    """Puts into a folder what is no picture and what could block, loop or fill the memory; returns the folder."""
-
-    def make(folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.mkfifo(folder / "fifo.jpg")
-        (folder / "zero.jpg").symlink_to("/dev/zero")
-        (folder / "loop.jpg").symlink_to("loop.jpg")
-        (folder / "dangling.jpg").symlink_to("nowhere")
-        (folder / "again").symlink_to(".")
-        with (folder / "sparse.jpg").open("wb") as file:
-            file.truncate(8 * 2**30)
-        (folder / "empty.jpg").touch()
-        (folder / "text.jpg").write_text("hello")
-        (folder / "line\nbreak\x1b[31m.jpg").write_text("hello")
-        Path(os.fsdecode(os.fsencode(folder) + b"/latin-\xe9.jpg")).write_text("hello")
-        (folder / ("n" * 251 + ".jpg")).write_text("hello")
-        return folder
 
     return make

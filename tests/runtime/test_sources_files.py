@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
 from runtime.sources.files import expand, subfolders, walk
 
 
@@ -76,7 +76,7 @@ def test_folder_that_cannot_be_listed_is_refused_by_name(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
-def test_folder_without_permission_is_refused_by_name(tmp_path: Path) -> None:
+def test_folder_without_permission_is_the_machines_fault_by_name(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o000)
     tmp_path.chmod(0o755)
     touch(tmp_path, "open/1.jpg")
@@ -88,8 +88,8 @@ def test_folder_without_permission_is_refused_by_name(tmp_path: Path) -> None:
             os._exit(3)
         try:
             list(walk(Path("locked")))
-        except InputRefused as refusal:
-            os._exit(0 if str(refusal) == "locked: Permission denied" else 1)
+        except MachineError as error:
+            os._exit(0 if str(error) == "locked: no permission to list this folder" else 1)
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from runtime.errors import MachineError, PictureRefused
-from runtime.preprocess import Preprocessing, digest, preprocess
+from runtime.preprocess import Preprocessing, decode, digest, preprocess
 from train import cache as cache_module
-from train.cache import PixelCache, default_cache
+from train.cache import THUMBNAIL, PixelCache, default_cache
 from train.data import scan
 from train.split import Fractions
 
@@ -64,7 +65,7 @@ def test_another_geometry_is_another_entry(tmp_path: Path, picture: Path, other:
     for preprocessing in (AT_64, other):
         cache = PixelCache(tmp_path, preprocessing)
         assert np.array_equal(cache.read([_add(cache, picture)])[0], preprocess(picture, preprocessing))
-    assert len(_files(tmp_path)) == 2
+    assert len(_files(tmp_path)) == 3, "and one thumbnail"
 
 
 def test_new_content_under_an_old_name_is_decoded_anew(tmp_path: Path, cells: Path) -> None:
@@ -90,10 +91,32 @@ def test_pictures_that_vanish_after_the_scan_are_still_there_to_train_on(tmp_pat
 def test_cut_entry_is_made_again(tmp_path: Path, picture: Path, kept: int) -> None:
     cache = PixelCache(tmp_path, AT_64)
     sha256 = _add(cache, picture)
-    (entry,) = _files(tmp_path)
-    entry.write_bytes(entry.read_bytes()[:kept])
+    before = cache.thumbnails([sha256])
+    for entry in _files(tmp_path):
+        entry.write_bytes(entry.read_bytes()[:kept])
     _add(cache, picture)
     assert np.array_equal(cache.read([sha256])[0], preprocess(picture, AT_64))
+    assert np.array_equal(cache.thumbnails([sha256]), before)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG"])
+def test_thumbnail_is_of_the_whole_picture_and_the_same_whatever_the_geometry(tmp_path: Path, picture: Path, format_: str) -> None:
+    """A JPEG is decoded at a scale that depends on the geometry; the split must not."""
+    large = tmp_path / f"large.{format_}"
+    with Image.open(picture) as image:
+        image.convert("RGB").resize((1200, 900)).save(large, format_)
+    for number, preprocessing in enumerate((AT_64, Preprocessing(500, 500), Preprocessing(96, 32, "pad"))):
+        cache = PixelCache(tmp_path / str(number), preprocessing)
+        assert np.array_equal(cache.thumbnails([_add(cache, large)])[0], preprocess(large, THUMBNAIL))
+
+
+def test_thumbnail_costs_no_second_decoding_but_of_a_jpeg(tmp_path: Path, picture: Path, monkeypatch) -> None:
+    decoded = []
+    monkeypatch.setattr(cache_module, "decode", lambda content, *rest: decoded.append(content) or decode(content, *rest))
+    _add(PixelCache(tmp_path, AT_64), picture)
+    assert len(decoded) == 1
+    _add(PixelCache(tmp_path, Preprocessing(32, 48)), picture)
+    assert len(decoded) == 2, "the thumbnail was there"
 
 
 def test_broken_picture_leaves_nothing_in_the_cache(tmp_path: Path, picture: Path) -> None:
