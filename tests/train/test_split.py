@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -78,3 +79,74 @@ def test_fraction_out_of_range_is_refused_by_the_name_of_its_option(value: float
         Fractions(test=value)
     with pytest.raises(InputRefused, match="--val-fraction"):
         Fractions(val=value)
+
+
+def _groups(label: str, *sizes: int) -> list[tuple[str, ...]]:
+    """Groups of that many pictures of a class, one after another."""
+    ends = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
+    return [tuple(f"{label}-{n:04}" for n in range(start, end)) for start, end in pairwise(ends)]
+
+
+def _together(pictures: list[Picture], groups: list[tuple[str, ...]]) -> bool:
+    places = _by_content(pictures)
+    return all(len({places[sha256] for sha256 in group}) == 1 for group in groups)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_stay_together_and_the_fractions_hold(seed: int) -> None:
+    groups = _groups("a", 30, 9, 5, *[2] * 20) + _groups("b", *[10] * 10)
+    split = assign_splits(_pictures(a=200, b=100), Fractions(0.2, 0.1), seed, groups)
+    assert _together(split, groups)
+    counts = Counter((picture.label, picture.split) for picture in split)
+    assert 30 <= counts["a", "test"] <= 40
+    assert 10 <= counts["a", "val"] <= 17
+    assert counts["b", "test"] == 20
+    assert counts["b", "val"] == 10, "one group, since a whole one is nearer than none"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_group_that_is_most_of_a_class_leaves_every_split_some(seed: int) -> None:
+    groups = _groups("a", 80)
+    split = assign_splits(_pictures(a=100, b=100), Fractions(0.2, 0.1), seed, groups)
+    assert _together(split, groups)
+    counts = Counter((picture.label, picture.split) for picture in split)
+    assert counts["a", "test"] == 8
+    assert 1 <= counts["a", "val"] <= 3
+    single = [picture for picture in split if picture.split == "train" and int(picture.sha256[2:]) >= 80 and picture.label == "a"]
+    assert len(single) >= 9, "what is not the burst does not all leave the training"
+
+
+def test_three_clips_are_enough_for_three_splits() -> None:
+    groups = _groups("a", 30, 40, 50)
+    split = assign_splits(_pictures(a=120, b=50), Fractions(0.2, 0.1), 7, groups)
+    assert _together(split, groups)
+    assert Counter(picture.split for picture in split if picture.label == "a") == {"test": 30, "val": 40, "train": 50}
+
+
+@pytest.mark.parametrize("sizes", [(20,), (12, 8), (19, 1)])
+def test_groups_too_few_for_the_splits_are_taken_apart_in_their_class_only(sizes: tuple[int, ...]) -> None:
+    others = _groups("b", 5, 5)
+    split = assign_splits(_pictures(a=20, b=50), Fractions(0.2, 0.1), 7, _groups("a", *sizes) + others)
+    assert Counter(picture.split for picture in split if picture.label == "a") == {"test": 4, "val": 2, "train": 14}
+    assert _together(split, others)
+
+
+def test_group_of_two_classes_stays_together_and_no_class_goes_without() -> None:
+    groups = [tuple(f"{label}-{n:04}" for label in "ab" for n in range(15)), *_groups("c", 3)]
+    split = assign_splits(_pictures(a=18, b=20, c=20), Fractions(0.2, 0.1), 7, groups)
+    counts = Counter((picture.label, picture.split) for picture in split)
+    assert all(counts[label, name] for label in "abc" for name in ("train", "val", "test"))
+    assert _together(split, groups)
+
+
+def test_groups_of_other_splits_and_of_refused_pictures_do_no_harm() -> None:
+    own = [replace(picture, split="test", sha256="own" + picture.sha256) for picture in _pictures(a=3, b=4)]
+    groups = [("a-0000", "a-0001", "owna-0000", "refused"), ("own-b-0001", "gone")]
+    split = assign_splits(_pictures(a=40, b=40) + own, Fractions(0.2, 0.1), 7, groups)
+    assert Counter(picture.label for picture in split if picture.split == "val") == {"a": 4, "b": 4}
+    assert _by_content(split)["a-0000"] == _by_content(split)["a-0001"]
+
+
+def test_without_groups_the_split_is_the_one_of_before_there_were_any() -> None:
+    tested = [picture.sha256 for picture in assign_splits(_pictures(a=20, b=10), Fractions(), 7) if picture.split == "test"]
+    assert tested == ["a-0003", "a-0008", "a-0012", "a-0013", "b-0000", "b-0005"]
