@@ -177,7 +177,11 @@ def test_odd_names_and_a_broken_file_survive_a_whole_run(run_cli, cells: Path, t
     assert {row["label"] for row in rows} == set(names)
     assert [row["path"] for row in rows if row["split"] == "refused"] == ["猫/cut\n.png"]
     assert f"next: python -m export tflite {run}" in done.stderr
-    ours = ("read pictures", "python -m train: ", "2 classes", "frozen f", "validation f", "train all", "test: ", "next: ", "/")
+    head = ["class", "train", "val", "test", "refused"]
+    counts = [line.split() for line in done.stderr.splitlines() if line.startswith(("class ", *names))]
+    assert counts == [head, [*names[0].split(), "43", "5", "12", "0"], [names[1], "43", "5", "12", "1"]]
+    healthy = ("read pictures", "compare pictures", "python -m train: ", "class ", *names, "shorter side", "2 classes")
+    ours = (*healthy, "frozen f", "validation f", "train all", "test: ", "next: ", "/")
     assert [line for line in done.stderr.splitlines() if not line.startswith(ours)] == [], "no log line of a library"
 
 
