@@ -72,7 +72,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     with new_folder(run) as folder:
         results = follow_recipe(backbone, found, pixels, options, folder, cache)
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
-        packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
+        packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "imagehash", "scipy")
         provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "health": asdict(health), "made_by": made_by}
         manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
         write_pictures(folder, list(found.pictures))

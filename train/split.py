@@ -1,5 +1,6 @@
 """A seeded, stratified split by content: copies and near-duplicates stay together, and moving or renaming files changes nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -46,17 +47,18 @@ Unit = tuple[str, ...]
 def _units(pictures: list[Picture], groups: Sequence[Sequence[str]], splits: int) -> dict[str, list[Unit]]:
     """What is drawn from, for each class: groups (with the class most of their pictures have) and pictures in none."""
     label = {picture.sha256: picture.label for picture in pictures if picture.split == "train"}
-    group = {sha256: tuple(sorted(set(members) & set(label))) for members in groups for sha256 in members}
+    whole = {tuple(sorted(label.keys() & set(group))) for group in groups} - {()}
+    whole |= {(sha256,) for sha256 in label.keys() - {sha256 for unit in whole for sha256 in unit}}
     apart: set[str] = set()
     while True:
-        units: dict[str, set[Unit]] = {name: set() for name in sorted(set(label.values()))}
-        for sha256 in label:
-            unit = group.get(sha256, (sha256,))
-            labels = [label[member] for member in unit]
+        units: dict[str, list[Unit]] = {name: [] for name in sorted(set(label.values()))}
+        for unit in sorted(whole):
+            labels = Counter(label[sha256] for sha256 in unit)
             if apart.isdisjoint(labels):
-                units[min(labels, key=lambda name: (-labels.count(name), name))].add(unit)
+                units[max(sorted(labels), key=labels.__getitem__)].append(unit)
             else:
-                units[label[sha256]].add((sha256,))
+                for sha256 in unit:
+                    units[label[sha256]].append((sha256,))
         scarce = {name for name in units if len(units[name]) < splits} - apart
         if not scarce:
             return {name: sorted(units[name]) for name in units}

@@ -48,6 +48,38 @@ def test_pixels_are_those_of_preprocess(tmp_path: Path, picture: Path) -> None:
         assert np.array_equal(pixels[1], pixels[0])
 
 
+def _gray16(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+
+
+ODD = {
+    "gray16.png": (_gray16, {}),
+    "cmyk.jpg": (lambda image: image.convert("CMYK"), {}),
+    "rgba.png": (lambda image: Image.merge("RGBA", [*image.convert("RGB").split(), image.convert("L")]), {}),
+    "la.png": (lambda image: Image.merge("LA", [image.convert("L")] * 2), {}),
+    "transparent.gif": (lambda image: image.convert("P"), {"transparency": 100}),
+    "1bit.tif": (lambda image: image.convert("1"), {}),
+    "animated.gif": (lambda image: image.convert("L"), {"save_all": True, "append_images": [Image.new("L", (300, 300))]}),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_kinds_of_picture_are_trained_on_with_the_pixels_the_device_sees(tmp_path: Path, picture: Path, name: str) -> None:
+    convert, options = ODD[name]
+    with Image.open(picture) as image:
+        convert(image).save(tmp_path / name, **options)
+    cache = PixelCache(tmp_path / "cache", AT_64)
+    assert np.array_equal(cache.read([_add(cache, tmp_path / name)])[0], preprocess(tmp_path / name, AT_64))
+
+
+def test_pictures_and_thumbnails_are_upright(tmp_path: Path, camera_jpegs: Path) -> None:
+    cache = PixelCache(tmp_path, AT_64)
+    for kind in ("Landscape", "Portrait"):
+        files = [camera_jpegs / "exif_orientation_examples" / f"{kind}_{orientation}.jpg" for orientation in range(1, 9)]
+        for pixels in (cache.read([_add(cache, file) for file in files]), cache.thumbnails([digest(file.read_bytes()) for file in files])):
+            assert np.abs(pixels.astype(int) - pixels[0]).mean() < 5
+
+
 def test_second_scan_decodes_nothing_even_where_files_were_renamed(tmp_path: Path, cells: Path, monkeypatch) -> None:
     first = scan(cells, PixelCache(tmp_path / "cache", AT_64), Fractions(), 7)
     moved = Path(shutil.copytree(cells, tmp_path / "moved"))

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +99,9 @@ def test_folder_of_oddities_ends_soon_in_little_memory_and_names_each_once(
 ) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
     with_oddities(data / "mono")
+    header = struct.pack(">IIBBBBB", 1, 60_000_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", len(header)) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    (data / "poly" / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4))
     command = [sys.executable, "-c", MEASURED, "check", str(data), "--cache", str(tmp_path / "cache")]
     start = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
@@ -106,7 +111,8 @@ def test_folder_of_oddities_ends_soon_in_little_memory_and_names_each_once(
     assert int(done.stderr.split("VmHWM:")[1].split()[0]) < 500_000, "kB"
     for name in ("fifo.jpg", "zero.jpg", "loop.jpg", "sparse.jpg", "line\\nbreak\\x1b[31m.jpg", "latin-\\udce9.jpg", "n" * 251):
         assert len([line for line in done.stderr.splitlines() if f"data/mono/{name}" in line]) == 1, name
-    assert "10 of 130 files were refused" in done.stdout
+    assert "data/poly/bomb.png: 1x60000000 pixels; at most" in done.stderr
+    assert "11 of 131 files were refused" in done.stdout
 
 
 def test_class_of_nothing_but_broken_pictures_is_refused_with_their_number(cells: Path, tmp_path: Path) -> None:
