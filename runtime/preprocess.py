@@ -131,6 +131,20 @@ def header_size(content: bytes) -> tuple[int, int]:
         raise PictureRefused("picture", "not a picture") from error
 
 
+def decoded_size(content: bytes, preprocessing: Preprocessing) -> tuple[int, int]:
+    """(width, height) of what `decode` would decode, before the orientation is applied; the same sizes are the same pixels.
+
+    Raises:
+        PictureRefused: not a picture.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            image.draft(None, _draft_size(image, preprocessing))
+            return image.size
+    except Exception as error:  # as in `decode`
+        raise PictureRefused("picture", "not a picture") from error
+
+
 def upright_rgb(image: Image.Image) -> Image.Image:
     """The image as 8-bit RGB with its EXIF orientation applied, by the rules above.
 

@@ -1,7 +1,7 @@
 """Decoded pictures on disk: raw uint8 RGB, one file per content hash, one folder per geometry. A picture is decoded once, ever.
 
-Beside the geometry asked for, every picture leaves a thumbnail that no option changes, to compare pictures by. Both come from one decoding;
-only a JPEG is decoded again, at the smallest of the decoder's scales, so that the thumbnail is the same whatever the geometry.
+Beside the geometry asked for, every picture leaves a thumbnail to compare pictures by, which no option changes. Both come from one
+decoding, unless the picture is a JPEG of which the geometry lets the decoder take another scale than 224x224 does.
 """
 
 import os
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import MachineError
-from runtime.preprocess import RULES_VERSION, Preprocessing, decode, resize
+from runtime.preprocess import RULES_VERSION, Preprocessing, decode, decoded_size, resize
 
 THUMBNAIL = Preprocessing(32, 32, "squash")
-JPEG_START = b"\xff\xd8"
+DECODED_FOR = Preprocessing(224, 224)
+"""Thumbnails are made from the picture as it is decoded for this geometry, the one most backbones were made for."""
 
 
 def default_cache() -> Path:
@@ -45,14 +46,13 @@ class PixelCache:
             MachineError: the cache cannot be written.
         """
         image = None
-        for preprocessing in (self.preprocessing, THUMBNAIL):
-            path = self._path(sha256, preprocessing)
-            with suppress(OSError):
-                if path.stat().st_size == preprocessing.height * preprocessing.width * 3:
-                    continue
-            if image is None or content.startswith(JPEG_START):
-                image = decode(content, preprocessing, name)
-            _write(path, resize(image, preprocessing))
+        if not self._has(sha256, self.preprocessing):
+            image = decode(content, self.preprocessing, name)
+            _write(self._path(sha256, self.preprocessing), resize(image, self.preprocessing))
+        if not self._has(sha256, THUMBNAIL):
+            if image is None or decoded_size(content, self.preprocessing) != decoded_size(content, DECODED_FOR):
+                image = decode(content, DECODED_FOR, name)
+            _write(self._path(sha256, THUMBNAIL), resize(image, THUMBNAIL))
 
     def read(self, sha256s: list[str]) -> NDArray[np.uint8]:
         """(n, height, width, 3) uint8 pixels of pictures that were added."""
@@ -69,8 +69,15 @@ class PixelCache:
             pixels[index] = np.fromfile(self._path(sha256, preprocessing), np.uint8).reshape(shape)
         return pixels
 
+    def _has(self, sha256: str, preprocessing: Preprocessing) -> bool:
+        try:
+            return self._path(sha256, preprocessing).stat().st_size == preprocessing.height * preprocessing.width * 3
+        except OSError:
+            return False
+
     def _path(self, sha256: str, preprocessing: Preprocessing) -> Path:
-        geometry = f"v{RULES_VERSION}-{preprocessing.width}x{preprocessing.height}-{preprocessing.fit}"
+        kind = "thumbnails-" if preprocessing is THUMBNAIL else ""
+        geometry = f"{kind}v{RULES_VERSION}-{preprocessing.width}x{preprocessing.height}-{preprocessing.fit}"
         return self._root / geometry / sha256[:2] / sha256
 
 

@@ -98,7 +98,9 @@ def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[Numbers, Numbers]]
 def _alike(one: NDArray[np.uint16], other: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Which of (n, 16, 16, 3) pixels and their counterparts correlate, both as they are and in their steps."""
     left, right = one.astype(np.float64), other.astype(np.float64)
-    return _correlate(_flat(left), _flat(right), MIN_COLOUR) & _correlate(_steps(left), _steps(right), MIN_STEPS)
+    alike = _correlate(_flat(left), _flat(right), MIN_COLOUR)
+    alike[alike] = _correlate(_steps(left[alike]), _steps(right[alike]), MIN_STEPS)
+    return alike
 
 
 def _correlate(left: NDArray[np.float64], right: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
@@ -112,7 +114,7 @@ def _correlate(left: NDArray[np.float64], right: NDArray[np.float64], least: flo
 
 
 def _flat(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    return pixels.reshape(len(pixels), -1)
+    return pixels.reshape(len(pixels), np.prod(pixels.shape[1:], dtype=int))
 
 
 def _steps(pixels: NDArray[np.float64]) -> NDArray[np.float64]:

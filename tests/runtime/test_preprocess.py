@@ -18,6 +18,7 @@ from runtime.preprocess import (
     MAX_SIDE,
     Preprocessing,
     decode,
+    decoded_size,
     digest,
     header_size,
     preprocess,
@@ -392,6 +393,16 @@ def test_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(8 * 2**30)
     with pytest.raises(PictureRefused, match="8589934592 bytes"):
         read_picture(tmp_path / "sparse.jpg")
+
+
+def test_decoded_size_is_that_of_the_decoder_at_its_scale() -> None:
+    for kind, expected in (("JPEG", (250, 150)), ("PNG", (1000, 600))):
+        buffer = BytesIO()
+        Image.new("RGB", (1000, 600)).save(buffer, kind)
+        assert decoded_size(buffer.getvalue(), Preprocessing(60, 60)) == expected
+        assert decode(buffer.getvalue(), Preprocessing(60, 60)).size == expected
+    with pytest.raises(PictureRefused):
+        decoded_size(b"no picture", Preprocessing(60, 60))
 
 
 def test_header_size_reads_a_cut_file_and_refuses_none() -> None:

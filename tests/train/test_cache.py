@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from runtime.errors import MachineError, PictureRefused
-from runtime.preprocess import Preprocessing, decode, digest, preprocess
+from runtime.preprocess import Preprocessing, decode, digest, preprocess, resize
 from train import cache as cache_module
-from train.cache import THUMBNAIL, PixelCache, default_cache
+from train.cache import DECODED_FOR, THUMBNAIL, PixelCache, default_cache
 from train.data import scan
 from train.split import Fractions
 
@@ -139,16 +139,26 @@ def test_thumbnail_is_of_the_whole_picture_and_the_same_whatever_the_geometry(tm
         image.convert("RGB").resize((1200, 900)).save(large, format_)
     for number, preprocessing in enumerate((AT_64, Preprocessing(500, 500), Preprocessing(96, 32, "pad"))):
         cache = PixelCache(tmp_path / str(number), preprocessing)
-        assert np.array_equal(cache.thumbnails([_add(cache, large)])[0], preprocess(large, THUMBNAIL))
+        expected = resize(decode(large.read_bytes(), DECODED_FOR), THUMBNAIL)
+        assert np.array_equal(cache.thumbnails([_add(cache, large)])[0], expected)
+        assert np.array_equal(cache.read([digest(large.read_bytes())])[0], preprocess(large, preprocessing))
 
 
-def test_thumbnail_costs_no_second_decoding_but_of_a_jpeg(tmp_path: Path, picture: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("format_", "side", "times"), [("PNG", 64, 1), ("JPEG", 224, 1), ("JPEG", 192, 1), ("JPEG", 64, 2)])
+def test_thumbnail_costs_no_second_decoding_where_one_will_do(
+    tmp_path: Path, picture: Path, monkeypatch, format_: str, side: int, times: int
+) -> None:
     decoded = []
     monkeypatch.setattr(cache_module, "decode", lambda content, *rest: decoded.append(content) or decode(content, *rest))
-    _add(PixelCache(tmp_path, AT_64), picture)
-    assert len(decoded) == 1
-    _add(PixelCache(tmp_path, Preprocessing(32, 48)), picture)
-    assert len(decoded) == 2, "the thumbnail was there"
+    file = tmp_path / f"large.{format_}"
+    with Image.open(picture) as image:
+        image.convert("RGB").resize((1200, 900)).save(file, format_)
+    _add(PixelCache(tmp_path, Preprocessing(side, side)), file)
+    assert len(decoded) == times
+    _add(PixelCache(tmp_path, Preprocessing(32, 48)), file)
+    assert len(decoded) == times + 1, "the thumbnail was there"
+    _add(PixelCache(tmp_path, Preprocessing(32, 32, "squash")), file)
+    assert len(decoded) == times + 2, "an input as small as a thumbnail is not one"
 
 
 def test_broken_picture_leaves_nothing_in_the_cache(tmp_path: Path, picture: Path) -> None:

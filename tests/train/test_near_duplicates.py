@@ -13,12 +13,13 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from runtime.preprocess import decode, resize, upright_rgb
-from train.cache import THUMBNAIL
+from train import near_duplicates
+from train.cache import DECODED_FOR, THUMBNAIL
 from train.near_duplicates import MAX_BITS, MIN_COLOUR, MIN_STEPS, Search
 
 
 def _thumbnail(content: bytes) -> np.ndarray:
-    return resize(decode(content, THUMBNAIL), THUMBNAIL)
+    return resize(decode(content, DECODED_FOR), THUMBNAIL)
 
 
 def _encoded(image: Image.Image, format_: str = "PNG", **options: int) -> bytes:
@@ -87,7 +88,10 @@ def test_frames_of_a_clip_are_one_group_though_the_first_and_last_differ(clip) -
     assert _search(thumbnails[[0, 39]]) == ([], [])
 
 
-def test_groups_and_pairs_are_those_of_comparing_all_with_all(fruits: Path) -> None:
+@pytest.mark.parametrize("at_once", [40, 4096])
+def test_groups_and_pairs_are_those_of_comparing_all_with_all(fruits: Path, monkeypatch, at_once: int) -> None:
+    monkeypatch.setattr(near_duplicates, "ROWS", 100)
+    monkeypatch.setattr(near_duplicates, "PAIRS", at_once)
     folders = [fruits / split / label for label in ("Apple Red 2", "Tomato 2") for split in ("Training", "Test")]
     files = [file for folder in folders for file in sorted(folder.iterdir())]
     kinds = [folders.index(file.parent) for file in files]
