@@ -1,5 +1,6 @@
 """Compares a model's scores with its reference's, picture by picture: the same comparison after export and on the device."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,3 +148,11 @@ def paired_interval(lost: int, gained: int, pictures: int) -> tuple[float, float
     centre = (b - c) / n
     half = Z95 * np.sqrt((b + c) - (b - c) ** 2 / n) / n
     return float(centre - half), float(centre + half)
+
+
+def pictures_to_decide(max_drop: float) -> int | None:
+    """The fewest pictures whose interval ends at `max_drop` or below when no label changes; None if no number is enough.
+
+    Where nothing was lost or gained, `paired_interval` ends at Z95 / (n + 2).
+    """
+    return math.ceil(Z95 / max_drop - 2) if max_drop > 0 else None
