@@ -12,6 +12,7 @@ CALIBRATION_BINS = 15
 Z95 = 1.959964
 """The 97.5 % point of the standard normal distribution."""
 MOST_PAIRS = 2000
+MOST_FLIPS = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ParityReport:
     """What `compare` measured. Fractions are 0..1; a drop is reference minus candidate accuracy, so negative is better.
 
     class_drops: of each class that has pictures; the worst class is the one that lost most.
+    flips: at most the 1,000 on which the reference was surest; how many there are `agreement` tells.
     """
 
     pictures: int
@@ -114,7 +116,7 @@ def compare(
         worst_class_drop=class_drops[worst_class],
         class_drops=class_drops,
         constant=len(candidate) > 1 and bool((candidate == candidate[0]).all()),
-        flips=flips,
+        flips=tuple(sorted(flips, key=lambda flip: -flip.reference_score)[:MOST_FLIPS]) if len(flips) > MOST_FLIPS else flips,
         true_scores=true_scores(truth, reference, candidate),
     )
 
