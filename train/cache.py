@@ -55,7 +55,11 @@ class PixelCache:
             _write(self._path(sha256, THUMBNAIL), resize(image, THUMBNAIL))
 
     def read(self, sha256s: list[str]) -> NDArray[np.uint8]:
-        """(n, height, width, 3) uint8 pixels of pictures that were added."""
+        """(n, height, width, 3) uint8 pixels of pictures that were added.
+
+        Raises:
+            MachineError: one is no longer there, or cut.
+        """
         return self._read(sha256s, self.preprocessing)
 
     def thumbnails(self, sha256s: list[str]) -> NDArray[np.uint8]:
@@ -66,7 +70,12 @@ class PixelCache:
         shape = (preprocessing.height, preprocessing.width, 3)
         pixels = np.empty((len(sha256s), *shape), np.uint8)
         for index, sha256 in enumerate(sha256s):
-            pixels[index] = np.fromfile(self._path(sha256, preprocessing), np.uint8).reshape(shape)
+            path = self._path(sha256, preprocessing)
+            try:
+                pixels[index] = np.fromfile(path, np.uint8).reshape(shape)
+            except (OSError, ValueError) as error:
+                reason = "a decoded picture is gone from the cache or cut; give the same command again, which decodes it anew"
+                raise MachineError(str(path), reason) from error
         return pixels
 
     def _has(self, sha256: str, preprocessing: Preprocessing) -> bool:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import InputRefused, MachineError
+from runtime.errors import failed_access
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -14,8 +14,7 @@ def walk(folder: Path) -> Iterator[Path]:
     Thumbs.db, desktop.ini). A folder reached twice through links is walked once.
 
     Raises:
-        MachineError: no permission to list a folder.
-        InputRefused: a folder cannot be listed for another reason.
+        MachineError: this user may not list a folder.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [str(folder)]
@@ -43,8 +42,8 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders directly in `folder`, by name, without hidden ones.
 
     Raises:
-        MachineError: no permission to list it.
-        InputRefused: not a folder, or it cannot be listed for another reason.
+        InputRefused: not a folder.
+        MachineError: this user may not list it.
     """
     return [Path(entry) for entry in _entries(str(folder)) if os.path.isdir(entry)]
 
@@ -53,8 +52,6 @@ def _entries(folder: str) -> list[str]:
     """Paths of what `folder` shows, sorted by the bytes of their names. What is a folder `os.path.isdir` says, which never raises."""
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".") and name.lower() not in IGNORED]
-    except PermissionError as error:
-        raise MachineError(folder, "no permission to list this folder") from error
     except OSError as error:
-        raise InputRefused(folder, error.strerror or str(error)) from error
+        raise failed_access(folder, error) from error
     return [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]

@@ -142,7 +142,7 @@ def test_folder_that_may_not_be_listed_is_the_machines_fault(cells: Path, tmp_pa
         try:
             main(["check", "data", "--input-size", "32", "--cache", "cache"])
         except MachineError as error:
-            os._exit(0 if str(error) == f"{locked}: no permission to list this folder" else 1)
+            os._exit(0 if str(error) == f"{locked}: Permission denied" else 1)
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
