@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from export.command import command_line
 from export.foreign_arguments import add_foreign_options, foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
@@ -19,6 +18,7 @@ from export.rung import Rung, culprit, table
 from export.targets import DEFAULTS, choose_targets
 from export.wording import milliseconds
 from runtime import cli
+from runtime.command import command_line
 
 NAME = cli.program("export")
 OUTCOMES = {"passed": "passed the parity gate", "undecided": "UNDECIDED by the parity gate", "failed": "REFUSED by the parity gate"}
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     formats = list(FORMATS) if given.format == "all" else [given.format]
     targets = choose_targets(given.target or (), formats)
     foreign = foreign_options(given)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line(words))
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line("export", words))
     bundle = given.output or (Path("bundles") / Path(os.path.realpath(given.run)).stem if foreign else given.run / "bundle")
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":

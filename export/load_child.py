@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from export.keras_file import check_keras_file
 from export.preparation import Preparation
 from export.saved_model_folder import is_saved_model
 from runtime.errors import QuinceError
+from runtime.keras_file import check_keras_file
 from runtime.plugins import Plugin
 from runtime.quiet import prepare_tensorflow
 
