@@ -18,7 +18,7 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def show_predictions(name: str, classify: Callable[[Path], tuple[Prediction, ...]], pictures: list[Path], *, as_json: bool) -> int:
-    """Prints what `classify` says of each picture, one line or JSON object each; those it refuses are named on stderr, by the program `name`.
+    """Prints what `classify` says of each picture, one line or JSON object each; the program `name` says on stderr which it refuses.
 
     Returns the exit code.
 

@@ -12,6 +12,7 @@ bundle/                what `export` makes of it (runtime.bundle)
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -43,11 +44,16 @@ class Picture:
 
 def write_pictures(run: Path, pictures: list[Picture]) -> None:
     """Writes pictures.csv into the run folder."""
+    write_table(run / PICTURES, COLUMNS, ([getattr(picture, column) for column in COLUMNS] for picture in pictures))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a CSV file whose first row is `columns`; names that are not UTF-8 keep their bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([getattr(picture, column) for column in COLUMNS] for picture in pictures)
-    write_file(run / PICTURES, text.getvalue())
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_file(path, text.getvalue())
 
 
 def read_pictures(run: Path) -> list[Picture]:
