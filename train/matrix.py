@@ -11,7 +11,7 @@ WIDTH, LARGEST_CELL, SMALLEST_CELL = 640, 72, 12
 """Pixels: what the cells together should not exceed, and the sides between which a cell's is."""
 LEAST_NUMBER = 18
 """The side from which on there is room for a number."""
-CHARACTER = 0.56
+CHARACTER = 0.62
 """The mean width of a character, as a part of the font's size."""
 MOST_CHARACTERS = 24
 
@@ -58,7 +58,7 @@ def matrix(labels: Sequence[str], counts: NDArray[np.integer[Any]]) -> Matrix:
         )
         for row, column in np.argwhere(counts)
     )
-    margin = round(max(map(len, short)) * CHARACTER * font) + 10
+    margin = round(max(map(len, short)) * CHARACTER * font) + 14
     return Matrix(side, font, margin, side * len(labels), side >= LEAST_NUMBER, short, cells)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from runtime.atomic import write_file
 from runtime.errors import InputRefused
 from runtime.manifest import Manifest
 from runtime.page import head, picture_url
-from train.augmented import augmented_sheet
+from runtime.run_folder import Picture
+from train.augmented import Augmented, augmented_sheet
 from train.cache import PixelCache
-from train.curves import HEIGHT, WIDTH, read_curves
+from train.curves import HEIGHT, WIDTH, Curves, read_curves
 from train.data import DataSet
 from train.judged import PREDICTIONS, Judged, read_judged
 from train.matrix import matrix
@@ -28,6 +29,19 @@ REPORT = "report.html"
 MOST_MISTAKES, MISTAKE_SIDE = 24, 128
 MOST_CONFUSIONS, MOST_CLASSES, MOST_REFUSED = 12, 25, 50
 """Rows of their tables that are shown at once."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What only a training has. counts: by class and split; options and results: by name."""
+
+    results: Mapping[str, Any]
+    options: Mapping[str, Any]
+    curves: Sequence[Curves]
+    augmented: Sequence[Augmented]
+    counts: Mapping[str, Mapping[str, int]]
+    refused: Sequence[Picture]
+
 
 Look = Callable[[Judged], NDArray[np.uint8]]
 """The (height, width, 3) uint8 RGB pixels of a picture, or InputRefused where it is gone."""
@@ -40,14 +54,19 @@ def write_report(run: Path, data: DataSet, cache: PixelCache, options: TrainOpti
         manifest,
         read_judged(run / PREDICTIONS),
         lambda one: cache.read([one.sha256])[0],
-        curves=read_curves(run),
-        augmented=augmented_sheet(data, cache, options),
+        command=str(manifest.provenance["command"]),
+        packages=manifest.provenance["versions"],
         health=[*notes, *data.warnings()],
-        counts={label: {split: used[label, split] for split in ("train", "val", "test", "refused")} for label in data.labels},
-        refused=data.split("refused"),
-        options=asdict(options),
+        training=Training(
+            results=manifest.provenance["results"],
+            options=asdict(options),
+            curves=read_curves(run),
+            augmented=augmented_sheet(data, cache, options),
+            counts={label: {split: used[label, split] for split in ("train", "val", "test")} for label in data.labels},
+            refused=data.split("refused"),
+        ),
     )
-    write_file(run / REPORT, page.encode("utf-8", "backslashreplace"))
+    write_file(run / REPORT, page)
 
 
 def render(
@@ -55,42 +74,38 @@ def render(
     judged: Sequence[Judged],
     look: Look,
     *,
+    command: str,
+    packages: Mapping[str, str],
+    health: Sequence[str],
+    training: Training | None = None,
     tested_on: str = "",
-    curves: Sequence[Any] = (),
-    augmented: Sequence[Any] = (),
-    health: Sequence[str] = (),
-    counts: Mapping[str, Mapping[str, int]] | None = None,
-    refused: Sequence[Any] = (),
-    options: Mapping[str, Any] | None = None,
-) -> str:
-    """The page on a run's own test pictures, or with only what is known of pictures from elsewhere, which `tested_on` names."""
+) -> bytes:
+    """The page, as UTF-8: of a training, or without one of pictures from elsewhere, which `tested_on` names."""
     labels = manifest.labels
     card = score(labels, judged)
-    mistakes = confident_mistakes(judged, MOST_MISTAKES)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "part": part}
     template = environment.from_string((files("train") / "report.html.j2").read_text("utf-8"))
-    return template.render(
-        head=head(f"{manifest.name} – {'evaluation' if tested_on else 'training report'}"),
+    page = template.render(
+        head=head(f"{manifest.name} – {'training report' if training else 'evaluation'}"),
         manifest=manifest,
         tested_on=tested_on,
         card=card,
         classes=card.worst_first(),
         most_classes=MOST_CLASSES,
         wrong=sum(not one.right for one in judged),
-        mistakes=[(one, _thumbnail(one, look)) for one in mistakes],
+        mistakes=[(one, _thumbnail(one, look)) for one in confident_mistakes(judged, MOST_MISTAKES)],
         matrix=matrix(labels, confusion_matrix(labels, judged)),
         confusions=card.confusions[:MOST_CONFUSIONS],
         totals={one.label: one.pictures for one in card.classes},
-        curves=curves,
+        training=training,
         plot=(WIDTH, HEIGHT),
-        augmented=augmented,
         health=health,
-        counts=counts,
-        refused=refused,
         most_refused=MOST_REFUSED,
-        options=options,
+        command=command,
+        packages=packages,
     )
+    return page.encode("utf-8", "backslashreplace")
 
 
 def percent(share: float | None) -> str:
