@@ -17,13 +17,16 @@ MOST_NUMBERS = 30
 
 
 def plot_confusion(run: Path, labels: Sequence[str], counts: NDArray[np.integer[Any]]) -> None:
-    """Draws (classes, classes) counts, coloured by their part of the row: rows are the pictures' classes, columns what was said."""
+    """Draws (classes, classes) counts: rows are the pictures' classes, columns what was said.
+
+    The colour is the square root of a count's part of its row, so that single pictures show.
+    """
     classes = len(labels)
     inches = min(24.0, max(4.5, 2.5 + 0.38 * classes))
     figure = Figure(figsize=(inches, inches), layout="constrained")
     axes = figure.subplots()
     totals = np.maximum(counts.sum(1, keepdims=True), 1)
-    axes.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.sqrt(counts / totals), cmap="Blues", vmin=0, vmax=1)
     size = 10 if classes <= MOST_NUMBERS else 1150 / (classes + 30)
     names = [_plain(shorten(label)) for label in labels]
     axes.set_xticks(range(classes), names, rotation=90, fontsize=size)
@@ -31,7 +34,7 @@ def plot_confusion(run: Path, labels: Sequence[str], counts: NDArray[np.integer[
     axes.set(xlabel="called", ylabel="is")
     if classes <= MOST_NUMBERS:
         for row, column in np.argwhere(counts):
-            strong = counts[row, column] > totals[row, 0] / 2
+            strong = counts[row, column] > totals[row, 0] / 3
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=size, color="white" if strong else "black")
     with new_file(run / "confusion.png") as path, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the font has no Chinese: boxes; report.html has the names

@@ -73,7 +73,7 @@ def _read(folder: Path, picture: Picture, preprocessing: Preprocessing) -> Read:
 def _hint(label: str, labels: Sequence[str]) -> str:
     if label.lower() in SPLIT_NAMES:
         return "give the folder that holds the class folders"
-    if near := get_close_matches(label, labels, n=1):
+    if near := get_close_matches(label, labels, n=1, cutoff=0.75):
         return f"did you mean '{near[0]}'?"
     more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
     return f"it knows {', '.join(labels[:MOST_NAMED])}{more}"

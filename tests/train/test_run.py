@@ -177,7 +177,11 @@ def test_odd_names_and_a_broken_file_survive_a_whole_run(run_cli, cells: Path, t
     assert {row["label"] for row in rows} == set(names)
     assert [row["path"] for row in rows if row["split"] == "refused"] == ["猫/cut\n.png"]
     assert f"next: python -m export tflite {run}" in done.stderr
-    ours = ("read pictures", "python -m train: ", "2 classes", "frozen f", "validation f", "train all", "test: ", "next: ", "/")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<b>" + "café" not in page
+    assert "&lt;b&gt;café noir=" in page
+    assert "猫/cut\n.png" in page
+    ours = ("read pictures", "python -m train: ", "2 classes", "frozen f", "validation f", "train all", "test: ", "report: ", "next: ", "/")
     assert [line for line in done.stderr.splitlines() if not line.startswith(ours)] == [], "no log line of a library"
 
 
