@@ -18,8 +18,8 @@ from runtime.run_folder import MODEL
 BASE_BYTES, BYTES_PER_BYTE = 2 * 2**30, 6
 """What loading may take: Keras holds a file's content, the variables and a copy of them for a moment."""
 
-BROKEN = (ValueError, TypeError, OSError, KeyError, AttributeError, NotImplementedError, MemoryError, tf.errors.OpError)
-"""What Keras and TensorFlow raise on files that are not what they say, or want more memory than they have weights for."""
+BROKEN = (ValueError, TypeError, OSError, KeyError, AttributeError, NotImplementedError, tf.errors.OpError)
+"""What Keras and TensorFlow raise on files that are not what they say."""
 
 
 class Trained:
@@ -36,9 +36,10 @@ class Trained:
         try:
             with quiet(), limited_memory(limit):
                 model = keras.models.load_model(self._file, compile=False, safe_mode=True)
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            raise InputRefused(str(self._file), f"loading it takes more than the {limit >> 20} MB a file of its size may need") from error
         except BROKEN as error:
-            reason = " ".join(str(error).split())[:300] or f"it needs more than {limit >> 20} MB"
-            raise InputRefused(str(self._file), f"Keras cannot load it: {reason}") from error
+            raise InputRefused(str(self._file), f"Keras cannot load it: {' '.join(str(error).split())[:300]}") from error
         wanted = ((None, self.preprocessing.height, self.preprocessing.width, 3), (None, len(self.labels)))
         found = (getattr(model, "input_shape", None), getattr(model, "output_shape", None))
         if found != wanted:

@@ -3,8 +3,10 @@
 import json
 import shutil
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -142,15 +144,29 @@ def test_code_in_the_model_is_refused_even_with_the_right_sha256(run_copy: Path,
         assert "uses the function system of os" in refused(run_cli, *words)
 
 
-def test_a_model_that_wants_all_memory_is_refused(run_copy: Path, run_cli) -> None:
+def test_a_model_that_wants_more_memory_than_it_has_weights_for_is_refused(run_copy: Path, run_cli) -> None:
     def swell(content: bytes) -> bytes:
+        """To a last layer of 4 GB: a machine has that, and without a limit Keras takes it."""
         config = json.loads(content)
-        last = config["config"]["layers"][-1]
-        last["config"]["units"] = 10**9
+        config["config"]["layers"][-1]["config"]["units"] = 2**24
         return json.dumps(config).encode()
 
     rewrite(run_copy, "config.json", swell)
-    assert "Keras cannot load it" in refused(run_cli, "evaluate", run_copy)
+    assert "loading it takes more than the" in refused(run_cli, "evaluate", run_copy)
+
+
+def test_weights_that_declare_more_than_the_file_holds_are_refused(run_copy: Path, run_cli) -> None:
+    def swell(content: bytes) -> bytes:
+        file = BytesIO(content)
+        with h5py.File(file, "r+") as weights:
+            names: list[str] = []
+            weights.visititems(lambda name, part: names.append(name) if isinstance(part, h5py.Dataset) else None)
+            del weights[names[0]]
+            weights.create_dataset(names[0], (10**9,), "float32", chunks=(10**6,))
+        return file.getvalue()
+
+    rewrite(run_copy, "model.weights.h5", swell)
+    assert "Unable to allocate" in refused(run_cli, "evaluate", run_copy)
 
 
 def test_a_model_of_another_shape_than_its_manifest_says_is_refused(run_copy: Path, run_cli) -> None:
