@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +25,6 @@ from train.scorecard import score
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 PIXELS = np.full((64, 64, 3), 127, np.uint8)
-
-
-class Elements(HTMLParser):
-    """Collects tags and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        assert not [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +48,8 @@ def test_needs_no_other_file_and_no_script(page: str) -> None:
     assert "default-src 'none'" in page
 
 
-def test_tells_what_was_measured(page: str, manifest: Manifest, trained: Path) -> None:
-    text = Elements(page).text
+def test_tells_what_was_measured(page: str, manifest: Manifest, trained: Path, elements) -> None:
+    text = elements(page).text
     results = manifest.provenance["results"]
     for figure in ("test_accuracy", "test_accuracy_low", "test_accuracy_high", "balanced_accuracy", "val_accuracy"):
         assert f"{100 * results[figure]:.1f} %" in text, figure
@@ -96,15 +78,15 @@ def test_files_beside_it_are_whole(trained: Path) -> None:
     assert min(image.size) > 300
 
 
-def test_rare_classes_do_not_hide(manifest: Manifest) -> None:
+def test_rare_classes_do_not_hide(manifest: Manifest, elements) -> None:
     judged = [Judged(f"{n}.jpg", "a", "a", 0.9, "") for n in range(98)] + [Judged(f"b{n}.jpg", "b", "a", 0.9, "") for n in range(2)]
-    text = Elements(page_on(manifest, judged)).text
+    text = elements(page_on(manifest, judged)).text
     assert "50.0 %balanced accuracy" in text
     assert "98.0 %without looking" in text
     assert "0.000worst F1of ‘b’" in re.sub(r"\n\s*", "", text)
 
 
-def test_names_are_text(manifest: Manifest) -> None:
+def test_names_are_text(manifest: Manifest, elements) -> None:
     judged = [Judged(HOSTILE, HOSTILE, "b", 0.9, "")]
     training = Training(
         results={"seconds": 1.0, "kept": HOSTILE, "val_accuracy": 0.5},
@@ -124,7 +106,7 @@ def test_names_are_text(manifest: Manifest) -> None:
         training=training,
     )
     assert HOSTILE not in page
-    found = Elements(page)
+    found = elements(page)
     assert found.tags.count("img") == 1, "the thumbnail"
     assert "script" not in found.tags
     assert found.text.count(HOSTILE) >= 14
