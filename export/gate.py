@@ -9,8 +9,8 @@ import numpy as np
 
 from export.answers import Reference, collect
 from export.trained import Run
-from runtime.errors import InputRefused
-from runtime.parity import ParityReport, compare
+from runtime.errors import CheckFailed, InputRefused
+from runtime.parity import ParityReport, compare, pictures_to_decide
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,24 @@ def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, Pa
     return {file: compare(names, truth, expected, found, labels) for file, found in answers.items()}
 
 
+def pictures_text(count: int) -> str:
+    """ "1 test picture is", "32 test pictures are"."""
+    return "1 test picture is" if count == 1 else f"{count} test pictures are"
+
+
+def require_deciding(limits: Limits, pictures: int, run: str) -> None:
+    """Refuses, before any work, a strict gate that so many test pictures cannot pass even if no label changes.
+
+    Raises:
+        CheckFailed: they are too few.
+    """
+    needed = pictures_to_decide(limits.max_drop)
+    if limits.strict and (needed is None or pictures < needed):
+        most = f"at least {needed} are needed" if needed else "no number is enough"
+        what = f"{pictures_text(pictures)} too few to decide whether a drop is at most {limits.max_drop}"
+        raise CheckFailed(run, f"{what}; {most} (--strict)")
+
+
 def decide(parity: ParityReport, limits: Limits) -> Verdict:
     """Holds a comparison against its limits."""
     reasons: list[str] = []
@@ -68,7 +86,9 @@ def decide(parity: ParityReport, limits: Limits) -> Verdict:
             f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval}); at most {limits.max_drop} is allowed"
         )
     elif parity.drop_high > limits.max_drop:
-        doubt = f"{parity.pictures} test pictures are too few to decide whether the drop is at most {limits.max_drop} ({interval})"
+        doubt = f"{pictures_text(parity.pictures)} too few to decide whether the drop is at most {limits.max_drop} ({interval}"
+        needed = pictures_to_decide(limits.max_drop)
+        doubt += f"; at least {needed} are needed)" if needed and parity.pictures < needed else ")"
         (reasons if limits.strict else doubts).append(doubt)
     if parity.worst_class_drop > limits.max_class_drop:
         reasons.append(f"class '{parity.worst_class}' lost {parity.worst_class_drop:.4f}; at most {limits.max_class_drop} is allowed")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from export.at_once import pictures_at_once
 from export.flat_model import flatten
 from export.preparation import UNCHANGED, Preparation
 from export.saved_model import open_saved_model
@@ -58,7 +59,9 @@ def scores(model: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]
     Raises:
         CheckFailed: one is not a finite number.
     """
-    answer = np.asarray(model.predict_on_batch(pixels.astype(np.float32)), np.float32)
+    step = pictures_at_once(model, max(1, len(pixels)))
+    parts = (pixels[start : start + step].astype(np.float32) for start in range(0, len(pixels), step))
+    answer = np.concatenate([np.asarray(model.predict_on_batch(part), np.float32) for part in parts])
     if not np.isfinite(answer).all():
         raise CheckFailed("model.keras", "the Keras model itself answers NaN or infinity")
     return answer
@@ -71,7 +74,7 @@ def check_probabilities(model: keras.Model, pixels: NDArray[np.uint8], thing: st
 
     Raises:
         InputRefused: the scores of a picture do not add up to 1.
-        CheckFailed: one is not a finite number.
+        CheckFailed: one is not a finite number, or all pictures get the same.
     """
     if softmax_added:
         before = keras.Model(model.inputs, model.layers[-1].input)
@@ -79,6 +82,8 @@ def check_probabilities(model: keras.Model, pixels: NDArray[np.uint8], thing: st
             raise InputRefused(thing, "gives probabilities already; leave out --logits")
         return
     found = scores(model, pixels)
+    if len(pixels) > 1 and np.ptp(pixels, axis=0).any() and (found == found[0]).all():
+        raise CheckFailed(thing, "the Keras model itself gives the same scores for every picture; train it again")
     if not _are_probabilities(found):
         total, low, high = found.sum(1)[0], found.min(), found.max()
         raise InputRefused(

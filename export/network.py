@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from export.at_once import pictures_at_once
 from runtime.errors import InputRefused
 
 Call = Callable[..., Any]
@@ -90,8 +91,9 @@ def measured(model: keras.Model, outputs: Sequence[Any], pixels: NDArray[np.uint
     part = keras.Model(model.input, list(outputs))
 
     def batches() -> Iterator[list[NDArray[np.float32]]]:
-        for start in range(0, len(pixels), BATCH):
-            found = part.predict_on_batch(pixels[start : start + BATCH].astype(np.float32))
+        step = pictures_at_once(part, BATCH)
+        for start in range(0, len(pixels), step):
+            found = part.predict_on_batch(pixels[start : start + step].astype(np.float32))
             yield [np.asarray(one) for one in (found if isinstance(found, list) else [found])]
 
     return [np.concatenate(one) for one in zip(*batches(), strict=True)]

@@ -10,7 +10,7 @@ from typing import Any
 from export.bundle_writer import REPORT, Made, check_place, open_bundle, publish, render_report
 from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
-from export.gate import Limits, Verdict, decide, judge
+from export.gate import Limits, Verdict, decide, judge, require_deciding
 from export.kind import CALIBRATED, Kind
 from export.session import Session
 from export.targets import DEFAULTS, check_targets, of_format
@@ -97,6 +97,7 @@ def open_export(
     if not options.foreign and Path(os.path.realpath(run.data)) in Path(os.path.realpath(bundle)).parents:
         raise InputRefused(str(bundle), f"lies in {run.data}, where the next training would take it for a class; choose another -o")
     require("export", "export", "tensorflow", "keras", "jinja2")
+    require_deciding(options.limits, len(run.split("test")), str(run_path))
     made_by = {
         "calibration": options.calibration,
         "limits": asdict(options.limits),

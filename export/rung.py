@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from export.kind import Kind
 from export.latency import Latency
 
+WIDTH = 80
 HEADINGS = ("rung", "accuracy", "drop", "MB", "ms", "outcome")
 
 
@@ -83,7 +85,7 @@ def table(rungs: Sequence[Rung]) -> list[str]:
         if number:
             rung = rungs[number - 1]
             notes = (f"in float: {', '.join(rung.float_layers)}", *rung.reasons) if rung.float_layers else rung.reasons
-            lines += [f"    {note}" for note in notes]
+            lines += [line for note in notes for line in wrap(note, WIDTH, initial_indent="    ", subsequent_indent="      ")]
     threads = sorted({rung.threads for rung in rungs if rung.threads})
     return [*lines, f"ms: median of one picture here, interpreter threads {', '.join(map(str, threads))}"]
 

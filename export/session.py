@@ -1,5 +1,7 @@
 """A run opened for export: its Keras model, its scores and its representative dataset, each made once for all artifacts."""
 
+import importlib
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -20,6 +22,7 @@ from export.stability import stability
 from export.trained import Run, balanced
 from runtime.atomic import scratch_folder
 from runtime.classifier import Classifier
+from runtime.errors import InputRefused
 from runtime.plugins import Plugin
 from runtime.preprocess import digest, preprocess
 from runtime.progress import Progress
@@ -71,6 +74,10 @@ class Session:
         """The Keras model, on raw pixels, its scores checked to be probabilities on a few test pictures."""
         model = _load("export.keras_model:load")(self.run.model, self.run.preparation)
         check = _load("export.keras_model:check_probabilities")
+        here, told = tuple(model.input_shape[1:3]), self.run.manifest.preprocessing
+        if here != (told.height, told.width):
+            sizes = f"{here[0]}x{here[1]} pixels, its manifest.json says {told.height}x{told.width}"
+            raise InputRefused(str(self.run.path), f"its model takes {sizes}; train again")
         check(model, self._test_pixels(SAMPLE), str(self.run.model), softmax_added=self.run.preparation.softmax)
         return model
 
@@ -128,6 +135,10 @@ class Session:
 
 
 def _load(target: Plugin | str) -> Any:
-    prepare_tensorflow()
+    if "tensorflow" not in sys.modules:
+        with Progress("load TensorFlow", 1) as bar, quiet():
+            prepare_tensorflow()
+            importlib.import_module("tensorflow")
+            bar.advance()
     with quiet():
         return (Plugin(target, extra="export") if isinstance(target, str) else target).load()

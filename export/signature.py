@@ -42,8 +42,8 @@ def picture_size(shape: tuple[int | None, ...], thing: str, input_size: tuple[in
     if any(found not in (None, side) for found, side in zip(sides, wanted, strict=True)):
         raise InputRefused("--input-size", f"the model takes {sides[0]}x{sides[1]} pixels, found {wanted[0]}x{wanted[1]}")
     height, width = wanted
-    if not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in wanted):
-        raise InputRefused(thing, f"expected a picture of 1 to {MAX_SIDE} pixels a side, found {_text(shape)}")
+    if not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in wanted) or wanted == (1, 1):
+        raise InputRefused(thing, f"expected a picture of 1 to {MAX_SIDE} pixels a side and more than one in all, found {_text(shape)}")
     return int(height or 0), int(width or 0)
 
 

@@ -17,7 +17,7 @@ def drop(parity: Mapping[str, Any]) -> str:
     """The drop in points of accuracy (hundredths), with the upper end of its 95 % interval."""
     here, most = 100 * parity["drop"], 100 * parity["drop_high"]
     differs = f"{abs(here):.2f} points {'below' if here > 0 else 'above'} Keras"
-    level = differs if abs(here) >= 0.005 else "as accurate as Keras"
+    level = differs if abs(here) >= 0.005 else "the same accuracy as Keras"
     limit = f"at most {most:.2f} below" if most >= 0 else f"at least {-most:.2f} above"
     return f"{level}, {limit} (95 %)"
 

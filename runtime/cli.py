@@ -13,14 +13,16 @@ from importlib import metadata
 from types import FrameType
 from typing import Any, NoReturn
 
-from runtime.errors import QuinceError
+from runtime.errors import OF_THE_MACHINE, QuinceError
 
 DONE, BUG, REFUSED, CHECK_FAILED, MACHINE, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 143, 141
 JSON_SCHEMA = 1
 
-OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """Failures of a path the user named, wherever it was first touched: no bug of ours."""
+
+OF_THE_SYSTEM = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
+"""Failures that speak of no file: of memory, processes, open files."""
 
 CONSOLE = "QUINCE_CONSOLE"
 VERBS = {"train": "train", "export": "export", "runtime": "run"}
@@ -98,6 +100,7 @@ def run(name: str, main: Callable[[Sequence[str] | None], int], arguments: Seque
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _terminated)
     code = _outcome(name, main, arguments)
     try:
@@ -122,6 +125,9 @@ def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: 
     except SystemExit as leaving:  # --help, --version, wrong usage, SIGTERM
         return leaving.code if isinstance(leaving.code, int) else BUG
     except OSError as error:
+        if error.errno in OF_THE_SYSTEM:
+            say(f"{name}: {error.filename or 'this machine'}: {error.strerror}")
+            return MACHINE
         if error.filename is None:
             return _stdout_failed(name, error)
         if error.errno not in {*OF_THE_MACHINE, *OF_THE_NAME}:

@@ -10,6 +10,10 @@ Each carries the thing it speaks of and one sentence: what was expected, what wa
 Anything else that reaches the top is a bug of ours: exit 1, with a traceback.
 """
 
+import errno
+
+OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 class QuinceError(Exception):
     """`thing: reason`, on one line; `exit_code` is what the command line ends with."""
@@ -45,3 +49,9 @@ class MachineError(QuinceError):
     """Something this machine lacks: a package, disk space, a device, a permission."""
 
     exit_code = 4
+
+
+def failed_access(thing: str, error: OSError) -> QuinceError:
+    """What it means that a file or folder cannot be read: MachineError for permissions and broken disks, else InputRefused."""
+    kind = MachineError if error.errno in OF_THE_MACHINE else InputRefused
+    return kind(thing, error.strerror or str(error))

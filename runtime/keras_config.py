@@ -10,6 +10,9 @@ from typing import Any
 from runtime.errors import InputRefused
 from runtime.keras_classes import CLASSES, FUNCTIONS, PLAIN
 
+MAX_PARTS = 1_000_000
+"""Lists, objects and plain values of a config; those of keras.applications have at most some ten thousand."""
+
 REMEDY = "only Keras' own plain layers are loaded; export the model where it was made with model.export('FOLDER') and give that folder"
 
 
@@ -53,7 +56,11 @@ def layer_name(part: dict[str, Any]) -> str:
 def _objects(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every dict with a `class_name`, with the name of the layer it is or belongs to; without recursion, so depth costs no stack."""
     waiting: list[tuple[str, Any]] = [("", config)]
+    parts = 0
     while waiting:
+        parts += 1
+        if parts > MAX_PARTS:
+            raise InputRefused("config.json", f"has more than {MAX_PARTS} values; no network needs so many")
         owner, part = waiting.pop()
         if isinstance(part, dict):
             if "class_name" in part:

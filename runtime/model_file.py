@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, failed_access
 
 MAX_MODEL_BYTES = 2**31 - 1
 """The limit of a flatbuffer and of a protobuf."""
@@ -21,6 +21,7 @@ def read_model_file(path: Path) -> bytes:
 
     Raises:
         InputRefused: missing, empty, too large, or evidently something else.
+        MachineError: this user may not read it.
     """
     try:
         if not path.is_file():
@@ -29,7 +30,7 @@ def read_model_file(path: Path) -> bytes:
             raise InputRefused(str(path), f"{path.stat().st_size} bytes; a model file has at most {MAX_MODEL_BYTES}")
         content = path.read_bytes()
     except OSError as error:
-        raise InputRefused(str(path), error.strerror or str(error)) from error
+        raise failed_access(str(path), error) from error
     if not content:
         raise InputRefused(str(path), "empty file")
     for start, what in IMPOSTORS.items():

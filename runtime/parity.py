@@ -1,5 +1,6 @@
 """Compares a model's scores with its reference's, picture by picture: the same comparison after export and on the device."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ CALIBRATION_BINS = 15
 Z95 = 1.959964
 """The 97.5 % point of the standard normal distribution."""
 MOST_PAIRS = 2000
+MOST_FLIPS = 1000
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class ParityReport:
     """What `compare` measured. Fractions are 0..1; a drop is reference minus candidate accuracy, so negative is better.
 
     class_drops: of each class that has pictures; the worst class is the one that lost most.
+    flips: at most the 1,000 on which the reference was surest; how many there are `agreement` tells.
     """
 
     pictures: int
@@ -113,7 +116,7 @@ def compare(
         worst_class_drop=class_drops[worst_class],
         class_drops=class_drops,
         constant=len(candidate) > 1 and bool((candidate == candidate[0]).all()),
-        flips=flips,
+        flips=tuple(sorted(flips, key=lambda flip: -flip.reference_score)[:MOST_FLIPS]) if len(flips) > MOST_FLIPS else flips,
         true_scores=true_scores(truth, reference, candidate),
     )
 
@@ -147,3 +150,11 @@ def paired_interval(lost: int, gained: int, pictures: int) -> tuple[float, float
     centre = (b - c) / n
     half = Z95 * np.sqrt((b + c) - (b - c) ** 2 / n) / n
     return float(centre - half), float(centre + half)
+
+
+def pictures_to_decide(max_drop: float) -> int | None:
+    """The fewest pictures whose interval ends at `max_drop` or below when no label changes; None if no number is enough.
+
+    Where nothing was lost or gained, `paired_interval` ends at Z95 / (n + 2).
+    """
+    return math.ceil(Z95 / max_drop - 2) if max_drop > 0 else None

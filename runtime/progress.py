@@ -2,15 +2,17 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
 
 BAR_WIDTH = 10
-TERMINAL_INTERVAL_S, LOG_INTERVAL_S = 0.1, 10.0
+TERMINAL_INTERVAL_S, TICK_S, LOG_INTERVAL_S = 0.1, 0.5, 10.0
 
 
 class Progress:
@@ -19,14 +21,25 @@ class Progress:
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done, self.note = label, total, 0, ""
         self._terminal = sys.stderr.isatty()
+        self._stream: TextIO = sys.stderr
         self._start = self._shown = time.monotonic()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Progress":
+        if self._terminal:  # its own way there, which stays open while `quiet` closes the common one to libraries
+            self._stream = open(os.dup(sys.stderr.fileno()), "w", errors="backslashreplace")
         self._show()
+        if self._terminal:
+            threading.Thread(target=self._tick, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
         self._show(last=True)
+        if self._terminal:
+            with suppress(OSError):
+                self._stream.close()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Counts `steps` more as done."""
@@ -35,19 +48,30 @@ class Progress:
         if time.monotonic() - self._shown >= (TERMINAL_INTERVAL_S if self._terminal else LOG_INTERVAL_S):
             self._show()
 
+    def _tick(self) -> None:
+        """Keeps the seconds running while a long step advances nothing."""
+        while not self._ended.wait(TICK_S):
+            if time.monotonic() - self._shown >= TICK_S:
+                self._show()
+
     def _show(self, *, last: bool = False) -> None:
+        with self._lock, suppress(OSError, ValueError):  # where stderr is full or gone, the work goes on
+            if last or not self._ended.is_set():
+                self._draw(last=last)
+
+    def _draw(self, *, last: bool) -> None:
         self._shown = time.monotonic()
         seconds = self._shown - self._start
         left = seconds / self.done * (self.total - self.done) if self.done else 0.0
-        when = f"{seconds:.0f} s" if last or not self.done else f"{left:.0f} s left"
+        when = f"{seconds:.0f} s" if last or not self.done or self.done >= self.total else f"{left:.0f} s left"
         count = f"{self.done}/{self.total}"
         if self._terminal:
             filled = BAR_WIDTH * self.done // max(self.total, 1)
-            line = f"{self.label:<19} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
-            print(f"\r\x1b[2K{line[: width - 1]}", end="\n" if last else "", file=sys.stderr, flush=True)
+            line = f"{self.label:<20} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
+            width = os.get_terminal_size(self._stream.fileno()).columns
+            print(f"\r\x1b[2K{line[: width - 1]}", end="\n" if last else "", file=self._stream, flush=True)
         elif last or self.done:
-            print(f"{self.label}: {count}, {when}{', ' if self.note else ''}{self.note}", file=sys.stderr, flush=True)
+            print(f"{self.label}: {count}, {when}{', ' if self.note else ''}{self.note}", file=self._stream, flush=True)
 
 
 def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:

@@ -1,11 +1,12 @@
 """Reads JSON from outside into frozen dataclasses, strictly: no unknown field, none missing, types checked."""
 
 import json
+import os
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, failed_access
 
 MAX_TEXT_BYTES, MAX_JSON_BYTES = 32 * 2**20, 8 * 2**20
 
@@ -16,10 +17,11 @@ def read_text(path: Path, missing: str, *, errors: str = "strict") -> str:
     """A small UTF-8 file, `errors` as in `bytes.decode`; `missing` completes the error where it does not exist.
 
     Raises:
-        InputRefused: missing, not a regular file, unreadable, over 32 MB, not UTF-8.
+        InputRefused: missing, not a regular file, over 32 MB, not UTF-8.
+        MachineError: this user may not read it.
     """
     try:
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             raise InputRefused(str(path), "not a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_TEXT_BYTES + 1)
@@ -31,7 +33,7 @@ def read_text(path: Path, missing: str, *, errors: str = "strict") -> str:
     except UnicodeDecodeError as error:
         raise InputRefused(str(path), "not UTF-8 text") from error
     except OSError as error:
-        raise InputRefused(str(path), error.strerror or str(error)) from error
+        raise failed_access(str(path), error) from error
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -1,5 +1,9 @@
 """python -m train DIR, or python -m train VERB ..."""
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `cli.run`: imports that Ctrl-C interrupts would show a traceback
+
 import importlib
 import sys
 from collections.abc import Sequence

@@ -164,7 +164,7 @@ def _representative(calibration: Pictures, normalisation: Normalisation) -> Iter
     for number, pixels in enumerate(calibration):
         if number == 0:
             pixels = pixels.copy()
-            pixels[0, 0], pixels[0, 1] = 0, 255
+            pixels[0, 0], pixels[-1, -1] = 0, 255
         yield [normalisation.apply(pixels[np.newaxis])]
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from runtime.errors import InputRefused
+from runtime.errors import failed_access
 
 IGNORED = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -14,7 +14,7 @@ def walk(folder: Path) -> Iterator[Path]:
     Thumbs.db, desktop.ini). A folder reached twice through links is walked once.
 
     Raises:
-        InputRefused: a folder cannot be listed.
+        MachineError: this user may not list a folder.
     """
     seen: set[tuple[int, int]] = set()
     waiting = [str(folder)]
@@ -42,7 +42,8 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders directly in `folder`, by name, without hidden ones.
 
     Raises:
-        InputRefused: not a folder, or it cannot be listed.
+        InputRefused: not a folder.
+        MachineError: this user may not list it.
     """
     return [Path(entry) for entry in _entries(str(folder)) if os.path.isdir(entry)]
 
@@ -52,5 +53,5 @@ def _entries(folder: str) -> list[str]:
     try:
         names = [name for name in os.listdir(folder) if not name.startswith(".") and name.lower() not in IGNORED]
     except OSError as error:
-        raise InputRefused(folder, error.strerror or str(error)) from error
+        raise failed_access(folder, error) from error
     return [os.path.join(folder, name) for name in sorted(names, key=os.fsencode)]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from export.formats.tflite import convert
-from export.gate import Limits, decide, judge
+from export.gate import Limits, decide, judge, require_deciding
 from export.keras_model import scores
 from export.kind import Kind
-from runtime.errors import InputRefused
+from runtime.errors import CheckFailed, InputRefused
 from runtime.parity import compare
 
 LABELS = ("a", "b")
@@ -43,8 +43,23 @@ def test_too_many_flips_are_refused_even_where_accuracy_holds() -> None:
 
 def test_too_few_pictures_to_be_sure_are_said() -> None:
     few, many = (decide(two_models(pictures, lost=0, gained=0), Limits()) for pictures in (20, 2000))
-    assert "too few" in few.doubts[0]
+    assert "20 test pictures are too few" in few.doubts[0]
+    assert "at least 194 are needed" in few.doubts[0]
     assert not many.doubts
+
+
+def test_the_number_that_is_needed_is_the_fewest_that_decide() -> None:
+    assert not decide(two_models(194, lost=0, gained=0), Limits()).doubts
+    assert decide(two_models(193, lost=0, gained=0), Limits()).doubts
+
+
+def test_a_strict_gate_that_cannot_pass_is_refused_before_the_work() -> None:
+    require_deciding(Limits(), 3, "run")
+    require_deciding(Limits(strict=True), 194, "run")
+    with pytest.raises(CheckFailed, match="1 test picture is too few .* at least 194 are needed"):
+        require_deciding(Limits(strict=True), 1, "run")
+    with pytest.raises(CheckFailed, match="no number is enough"):
+        require_deciding(Limits(max_drop=0, strict=True), 10**6, "run")
 
 
 def test_one_answer_for_everything_is_refused() -> None:

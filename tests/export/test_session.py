@@ -1,13 +1,18 @@
 """What is made once for all artifacts of a command is made once."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from export.keras_model import check_probabilities
 from export.kind import Kind
 from export.session import Session
+from runtime.errors import CheckFailed, InputRefused
+from runtime.preprocess import Preprocessing
 
 
 @pytest.fixture
@@ -38,3 +43,17 @@ def test_model_files_go_when_the_session_ends(opened, tmp_path: Path) -> None:
         assert one.name == two.name == kind.file
         assert one.read_bytes() == two.read_bytes()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_manifest_that_gives_another_size_than_the_model_is_refused(opened, tmp_path: Path) -> None:
+    manifest = replace(opened.manifest, preprocessing=Preprocessing(32, 64))
+    with ExitStack() as ending, pytest.raises(InputRefused, match="takes 64x64 pixels, its manifest.json says 32x64"):
+        _ = Session(replace(opened, manifest=manifest), tmp_path, ending, calibration=20, seed=1, epochs=1).model
+
+
+def test_a_keras_model_that_says_the_same_of_every_picture_is_named_as_what_is_wrong(keras_model, calibration) -> None:
+    constant = keras.models.clone_model(keras_model)
+    constant.set_weights([np.zeros_like(weight) for weight in constant.get_weights()])
+    with pytest.raises(CheckFailed, match="Keras model itself gives the same scores"):
+        check_probabilities(constant, calibration[:4], "m", softmax_added=False)
+    check_probabilities(constant, np.repeat(calibration[:1], 4, axis=0), "m", softmax_added=False)

@@ -11,7 +11,7 @@ from export.wording import drop, milliseconds, verdict
         (0.003, 0.011, "0.30 points below Keras, at most 1.10 below (95 %)"),
         (-0.003, 0.002, "0.30 points above Keras, at most 0.20 below (95 %)"),
         (-0.03, -0.011, "3.00 points above Keras, at least 1.10 above (95 %)"),
-        (0.0, 0.0016, "as accurate as Keras, at most 0.16 below (95 %)"),
+        (0.0, 0.0016, "the same accuracy as Keras, at most 0.16 below (95 %)"),
     ],
 )
 def test_drop(here: float, most: float, words: str) -> None:

@@ -125,3 +125,16 @@ def test_a_shared_layer_counts_once() -> None:
 def test_a_name_that_is_no_text_is_refused(part: dict) -> None:
     with pytest.raises(InputRefused):
         check_config({"class_name": "Functional", "module": "keras.src.models.functional", "config": {"x": part}}, "m.keras")
+
+
+def test_a_config_of_more_values_than_any_network_has_is_refused() -> None:
+    with pytest.raises(InputRefused, match="more than 1000000 values"):
+        check_config(
+            {
+                "class_name": "Functional",
+                "module": "keras.src.models.functional",
+                "registered_name": "Functional",
+                "config": [[] for _ in range(1_000_001)],
+            },
+            "m",
+        )

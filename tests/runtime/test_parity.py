@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from runtime.parity import Flip, compare, paired_interval, true_scores
+from runtime.parity import MOST_FLIPS, Flip, compare, paired_interval, true_scores
 
 LABELS = ("a", "b", "c")
 
@@ -123,3 +123,13 @@ def test_of_many_pictures_all_flipped_ones_and_a_spread_of_the_others_are_kept()
     assert found.reference[-1] == 599
     flipped = true_scores(np.zeros(100, int), reference, scores(*[1] * 100), most=12)
     assert len(flipped.reference) == len(flipped.flipped) == 12
+
+
+def test_of_very_many_flips_those_are_kept_of_which_the_reference_was_surest() -> None:
+    pictures = MOST_FLIPS + 500
+    sure = np.linspace(0.6, 1, pictures, dtype=np.float32)
+    reference = np.stack([sure, 1 - sure], axis=1)
+    report = compare([str(n) for n in range(pictures)], np.zeros(pictures, int), reference, reference[:, ::-1], ("a", "b"))
+    assert len(report.flips) == MOST_FLIPS
+    assert min(flip.reference_score for flip in report.flips) > 0.7
+    assert report.agreement == 0

@@ -60,3 +60,23 @@ def test_terminal_gets_one_line_that_fits(columns: int) -> None:
         assert "3/3" in frames[-1]
         assert "█" in frames[-1]
         assert "█" not in frames[0]
+
+
+def test_a_long_step_shows_its_seconds_even_where_libraries_are_kept_quiet() -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    code = "import time\nfrom runtime.progress import Progress\nfrom runtime.quiet import quiet\n"
+    code += "with Progress('convert', 1) as bar, quiet():\n    time.sleep(2.2)\n    bar.advance()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "0/1  1 s" in shown
+    assert "0/1  2 s" in shown
+
+
+def test_a_full_disk_behind_stderr_does_not_end_the_work() -> None:
+    code = "from runtime.progress import Progress\nwith Progress('x', 1) as bar:\n    bar.advance()\nprint('done')"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=full, stdout=subprocess.PIPE, check=False)
+    assert done.stdout == b"done\n"
