@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from export.command import command_line
 from export.foreign_arguments import add_foreign_options, foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
@@ -18,6 +17,7 @@ from export.run import EVERY_KIND, ExportOptions, export
 from export.rung import Rung, table
 from export.targets import DEFAULTS, choose_targets
 from runtime import cli
+from runtime.command import command_line
 
 NAME = cli.program("export")
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     formats = list(FORMATS) if given.format == "all" else [given.format]
     targets = choose_targets(given.target or (), formats)
     foreign = foreign_options(given)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line(words))
+    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line("export", words))
     bundle = given.output or (Path("bundles") / Path(os.path.realpath(given.run)).stem if foreign else given.run / "bundle")
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":

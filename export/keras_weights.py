@@ -12,11 +12,11 @@ from typing import Any
 
 import h5py
 
-from export.keras_config import layer_name, layers
-from export.keras_file import MOST_EXPANSION, UNREADABLE, WEIGHTS
 from export.kernel_sizes import kernel_size
 from export.zip_member import open_member
 from runtime.errors import InputRefused
+from runtime.keras_config import layer_name, layers
+from runtime.keras_file import MOST_EXPANSION, UNREADABLE, WEIGHTS
 
 
 def check_weights(path: Path, config: dict[str, Any]) -> None:

@@ -1,21 +1,20 @@
 """python -m export.load_child MODEL PREPARATION BYTES: loads a model of someone else's, runs it on one picture, and says what came of it.
 
-Run by `export.load_trial`, so that a file which crashes Keras or takes all memory ends this process and no other. The limit is
-RLIMIT_DATA, set after TensorFlow is imported and on top of what it has taken by then: the kernel holds to it at every allocation,
-where a watchdog that reads a process' size would come too late, and RLIMIT_AS would count the addresses TensorFlow only reserves.
+Run by `export.load_trial`, so that a file which crashes Keras or takes all memory ends this process and no other. The limit is set
+after TensorFlow is imported, on top of what it has taken by then.
 """
 
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from export.keras_file import check_keras_file
 from export.preparation import Preparation
 from export.saved_model_folder import is_saved_model
 from runtime.errors import QuinceError
+from runtime.keras_file import check_keras_file
+from runtime.memory import limited_memory
 from runtime.plugins import Plugin
 from runtime.quiet import prepare_tensorflow
 
@@ -30,8 +29,8 @@ def main(arguments: Sequence[str]) -> int:
             Plugin("export.keras_weights:check_weights", extra="export").load()(path, check_keras_file(path))
         prepare_tensorflow()
         trial = Plugin("export.keras_model:try_model", extra="export").load()
-        _limit_memory(limit)
-        answer = asdict(trial(path, preparation))
+        with limited_memory(limit):
+            answer = asdict(trial(path, preparation))
     except QuinceError as error:
         answer = {"exit_code": error.exit_code, "thing": error.thing, "reason": error.reason}
     except Exception as error:  # whatever Keras raises on a file made to break it
@@ -41,16 +40,6 @@ def main(arguments: Sequence[str]) -> int:
         answer = {"exit_code": 2, "thing": str(path), "reason": f"Keras cannot load it: {' '.join(text.split())[:300]}"}
     print(json.dumps(answer), flush=True)
     return 0
-
-
-def _limit_memory(extra: int) -> None:
-    """Lets this process take `extra` bytes beside what it has; where the system has no such limit, does nothing."""
-    with suppress(ImportError, OSError, ValueError, StopIteration):
-        import resource
-
-        with open("/proc/self/status") as status:
-            taken = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + extra, taken + extra))
 
 
 if __name__ == "__main__":

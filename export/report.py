@@ -13,6 +13,7 @@ from export.plots import drop_axis, scatter
 from export.thumbnails import thumbnails
 from export.trained import Run
 from export.wording import OUTCOMES, milliseconds, short, verdict
+from runtime.page import head
 from runtime.run_folder import Picture
 
 MOST_FLIPS, FLIP_SIDE = 48, 128
@@ -32,6 +33,7 @@ def render(run: Run, records: Mapping[str, Mapping[str, Any]], sets: Sets) -> st
     environment.filters |= {"short": short, "milliseconds": milliseconds, "points": lambda fraction: f"{100 * fraction:+.2f}"}
     template = environment.from_string((files("export") / "report.html.j2").read_text("utf-8"))
     return template.render(
+        head=head(f"{run.manifest.name} – export report"),
         manifest=run.manifest,
         records=records,
         outcomes=OUTCOMES,

@@ -1,13 +1,10 @@
 """Small pictures inside the report: the pixels the model saw, as data: URLs."""
 
-import base64
 from collections.abc import Iterable
-from io import BytesIO
-
-from PIL import Image
 
 from export.trained import Run
 from runtime.errors import InputRefused
+from runtime.page import picture_url
 from runtime.preprocess import preprocess
 from runtime.run_folder import Picture
 
@@ -17,11 +14,7 @@ def thumbnails(run: Run, pictures: Iterable[Picture], side: int) -> dict[str, st
     found = {}
     for picture in pictures:
         try:
-            image = Image.fromarray(preprocess(run.read(picture), run.manifest.preprocessing))
+            found[picture.path] = picture_url(preprocess(run.read(picture), run.manifest.preprocessing), side)
         except InputRefused:
             continue
-        image.thumbnail((side, side))
-        content = BytesIO()
-        image.save(content, "JPEG", quality=85)
-        found[picture.path] = f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
     return found

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from export.keras_file import check_keras_file
 from export.preparation import UNCHANGED, Preparation
-from runtime.bundle import Bundle
-from runtime.errors import InputRefused, PictureRefused
+from runtime.errors import InputRefused
+from runtime.keras_file import check_keras_file
 from runtime.manifest import Manifest
 from runtime.plugins import Plugin, require
-from runtime.preprocess import digest, read_picture
-from runtime.run_folder import MODEL, Picture, Split, read_pictures
+from runtime.preprocess import digest
+from runtime.run_folder import MODEL, Picture, Split, data_folder, read_run, read_unchanged
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,7 @@ class Run:
         Raises:
             InputRefused: gone, or not what the model was trained with.
         """
-        path = self.data / picture.path
-        try:
-            content = read_picture(path)
-        except PictureRefused as refusal:
-            raise InputRefused(str(path), f"{refusal.reason}; if the pictures moved, say where to with --data") from refusal
-        if digest(content) != picture.sha256:
-            raise InputRefused(str(path), "changed since the training; restore it, or train again")
-        return content
+        return read_unchanged(self.data, picture)
 
 
 def open_run(path: Path, data: Path | None) -> Run:
@@ -77,20 +69,10 @@ def open_run(path: Path, data: Path | None) -> Run:
     if path.is_file():
         check_keras_file(path)
         raise InputRefused(str(path), "a Keras file; give the run folder that it is in, or its --labels, --calib and --verify")
-    manifest = Bundle.open(path).manifest
-    config = check_keras_file(path / MODEL)
-    recorded = [artifact.sha256 for artifact in manifest.artifacts if artifact.file == MODEL]
-    if recorded != [digest((path / MODEL).read_bytes())]:
-        raise InputRefused(str(path / MODEL), "its sha256 differs from the manifest's: changed or damaged since training")
+    manifest, pictures = read_run(path)
     require("export", "export", "tensorflow", "keras", "h5py")
-    Plugin("export.keras_weights:check_weights", extra="export").load()(path / MODEL, config)
-    pictures = tuple(read_pictures(path))
-    strange = [picture for picture in pictures if picture.split != "refused" and picture.label not in manifest.labels]
-    if strange:
-        raise InputRefused(str(path), f"pictures.csv has the class '{strange[0].label}', which manifest.json has not; train again")
-    if not isinstance(manifest.provenance.get("results", {}), dict):
-        raise InputRefused(str(path), "the results in its manifest.json do not hold up; train again")
-    return Run(path, data or Path(str(manifest.provenance.get("data", ""))), manifest, pictures, path / MODEL)
+    Plugin("export.keras_weights:check_weights", extra="export").load()(path / MODEL, check_keras_file(path / MODEL))
+    return Run(path, data_folder(manifest, data), manifest, pictures, path / MODEL)
 
 
 def balanced(pictures: list[Picture], count: int, seed: int) -> list[Picture]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from runtime import cli
 from runtime.bundle import Bundle
-from runtime.classifier import Classifier, Prediction
-from runtime.errors import InputRefused, MachineError, PictureRefused
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused, MachineError
 from runtime.golden import Verification, verify
-from runtime.sources.files import expand
+from runtime.predictions import add_picture_arguments, show_predictions
 
 NAME = cli.program("runtime")
 
@@ -31,8 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="name what is in pictures")
     predict.add_argument("model", type=Path, help="a bundle folder, or one .tflite or .onnx file of it")
-    predict.add_argument("pictures", type=Path, nargs="+", metavar="picture", help="a picture file, or a folder of them")
-    predict.add_argument("--top", type=_positive, default=3, metavar="K", help="how many classes to show")
+    add_picture_arguments(predict)
     predict.set_defaults(command=_predict)
 
     check = commands.add_parser("verify", help="repeat the bundle's golden samples here: is it still the model that was exported?")
@@ -41,41 +40,24 @@ def _parser() -> argparse.ArgumentParser:
 
     for command, default in ((predict, "the best that runs here"), (check, "all that run here")):
         command.add_argument("--artifact", metavar="FILE", help=f"which model file of the bundle (default: {default})")
-        command.add_argument("--threads", type=_positive, metavar="N", help="interpreter threads (default: the cores allowed)")
+        command.add_argument("--threads", type=cli.positive, metavar="N", help="interpreter threads (default: the cores allowed)")
         command.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
 
 
 def _predict(options: argparse.Namespace) -> int:
     classifier = Classifier(options.model, artifact=options.artifact, threads=options.threads)
-    found = refused = 0
-    for picture in expand(options.pictures):
-        found += 1
-        try:
-            predictions = classifier.classify(picture, options.top)
-        except PictureRefused as error:
-            refused += 1
-            cli.say(f"{NAME}: {error}")
-            continue
-        _show_prediction(picture, predictions, as_json=options.json)
-    if not found:
-        raise InputRefused(str(options.pictures[0]), "holds no files")
-    if refused:
-        cli.say(f"{NAME}: refused {refused} of {found} files")
-    return cli.REFUSED if refused else cli.DONE
-
-
-def _show_prediction(picture: Path, predictions: tuple[Prediction, ...], *, as_json: bool) -> None:
-    result = {"picture": cli.printable(str(picture)), "predictions": [asdict(prediction) for prediction in predictions]}
-    ranked = ", ".join(f"{cli.printable(one.label)} {one.score:.3f}" for one in predictions)
-    cli.show(result, as_json=as_json, text=lambda: f"{cli.printable(str(picture))}: {ranked}")
+    return show_predictions(NAME, partial(classifier.classify, top=options.top), options.pictures, as_json=options.json)
 
 
 def _verify(options: argparse.Namespace) -> int:
     bundle = Bundle.open(options.bundle)
-    artifacts = [artifact for artifact in bundle.manifest.artifacts if options.artifact in (None, artifact.file)]
+    exported = [artifact for artifact in bundle.manifest.artifacts if artifact.format != "keras"]
+    if not exported:
+        raise bundle.without_models()
+    artifacts = [artifact for artifact in exported if options.artifact in (None, artifact.file)]
     if not artifacts:
-        raise InputRefused(str(options.bundle), f"has no artifact {options.artifact}" if options.artifact else "holds no exported model")
+        raise InputRefused(str(options.bundle), f"has no artifact {options.artifact}")
     codes: list[int] = []
     missing: list[MachineError] = []
     for artifact in artifacts:
@@ -99,12 +81,6 @@ def _verdict(result: Verification) -> str:
     if result.passed:
         return f"{what}: as exported"
     return f"{what}: DIFFERS at the stage '{result.stage}' on {len(result.details)}: {', '.join(map(cli.printable, result.details[:5]))}"
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -52,3 +52,10 @@ class Bundle:
         if digest(content) != artifact.sha256:
             raise InputRefused(str(path), "its sha256 differs from the manifest's: changed or damaged since export; copy the bundle again")
         return content
+
+    def without_models(self) -> InputRefused:
+        """The refusal of a folder that holds no exported model; of a run folder that was exported it says where they are."""
+        inside = self.path / "bundle"
+        exported = (inside / MANIFEST).is_file()
+        hint = f"they are in {inside}" if exported else "make one with: python -m export tflite RUN"
+        return InputRefused(str(self.path), f"holds no exported model; {hint}")

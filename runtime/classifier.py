@@ -83,7 +83,7 @@ class Classifier:
     def _load_from(self, bundle: Bundle, wanted: str | None) -> None:
         artifacts = {artifact.file: artifact for artifact in bundle.manifest.artifacts if f".{artifact.format}" in BACKENDS}
         if not artifacts:
-            raise InputRefused(str(bundle.path), "holds no exported model; make one with: python -m export tflite RUN")
+            raise bundle.without_models()
         candidates = [choose(artifacts, wanted, "artifact")] if wanted else sorted(artifacts.values(), key=_preference)
         missing = []
         for candidate in candidates:

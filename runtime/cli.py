@@ -76,6 +76,13 @@ def printable(text: str) -> str:
     return "".join(part if part.isprintable() else part.encode("unicode_escape", "surrogatepass").decode() for part in text)
 
 
+def positive(text: str) -> int:
+    """A whole number from 1, as the `type` of an argument."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
+    return int(text)
+
+
 def show(result: Any, *, as_json: bool, text: Callable[[], str]) -> None:
     """One result on standard output: its text, or with `as_json` the dataclass or mapping on one line with a `schema` number."""
     if as_json:

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import venv
 from collections.abc import Callable
+from html.parser import HTMLParser
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,28 @@ SMALL_TRAINING = (
     "--batch",
     "16",
 )
+
+
+class Elements(HTMLParser):
+    """The tags and the text of a page, in which no element has a handler of events."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="session")
+def elements() -> type[Elements]:
+    return Elements
 
 
 def shared(folder: str) -> Path:

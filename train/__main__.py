@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from runtime import cli
 
 NAME = cli.program("train")
-VERBS = {"check": "train.check_command", "sample": "train.sample_command"}
+VERBS = {
+    "check": "train.check_command",
+    "sample": "train.sample_command",
+    "evaluate": "train.evaluate_command",
+    "predict": "train.predict_command",
+}
 """The module of each verb, with a `main`; imported when chosen. A word that is no verb is the folder to train on."""
 
 

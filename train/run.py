@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,14 @@ SHOWN_REFUSALS, SHOWN_CLASSES = 10, 30
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: fractions of pictures right, which epoch's weights were kept, and whether it was already there."""
+    """A finished run: fractions of pictures right, for the test pictures with the 95 % interval of that and the mean over the classes,
+    which epoch's weights were kept, and whether it was already there."""
 
     run: str
     test_accuracy: float
+    test_accuracy_low: float
+    test_accuracy_high: float
+    balanced_accuracy: float
     val_accuracy: float
     test_pictures: int
     seconds: float
@@ -41,8 +45,10 @@ class TrainResult:
     reused: bool
 
 
-def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool) -> TrainResult:
+def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool, command: str = "") -> TrainResult:
     """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept.
+
+    `command` is what the user typed, for the report only.
 
     Raises:
         InputRefused: the data cannot be used, or `run` holds something else and not `overwrite`.
@@ -54,7 +60,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     if Path(os.path.realpath(data)) in Path(os.path.realpath(run)).parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
-    require("training", "train", "tensorflow", "keras", "matplotlib", "imagehash")
+    require("training", "train", "tensorflow", "keras", "matplotlib", "imagehash", "jinja2")
     size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
@@ -69,14 +75,23 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     prepare_tensorflow()
     with quiet():
         follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
+        write_report = Plugin("train.report:write_report", extra="train").load()
     with new_folder(run) as folder:
         results = follow_recipe(backbone, found, pixels, options, folder, cache)
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
         packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "imagehash", "scipy")
-        provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "health": asdict(health), "made_by": made_by}
+        provenance = {
+            "data": str(data.resolve()),
+            "results": results,
+            "versions": packages,
+            "health": asdict(health),
+            "made_by": made_by,
+            "command": command,
+        }
         manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
         write_pictures(folder, list(found.pictures))
         (folder / MANIFEST).write_text(manifest.to_json())
+        write_report(folder, found, pixels, options, manifest, health.faults + health.remarks)
     return TrainResult(str(run), **results, reused=False)
 
 
@@ -110,4 +125,6 @@ def _finished(run: Path, made_by: Mapping[str, Any]) -> Mapping[str, Any] | None
         whole = all(digest((run / artifact.file).read_bytes()) == artifact.sha256 for artifact in manifest.artifacts)
     except (QuinceError, OSError):
         return None
-    return manifest.provenance if whole and manifest.provenance.get("made_by") == made_by else None
+    results = manifest.provenance.get("results")
+    kept = isinstance(results, dict) and set(results) == {field.name for field in fields(TrainResult)} - {"run", "reused"}
+    return manifest.provenance if whole and kept and manifest.provenance.get("made_by") == made_by else None

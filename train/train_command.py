@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime import cli
+from runtime.command import command_line
 from train.cache import default_cache
 from train.options import add_flags, chosen_options
 from train.run import train
@@ -32,11 +33,13 @@ def main(arguments: Sequence[str]) -> int:
 
     options = chosen_options(given)
     run = given.output or Path("runs") / os.path.basename(os.path.realpath(given.data))
-    result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite)
+    command = command_line("train", arguments)
+    result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite, command=command)
     how = "already there, made by this command" if result.reused else f"trained in {result.seconds:.0f} s"
-    accuracy = (
-        f"test accuracy {result.test_accuracy:.4f} on {result.test_pictures} pictures, validation {result.val_accuracy:.4f} ({result.kept})"
-    )
+    interval = f"95 % interval {result.test_accuracy_low:.4f} to {result.test_accuracy_high:.4f} on {result.test_pictures} pictures"
+    accuracy = f"test accuracy {result.test_accuracy:.4f} ({interval}), balanced {result.balanced_accuracy:.4f}"
+    accuracy += f", validation {result.val_accuracy:.4f} ({result.kept})"
     cli.show(result, as_json=given.json, text=lambda: f"{cli.printable(result.run)}: {how}; {accuracy}")
+    cli.say(f"report: {run / 'report.html'}")
     cli.say(f"next: {cli.program('export')} tflite {shlex.quote(str(run))}")
     return cli.DONE

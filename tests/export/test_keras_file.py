@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 import pytest
 
-from export.keras_file import check_keras_file
 from export.keras_weights import check_weights
 from runtime.errors import InputRefused
+from runtime.keras_file import check_keras_file
 
 METADATA = {"keras_version": "3.15.1", "date_saved": "2026-11-24@00:00:00"}
 
@@ -235,7 +235,7 @@ def test_small_bombs_are_refused_in_a_second_and_little_memory(tmp_path: Path, c
     assert path.stat().st_size < 10_000
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from export.keras_file import check_keras_file; from export.keras_weights import check_weights\n"
+        "from runtime.keras_file import check_keras_file; from export.keras_weights import check_weights\n"
         "start = time.monotonic(); path = Path(sys.argv[1])\n"
         "try: check_weights(path, check_keras_file(path))\n"
         "except Exception as error: print(type(error).__name__, time.monotonic() - start)"

@@ -3,30 +3,12 @@
 import re
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 from export.report import render
 from runtime.parity import Flip
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-class Elements(HTMLParser):
-    """Counts tags and keeps the text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        assert not [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def test_needs_no_other_file_and_no_script(exported: Path) -> None:
@@ -37,8 +19,8 @@ def test_needs_no_other_file_and_no_script(exported: Path) -> None:
         assert artifact in page
 
 
-def test_tells_what_was_measured_of_each_artifact(exported: Path, opened, records) -> None:
-    text = Elements((exported / "report.html").read_text()).text
+def test_tells_what_was_measured_of_each_artifact(exported: Path, opened, records, elements) -> None:
+    text = elements((exported / "report.html").read_text()).text
     for file, record in records.items():
         assert file in text
         parity = record["parity"]
@@ -56,8 +38,8 @@ def test_same_records_give_the_same_bytes(opened, records, sets) -> None:
     assert render(opened, records, sets) == render(opened, records, sets)
 
 
-def test_shows_labels_and_file_names_as_text(opened, records, sets) -> None:
-    before = Elements(render(opened, records, sets)).tags.count("img")
+def test_shows_labels_and_file_names_as_text(opened, records, sets, elements) -> None:
+    before = elements(render(opened, records, sets)).tags.count("img")
     for record in records.values():
         record["parity"]["flips"] = [vars(Flip(HOSTILE, HOSTILE, HOSTILE, 0.9, HOSTILE, 0.8))]
         record["parity"]["worst_class"] = HOSTILE
@@ -71,7 +53,7 @@ def test_shows_labels_and_file_names_as_text(opened, records, sets) -> None:
         one["stability"]["worst_layer"] = HOSTILE
     page = render(replace(opened, manifest=replace(opened.manifest, name=HOSTILE)), records, sets)
     assert HOSTILE not in page
-    found = Elements(page)
+    found = elements(page)
     assert found.tags.count("img") <= before + 4, "no more pictures than the calibration sheet's"
     assert found.text.count(HOSTILE) >= 20
 

@@ -80,3 +80,13 @@ def test_manifest_cannot_name_a_file_outside(bundle: Path, edit_json: Edit) -> N
     edit_json(bundle / "manifest.json", lambda data: data["artifacts"][0].update(file=f"../{MODELS[0]}"))
     with pytest.raises(InputRefused, match="plain file name"):
         Bundle.open(bundle)
+
+
+def test_a_run_folder_says_where_its_exported_models_are(run_copy: Path, exported: Path, run_cli) -> None:
+    for words in (("predict", run_copy, "x.jpg"), ("verify", run_copy)):
+        assert "make one with: python -m export tflite RUN" in run_cli("runtime", *words).stderr
+    shutil.copytree(exported, run_copy / "bundle")
+    for words in (("predict", run_copy, "x.jpg"), ("verify", run_copy)):
+        done = run_cli("runtime", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"python -m runtime: {run_copy}: holds no exported model; they are in {run_copy / 'bundle'}\n"

@@ -181,7 +181,11 @@ def test_odd_names_and_a_broken_file_survive_a_whole_run(run_cli, cells: Path, t
     counts = [line.split() for line in done.stderr.splitlines() if line.startswith(("class ", *names))]
     assert counts == [head, [*names[0].split(), "43", "5", "12", "0"], [names[1], "43", "5", "12", "1"]]
     healthy = ("read pictures", "compare pictures", "python -m train: ", "class ", *names, "shorter side", "2 classes")
-    ours = (*healthy, "frozen f", "validation f", "train all", "test: ", "next: ", "/")
+    ours = (*healthy, "frozen f", "validation f", "train all", "test: ", "report: ", "next: ", "/")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<b>" + "café" not in page
+    assert "&lt;b&gt;café noir=" in page
+    assert "猫/cut\n.png" in page
     assert [line for line in done.stderr.splitlines() if not line.startswith(ours)] == [], "no log line of a library"
 
 

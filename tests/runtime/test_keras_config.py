@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from export.keras_config import check_config, layers
 from runtime.errors import InputRefused
+from runtime.keras_config import check_config, layers
 
 PAYLOAD = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
 

@@ -1,14 +1,14 @@
-"""Walks the config.json of a Keras file before Keras sees it: each class it names is on the list of export.keras_classes, or is refused.
+"""Walks the config.json of a Keras file before Keras sees it: each class it names is on the list of runtime.keras_classes, or is refused.
 
 Keras' safe mode has been got around in a new way several times a year since 2024, each time by naming something in a config that
-nobody had thought of (tests/export/test_keras_config.py has the forms). So nothing is looked for here but what is known to be harmless.
+nobody had thought of (tests/runtime/test_keras_config.py has the forms). So nothing is looked for here but what is known to be harmless.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from export.keras_classes import CLASSES, FUNCTIONS, PLAIN
 from runtime.errors import InputRefused
+from runtime.keras_classes import CLASSES, FUNCTIONS, PLAIN
 
 MAX_PARTS = 1_000_000
 """Lists, objects and plain values of a config; those of keras.applications have at most some ten thousand."""

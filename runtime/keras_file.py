@@ -6,8 +6,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from export.keras_config import check_config, written_by_keras_2
 from runtime.errors import InputRefused
+from runtime.keras_config import check_config, written_by_keras_2
 from runtime.model_file import IMPOSTORS
 from runtime.records import MAX_JSON_BYTES, parse_json
 

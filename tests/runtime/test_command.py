@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from export.command import command_line
+from runtime.command import command_line
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,8 @@ from export.command import command_line
     ],
 )
 def test_command(words: list[str], told: str) -> None:
-    assert command_line(words) == f"python -m export {told}"
+    assert command_line("export", words) == f"python -m export {told}"
 
 
 def test_names_with_spaces_and_quotes_survive_the_shell() -> None:
-    assert shlex.split(command_line(["tflite", "it's $HOME; rm"]))[4] == "it's $HOME; rm"
+    assert shlex.split(command_line("export", ["tflite", "it's $HOME; rm"]))[4] == "it's $HOME; rm"

@@ -1,0 +1,21 @@
+"""The command that made something, as its report tells it."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+NOT_TOLD = ("--json", "--overwrite")
+"""Options that change nothing about what is made."""
+
+
+def command_line(package: str, words: Sequence[str]) -> str:
+    """What to type to make it again, where `package` was given `words`.
+
+    It names no folder of this machine: of an absolute path the last part stays.
+    """
+    return shlex.join(["python", "-m", package, *(_without_folders(word) for word in words if word not in NOT_TOLD)])
+
+
+def _without_folders(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return f"{option}{equals}{Path(value).name if Path(value).is_absolute() else value}"

@@ -1,0 +1,30 @@
+"""A limit of memory around work that a file made to exhaust it could turn against the machine."""
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+
+@contextmanager
+def limited_memory(extra: int) -> Generator[None, None, None]:
+    """Lets this process take `extra` bytes beside what it has; where the system has no such limit, does nothing.
+
+    The limit is RLIMIT_DATA: the kernel holds to it at every allocation, where a watchdog that reads a process' size would come too
+    late, and RLIMIT_AS would count the addresses that TensorFlow only reserves.
+    """
+    before = None
+    with suppress(AttributeError, OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (taken + extra, before[1]))
+    try:
+        yield
+    finally:
+        if before is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, before)

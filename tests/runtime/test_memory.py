@@ -1,0 +1,27 @@
+"""The limit of memory holds inside, and is gone afterwards."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+SCRIPT = """
+from runtime.memory import limited_memory
+small = large = None
+with limited_memory(200 * 2**20):
+    small = bytearray(50 * 2**20)
+    try:
+        large = bytearray(400 * 2**20)
+    except MemoryError:
+        print("refused")
+print(len(bytearray(400 * 2**20)) >> 20, len(small) >> 20, large)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this limit")
+def test_more_than_allowed_is_refused_inside_and_allowed_afterwards() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "refused\n400 50 None\n"), done.stderr

@@ -1,0 +1,234 @@
+"""`train evaluate`: the run's own test pictures, other folders, and what cannot be judged (FAULTS T10, T20, E1, E2, E3)."""
+
+import json
+import shutil
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from runtime.errors import InputRefused
+from runtime.preprocess import digest
+from runtime.run_folder import read_pictures
+from train.evaluate import evaluate
+from train.labelled import find_pictures
+
+
+def refused(run_cli, *words: object) -> str:
+    """The last line of a command that was refused."""
+    done = run_cli("train", *words)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    last: str = done.stderr.splitlines()[-1]
+    assert last.startswith("python -m train: ")
+    return last.removeprefix("python -m train: ")
+
+
+def rewrite(run: Path, member: str, change) -> None:
+    """Changes a member of a run's model.keras, and the manifest's sha256 with it, as someone would who means harm."""
+    path = run / "model.keras"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    old = digest(path.read_bytes())
+    members[member] = change(members[member])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    manifest = run / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(old, digest(path.read_bytes())))
+
+
+def test_own_test_pictures_give_what_training_measured(trained: Path, run_cli) -> None:
+    done = run_cli("train", "evaluate", trained, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    results = json.loads((trained / "manifest.json").read_text())["provenance"]["results"]
+    assert found["schema"] == 1
+    card = found["scorecard"]
+    assert (card["accuracy"], card["pictures"]) == (results["test_accuracy"], results["test_pictures"])
+    assert (card["low"], card["high"]) == (results["test_accuracy_low"], results["test_accuracy_high"])
+    assert (found["own_test"], found["trained_on"], found["refused"]) == (True, 0, 0)
+    assert all(one["label"] != one["said"] for one in found["mistakes"])
+
+
+def test_text_names_interval_classes_and_mistakes(trained: Path, run_cli) -> None:
+    done = run_cli("train", "evaluate", trained)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "95 % interval" in lines[0]
+    assert "balanced accuracy" in lines[2]
+    assert {line.split()[0] for line in lines[4:6]} == {"mono", "poly"}
+
+
+def test_another_folder_is_judged_and_says_what_was_trained_on(trained: Path, cells: Path, tmp_path: Path, run_cli) -> None:
+    folder = tmp_path / "others"
+    shutil.copytree(cells / "mono", folder / "mono")
+    (folder / "mono" / "bad.png").write_text("x")
+    (folder / "stray.png").write_text("x")
+    (folder / "poly").mkdir()
+    done = run_cli("train", "evaluate", trained, folder, "--json", "--report", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    learned = sum(picture.label == "mono" and picture.split in ("train", "val") for picture in read_pictures(trained))
+    assert found["scorecard"]["pictures"] == 60
+    assert (found["trained_on"], found["refused"]) == (learned, 2)
+    assert f"{folder / 'mono' / 'bad.png'}: not a picture" in done.stderr
+    assert f"{folder / 'stray.png'}: not in a class folder" in done.stderr
+    assert f"{learned} of 60 pictures took part in the training" in done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "the pictures of others" in page
+    assert f"{learned} of 60 pictures took part in the training" in page
+    assert "stray.png: not in a class folder" in page
+
+
+def test_a_folder_of_another_class_is_refused_by_name(tmp_path: Path) -> None:
+    for name, hint in (
+        ("ban", "did you mean 'bana'"),
+        ("Test", "give the folder that holds the class folders"),
+        ("zzz", "it knows bana, kiwi"),
+    ):
+        (tmp_path / name / name).mkdir(parents=True)
+        with pytest.raises(InputRefused, match=f"knows no class '{name}'; {hint}") as caught:
+            find_pictures(tmp_path / name, ("bana", "kiwi"))
+        assert caught.value.thing == str(tmp_path / name / name)
+
+
+def test_class_folders_are_found_whatever_the_unicode_form_of_their_name(tmp_path: Path) -> None:
+    (tmp_path / "cafe\u0301").mkdir()
+    (tmp_path / "cafe\u0301" / "1.jpg").touch()
+    assert [(one.label, one.path) for one in find_pictures(tmp_path, ("caf\u00e9", "b"))] == [("caf\u00e9", "cafe\u0301/1.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"), [(lambda path: None, "no such folder"), (Path.touch, "not a folder"), (Path.mkdir, "mono/1.jpg")]
+)
+def test_a_folder_without_pictures_is_refused(tmp_path: Path, make, reason: str) -> None:
+    make(tmp_path / "x")
+    with pytest.raises(InputRefused, match=reason):
+        find_pictures(tmp_path / "x", ("mono", "poly"))
+
+
+def test_pictures_that_moved_are_found_with_data_and_missed_without(run_copy: Path, cells: Path, tmp_path: Path, run_cli) -> None:
+    manifest = run_copy / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(json.dumps(str(cells)), json.dumps(str(tmp_path / "gone"))))
+    assert "say where to with --data" in refused(run_cli, "evaluate", run_copy)
+    moved = Path(shutil.copytree(cells, tmp_path / "moved"))
+    assert run_cli("train", "evaluate", run_copy, "--data", moved).returncode == 0
+    victim = next(picture for picture in read_pictures(run_copy) if picture.split == "test")
+    (moved / victim.path).write_bytes(b"another")
+    assert (
+        refused(run_cli, "evaluate", run_copy, "--data", moved)
+        == f"{moved / victim.path}: changed since the training; restore it, or train again"
+    )
+
+
+def test_a_changed_model_is_refused(run_copy: Path, run_cli) -> None:
+    content = bytearray((run_copy / "model.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (run_copy / "model.keras").write_bytes(content)
+    for words in (("evaluate", run_copy), ("predict", run_copy, "x.jpg")):
+        assert "its sha256 differs from the manifest's" in refused(run_cli, *words)
+
+
+def test_code_in_the_model_is_refused_even_with_the_right_sha256(run_copy: Path, tmp_path: Path, run_cli) -> None:
+    def smuggle(content: bytes) -> bytes:
+        config = json.loads(content)
+        config["config"]["layers"][1] |= {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
+        return json.dumps(config).encode()
+
+    rewrite(run_copy, "config.json", smuggle)
+    for words in (("evaluate", run_copy), ("predict", run_copy, "x.jpg")):
+        assert "uses the function system of os" in refused(run_cli, *words)
+
+
+def test_a_model_that_wants_more_memory_than_it_has_weights_for_is_refused(run_copy: Path, run_cli) -> None:
+    def swell(content: bytes) -> bytes:
+        """To a last layer of 4 GB: a machine has that, and without a limit Keras takes it."""
+        config = json.loads(content)
+        config["config"]["layers"][-1]["config"]["units"] = 2**24
+        return json.dumps(config).encode()
+
+    rewrite(run_copy, "config.json", swell)
+    assert "loading it takes more than the" in refused(run_cli, "evaluate", run_copy)
+
+
+def test_weights_that_declare_more_than_the_file_holds_are_refused(run_copy: Path, run_cli) -> None:
+    def swell(content: bytes) -> bytes:
+        file = BytesIO(content)
+        with h5py.File(file, "r+") as weights:
+            names: list[str] = []
+            weights.visititems(lambda name, part: names.append(name) if isinstance(part, h5py.Dataset) else None)
+            del weights[names[0]]
+            weights.create_dataset(names[0], (10**9,), "float32", chunks=(10**6,))
+        return file.getvalue()
+
+    rewrite(run_copy, "model.weights.h5", swell)
+    assert "Unable to allocate" in refused(run_cli, "evaluate", run_copy)
+
+
+def test_a_model_of_another_shape_than_its_manifest_says_is_refused(run_copy: Path, run_cli) -> None:
+    manifest = json.loads((run_copy / "manifest.json").read_text())
+    manifest["labels"].append("third")
+    (run_copy / "manifest.json").write_text(json.dumps(manifest))
+    assert "expected input and output ((None, 64, 64, 3), (None, 3))" in refused(run_cli, "predict", run_copy, "x.jpg")
+
+
+def test_a_page_that_is_there_is_kept(trained: Path, tmp_path: Path, run_cli) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    assert "is there already" in refused(run_cli, "evaluate", trained, "--report", page)
+    assert page.read_text() == "mine"
+    assert "ends in .html" in refused(run_cli, "evaluate", trained, "--report", tmp_path / "page.txt")
+
+
+def test_a_full_disk_leaves_the_older_page(trained: Path, small_disk, run_cli) -> None:
+    page = small_disk("8k") / "page.html"
+    page.write_text("older")
+    done = run_cli("train", "evaluate", trained, "--report", page, "--overwrite")
+    assert done.returncode == 4, done.stderr
+    assert "the disk is full" in done.stderr.splitlines()[-1]
+    assert page.read_text() == "older"
+    assert [path.name for path in page.parent.iterdir()] == ["page.html"]
+
+
+def test_a_run_without_test_pictures_is_refused(run_copy: Path) -> None:
+    table = run_copy / "pictures.csv"
+    table.write_text(table.read_text().replace("test,", "train,"))
+    with pytest.raises(InputRefused, match="lists no test pictures"):
+        evaluate(run_copy, None, None)
+
+
+def test_predict_says_what_the_exported_model_says(trained: Path, exported: Path, cells: Path, run_cli) -> None:
+    words = (cells / "mono", "--top", "2", "--json")
+    keras, onnx = run_cli("train", "predict", trained, *words), run_cli("runtime", "predict", exported / "model.fp32.onnx", *words)
+    assert keras.returncode == onnx.returncode == 0, keras.stderr
+    pairs = list(zip(map(json.loads, keras.stdout.splitlines()), map(json.loads, onnx.stdout.splitlines()), strict=True))
+    assert len(pairs) == 60
+    for ours, theirs in pairs:
+        assert (ours["schema"], ours["picture"]) == (theirs["schema"], theirs["picture"])
+        scores = [{one["label"]: one["score"] for one in line["predictions"]} for line in (ours, theirs)]
+        assert np.allclose(*([score[label] for label in ("mono", "poly")] for score in scores), atol=1e-4)
+
+
+def test_predict_names_what_is_no_picture(trained: Path, cells: Path, tmp_path: Path, run_cli) -> None:
+    good = next(cells.rglob("*.png"))
+    (tmp_path / "bad.jpg").write_text("x")
+    done = run_cli("train", "predict", trained, good, tmp_path / "bad.jpg", "--top", "1")
+    assert done.returncode == 2
+    assert done.stdout.startswith(f"{good}: ")
+    assert done.stderr.splitlines() == [
+        f"python -m train: {tmp_path / 'bad.jpg'}: not a picture (formats read: JPEG, PNG, BMP, GIF, PPM, TIFF, WEBP)",
+        "python -m train: refused 1 of 2 files",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict"])
+def test_missing_packages_are_named(run_cli, bare_python, trained: Path, cells: Path, verb: str) -> None:
+    words = [verb, trained, *([next(cells.rglob("*.png"))] if verb == "predict" else [])]
+    done = run_cli("train", *words, python=bare_python("numpy", "pillow"))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "pip install '.[train]'" in done.stderr.splitlines()[-1]
+    assert run_cli("train", verb, "--help", python=bare_python("numpy", "pillow")).returncode == 0
