@@ -1,6 +1,7 @@
 """From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from train.data import DataSet, find_labels, scan
 from train.input_size import choose_input_size
 from train.options import TrainOptions
 from train.split import Fractions
+from train.unchanged import require_unchanged
+from train.unfinished import claim, unfinished
 
 SHOWN_REFUSALS = 10
 
@@ -39,11 +42,12 @@ class TrainResult:
     reused: bool
 
 
-def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool) -> TrainResult:
-    """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept.
+def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool, resume: bool = False) -> TrainResult:
+    """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept, and
+    an unfinished one is gone on with: see train.unfinished.
 
     Raises:
-        InputRefused: the data cannot be used, or `run` holds something else and not `overwrite`.
+        InputRefused: the data cannot be used or changes meanwhile, or `run` or RUN.partial holds something else and not `overwrite`.
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the loss became NaN.
     """
@@ -54,6 +58,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     find_labels(data)
     require("training", "train", "tensorflow", "keras", "matplotlib")
     size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
+    begun = time.time()
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
     _report(data, found, size, strict=strict)
@@ -62,18 +67,23 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     if (provenance := _finished(run, made_by)) is not None:
         return TrainResult(str(run), **provenance["results"], reused=True)
     _require_free(run, overwrite=overwrite)
+    partial = unfinished(run, made_by)
+    claim(partial, resume=resume, overwrite=overwrite)
 
     prepare_tensorflow()
     with quiet():
         follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
     with new_folder(run) as folder:
-        results = follow_recipe(backbone, found, pixels, options, folder, cache)
+        results = follow_recipe(
+            backbone, found, pixels, options, folder, cache / "features", partial, lambda _: require_unchanged(found, begun)
+        )
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
         packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
         provenance = {"data": str(data.resolve()), "results": results, "versions": packages, "made_by": made_by}
         manifest = Manifest(run.resolve().name, found.labels, pixels.preprocessing, (artifact,), provenance)
         write_pictures(folder, list(found.pictures))
         (folder / MANIFEST).write_text(manifest.to_json())
+    partial.remove()
     return TrainResult(str(run), **results, reused=False)
 
 
