@@ -58,9 +58,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         InputRefused: not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            facts = json.loads(file["facts"].tobytes())
-            weights, best, optimizer = ([file[f"{group}{number}"] for number in range(facts[group])] for group in GROUPS)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            facts = json.loads(arrays["facts"].tobytes())
+            weights, best, optimizer = ([arrays[f"{group}{number}"] for number in range(facts[group])] for group in GROUPS)
         history = tuple(Epoch(**epoch) for epoch in facts["history"])
         return Checkpoint(history, facts["seconds"], weights, best, optimizer, facts["made_by"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

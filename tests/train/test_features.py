@@ -78,6 +78,7 @@ def test_full_disk_is_said_and_gives_back_what_it_took(small_disk) -> None:
     with pytest.raises(MachineError, match="the disk is full: .* fewer --views") as caught:
         compute(disk / "features" / "f", COUNT, _numbers, lambda batch: np.zeros((len(batch), 5000)), "test")
     assert caught.value.thing == str(disk)
+    del caught  # it holds the memory map, and so the disk
     assert list(disk.iterdir()) == []
 
 
