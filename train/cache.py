@@ -55,10 +55,18 @@ class PixelCache:
             ) from error
 
     def read(self, sha256s: list[str]) -> NDArray[np.uint8]:
-        """(n, height, width, 3) uint8 pixels of pictures that were added."""
+        """(n, height, width, 3) uint8 pixels of pictures that were added.
+
+        Raises:
+            MachineError: one is no longer there, or cut.
+        """
         pixels = np.empty((len(sha256s), *self.shape), np.uint8)
         for index, sha256 in enumerate(sha256s):
-            pixels[index] = np.fromfile(self._path(sha256), np.uint8).reshape(self.shape)
+            try:
+                pixels[index] = np.fromfile(self._path(sha256), np.uint8).reshape(self.shape)
+            except (OSError, ValueError) as error:
+                reason = "a decoded picture is gone from the cache or cut; give the same command again, which decodes it anew"
+                raise MachineError(str(self._path(sha256)), reason) from error
         return pixels
 
     def _path(self, sha256: str) -> Path:

@@ -1,4 +1,7 @@
-"""The article's recipe, done straightforwardly with Keras and tf.data: every epoch decodes, resizes, augments and goes through the whole network."""
+"""The article's recipe, done straightforwardly with Keras and tf.data.
+
+Every epoch decodes, resizes and augments every picture, and goes through the whole network.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +34,7 @@ def article(train: Side, val: Side, size: int, classes: int, head_epochs: int, s
     """Trains, without end; gives the seconds and the validation accuracy of each epoch, the first `head_epochs` with the base frozen."""
     keras.utils.set_random_seed(seed)
     augmentation = build_augmentation("horizontal", 1.0, seed)
-    batches = _pictures(train, size).shuffle(1000, seed=seed).map(lambda x, y: (augmentation(x, training=True), y), tf.data.AUTOTUNE)
+    batches = _pictures(train, size).map(lambda x, y: (augmentation(x, training=True), y), tf.data.AUTOTUNE)
     batches, val_batches = (pictures.prefetch(tf.data.AUTOTUNE) for pictures in (batches, _pictures(val, size)))
     model = _model(size, classes)
     epoch = 0
@@ -41,7 +44,7 @@ def article(train: Side, val: Side, size: int, classes: int, head_epochs: int, s
             rate = RATE if epoch else HEAD_RATE
             model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
         start = time.monotonic()
-        logs = model.fit(batches, validation_data=val_batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0).history
+        logs = model.fit(batches, validation_data=val_batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0).history
         epoch += 1
         yield time.monotonic() - start, float(logs["val_accuracy"][-1])
 
@@ -52,8 +55,7 @@ def _pictures(side: Side, size: int) -> Any:
         return tf.image.resize(picture, (size, size)), target
 
     files = tf.data.Dataset.from_tensor_slices(([str(path) for path in side.paths], list(side.targets)))
-    files = files.shuffle(len(side.paths), seed=7) if len(side.paths) else files
-    return files.map(decode, tf.data.AUTOTUNE).batch(BATCH)
+    return files.shuffle(len(side.paths), seed=7).map(decode, tf.data.AUTOTUNE).batch(BATCH)
 
 
 def _model(size: int, classes: int) -> keras.Model:

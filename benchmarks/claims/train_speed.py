@@ -1,10 +1,10 @@
 """python -m benchmarks.claims.train_speed DATA: our recipe against the article's, both on EfficientNet-Lite0 with ImageNet weights.
 
-The article's (benchmarks/claims/article.py): Flatten, Dense(519, relu), Dropout(0.5), softmax; five epochs with the base frozen, then the last
-convolutions thawed at 1e-5. It ends when it reaches the target or after 13 epochs, as the article did; if it did not get there, the ratio
-is a lower bound, and the line says so. Ours: the default command, with nothing cached, from the first file read to the end of the epoch
-that reaches the target. Same pictures, same split, same size, same process; ours runs between two epochs of the article's. TensorFlow's
-import counts for neither.
+The article's (benchmarks/claims/article.py): Flatten, Dense(519, relu), Dropout(0.5), softmax; five epochs with the base frozen, then the
+last convolutions thawed at 1e-5. It ends when it reaches the target or after 13 epochs, as the article did; if it did not get there, the
+ratio is a lower bound, and the line says so. Ours: the default command, with nothing cached, from the first file read to the end of the
+epoch that reaches the target. Same pictures, same split, same size, same process; ours runs between two epochs of the article's.
+TensorFlow's import counts for neither.
 
 --limit and --epochs are to try this script: what it prints then is no claim.
 """
