@@ -106,8 +106,8 @@ def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: 
     except QuinceError as error:
         say(f"{name}: {error}")
         return error.exit_code
-    except KeyboardInterrupt as interruption:
-        say(f"{name}: " + "; ".join(["interrupted", *map(str, interruption.args)]))
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted")
         return INTERRUPTED
     except MemoryError:
         say(f"{name}: memory: not enough for this input")
