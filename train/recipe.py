@@ -42,8 +42,10 @@ def follow_recipe(
         MachineError: the disk is full.
     """
     keras.utils.set_random_seed(options.seed)
-    tf.config.experimental.enable_op_determinism()
-    arithmetic = policy(capabilities()) if options.mixed_precision == "auto" else FLOAT32
+    cards = capabilities()
+    if cards:  # on a CPU the kernels are deterministic anyway, and this would read data on one thread
+        tf.config.experimental.enable_op_determinism()
+    arithmetic = policy(cards) if options.mixed_precision == "auto" else FLOAT32
     train, val, test = (
         Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")
     )
