@@ -3,25 +3,13 @@
 import csv
 import io
 import itertools
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from runtime.atomic import new_file, write_file
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of one stage: cross-entropy losses, accuracies in 0..1, and how long it took."""
-
-    stage: str
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
+from train.epoch import Epoch as Epoch
 
 
 def write_history(run: Path, history: list[Epoch]) -> None:

@@ -11,6 +11,8 @@ from runtime.preprocess import Fit
 from train.backbones import BACKBONES
 
 Flip = Literal["none", "horizontal", "both"]
+ClassWeights = Literal["none", "balanced"]
+MixedPrecision = Literal["auto", "off"]
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "input_size": (1, 4096),
@@ -22,6 +24,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "views": (1, 1000),
     "dropout": (0, 0.99),
     "augment": (0, 10),
+    "label_smoothing": (0, 0.9),
     "patience": (0, 10_000),
     "seed": (0, 2**31),
 }
@@ -45,6 +48,9 @@ class TrainOptions:
     flip: Flip = "horizontal"
     augment: float = 1.0
     patience: int = 4
+    label_smoothing: float = 0.0
+    class_weights: ClassWeights = "none"
+    mixed_precision: MixedPrecision = "auto"
     test_fraction: float = 0.2
     val_fraction: float = 0.1
     seed: int = 7
@@ -72,6 +78,9 @@ FLAGS: tuple[tuple[str, type[int] | type[float] | tuple[str, ...], str], ...] = 
     ("--flip", get_args(Flip), "mirror training pictures (none where left and right matter)"),
     ("--augment", float, "strength of the other augmentations, 0 for none"),
     ("--patience", int, "stop a stage after so many epochs without a lower validation loss"),
+    ("--label-smoothing", float, "part of each target spread over all classes, 0 for none"),
+    ("--class-weights", get_args(ClassWeights), "balanced: each class counts the same, however few pictures it has"),
+    ("--mixed-precision", get_args(MixedPrecision), "auto: float16 arithmetic on graphics cards with tensor cores, never on a CPU"),
     ("--test-fraction", float, "part of the pictures to hold out for testing, where there is no Test folder"),
     ("--val-fraction", float, "part of the training pictures to hold out for validation, where there is no validation folder"),
     ("--seed", int, "of the split, the augmentation and the order"),

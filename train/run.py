@@ -1,6 +1,7 @@
 """From a folder of pictures to a run folder: model.keras, manifest.json, pictures.csv, history.csv and history.png."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,6 +25,8 @@ from train.health_text import measures, refusals, table
 from train.input_size import choose_input_size
 from train.options import TrainOptions
 from train.split import Fractions
+from train.unchanged import require_unchanged
+from train.unfinished import claim, unfinished
 
 SHOWN_REFUSALS, SHOWN_CLASSES = 10, 30
 
@@ -45,13 +48,24 @@ class TrainResult:
     reused: bool
 
 
-def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: bool, overwrite: bool, command: str = "") -> TrainResult:
-    """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept.
+def train(
+    data: Path,
+    run: Path,
+    options: TrainOptions,
+    *,
+    cache: Path,
+    strict: bool,
+    overwrite: bool,
+    resume: bool = False,
+    command: str = "",
+) -> TrainResult:
+    """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept, and
+    an unfinished one is gone on with: see train.unfinished.
 
     `command` is what the user typed, for the report only.
 
     Raises:
-        InputRefused: the data cannot be used, or `run` holds something else and not `overwrite`.
+        InputRefused: the data cannot be used or changes meanwhile, or `run` or RUN.partial holds something else and not `overwrite`.
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the loss became NaN.
     """
@@ -62,6 +76,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     find_labels(data)
     require("training", "train", "tensorflow", "keras", "matplotlib", "imagehash", "jinja2")
     size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
+    begun = time.time()
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
     health = examine(found, size)
@@ -71,13 +86,17 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
     if (provenance := _finished(run, made_by)) is not None:
         return TrainResult(str(run), **provenance["results"], reused=True)
     _require_free(run, overwrite=overwrite)
+    partial = unfinished(run, made_by)
+    claim(partial, resume=resume, overwrite=overwrite)
 
     prepare_tensorflow()
     with quiet():
         follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
         write_report = Plugin("train.report:write_report", extra="train").load()
     with new_folder(run) as folder:
-        results = follow_recipe(backbone, found, pixels, options, folder, cache)
+        results = follow_recipe(
+            backbone, found, pixels, options, folder, cache / "features", partial, lambda _: require_unchanged(found, begun)
+        )
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
         packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "imagehash", "scipy")
         provenance = {
@@ -92,6 +111,7 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
         write_pictures(folder, list(found.pictures))
         (folder / MANIFEST).write_text(manifest.to_json())
         write_report(folder, found, pixels, options, manifest, health.faults + health.remarks)
+    partial.remove()
     return TrainResult(str(run), **results, reused=False)
 
 

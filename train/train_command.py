@@ -8,6 +8,7 @@ from pathlib import Path
 from runtime import cli
 from runtime.command import command_line
 from train.cache import default_cache
+from train.interrupt import ends_soon
 from train.options import add_flags, chosen_options
 from train.run import train
 
@@ -25,16 +26,27 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("data", type=Path, help="the folder of pictures")
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="run folder to write (default: runs/NAME-OF-DATA)")
     add_flags(parser)
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="where decoded pictures are kept")
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR", help="where decoded pictures and features are kept")
     parser.add_argument("--strict", action="store_true", help="refuse the data set if a single file of it is refused")
     parser.add_argument("--overwrite", action="store_true", help="replace a run that another command or other data made")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished training, at other rates if they are given")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     given = parser.parse_args(arguments)
 
     options = chosen_options(given)
     run = given.output or Path("runs") / os.path.basename(os.path.realpath(given.data))
     command = command_line("train", arguments)
-    result = train(given.data, run, options, cache=given.cache, strict=given.strict, overwrite=given.overwrite, command=command)
+    with ends_soon(NAME, "the same command with --resume goes on from the last whole epoch"):
+        result = train(
+            given.data,
+            run,
+            options,
+            cache=given.cache,
+            strict=given.strict,
+            overwrite=given.overwrite,
+            resume=given.resume,
+            command=command,
+        )
     how = "already there, made by this command" if result.reused else f"trained in {result.seconds:.0f} s"
     interval = f"95 % interval {result.test_accuracy_low:.4f} to {result.test_accuracy_high:.4f} on {result.test_pictures} pictures"
     accuracy = f"test accuracy {result.test_accuracy:.4f} ({interval}), balanced {result.balanced_accuracy:.4f}"

@@ -195,3 +195,16 @@ def test_cache_lies_where_the_environment_says(monkeypatch, tmp_path: Path) -> N
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_cache() == tmp_path / ".cache" / "quince"
+
+
+@pytest.mark.parametrize("fault", [Path.unlink, lambda path: path.write_bytes(b"cut")], ids=["gone", "cut"])
+def test_picture_that_is_no_longer_there_is_said(tmp_path: Path, picture: Path, fault) -> None:
+    cache = PixelCache(tmp_path, AT_64)
+    sha256 = _add(cache, picture)
+    (file,) = _files(tmp_path)
+    fault(file)
+    with pytest.raises(MachineError, match="give the same command again") as caught:
+        cache.read([sha256])
+    assert caught.value.thing == str(file)
+    _add(cache, picture)
+    assert cache.read([sha256]).any(), "which is true"

@@ -1,5 +1,6 @@
-"""The two stages of training: what learns, what stays, which weights are kept, and what happens when it diverges."""
+"""The two stages of training: what learns, what stays, which weights are kept, and what happens when it diverges or is killed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +9,19 @@ import numpy as np
 import pytest
 from keras import layers
 
-from runtime.errors import CheckFailed
+from runtime.errors import CheckFailed, InputRefused
 from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import scan
-from train.fit import Examples, fit, predict
+from train.epoch import Epoch
+from train.fit import fit, predict
+from train.frozen import Examples, Frozen
 from train.model import build_augmentation, build_model
-from train.options import TrainOptions
+from train.options import ClassWeights, Flip, TrainOptions
 from train.split import Fractions
-from train.stages import POOL, stages
+from train.stages import INPUT, POOL, stages
+from train.unfinished import Unfinished
 
 LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
 SMALL = TrainOptions(backbone="simple-cnn", head_epochs=2, epochs=2, batch=16, views=1, dropout=0.0, head_rate=3e-3)
@@ -35,10 +39,20 @@ def examples(cells: Path, pixels: PixelCache) -> dict[str, Examples]:
     return {split: Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")}
 
 
-def _fit(model: keras.Model, options: TrainOptions, examples, pixels: PixelCache, scratch: Path, augment=NO_AUGMENTATION):
+def _fit(
+    model: keras.Model,
+    options: TrainOptions,
+    examples: dict[str, Examples],
+    pixels: PixelCache,
+    folder: Path,
+    augment: keras.Sequential = NO_AUGMENTATION,
+    after_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> list[Epoch]:
     keras.utils.set_random_seed(options.seed)
     plan = stages(BACKBONES[options.backbone], options)
-    return fit(model, plan, examples["train"], examples["val"], pixels, augment, options, scratch)
+    frozen = Frozen(folder / "features", model, plan[-1].boundary, pixels, augment)
+    partial = Unfinished(folder / "run.partial", {"options": {}})
+    return fit(model, plan, examples["train"], examples["val"], frozen, options, partial, after_epoch)[0]
 
 
 def _build(options: TrainOptions, pixels: PixelCache) -> keras.Model:
@@ -145,20 +159,35 @@ def test_augmentation_reaches_training_pictures_and_never_validation(examples, p
     blackened = keras.Sequential([layers.Rescaling(0.0)])
     model = _build(SMALL, pixels)
     history = _fit(model, SMALL, examples, pixels, tmp_path, blackened)
-    assert not np.load(tmp_path / "train.npy").any()
-    assert np.array_equal(np.load(tmp_path / "val.npy")[0], pixels.read(examples["val"].sha256s))
+    seen = [np.load(file) for file in (tmp_path / "features").rglob("*.npy")]
+    train, val = sorted(seen, key=len, reverse=True)
+    assert not train.any()
+    assert np.array_equal(val, pixels.read(examples["val"].sha256s))
     assert _loss(model, examples["val"], pixels) == pytest.approx(min(epoch.val_loss for epoch in history), rel=1e-3)
 
 
 def test_views_are_different_augmentations_of_the_same_pictures(examples, pixels, tmp_path: Path) -> None:
-    options = replace(SMALL, views=2, head_epochs=1, epochs=0)
-    _fit(_build(SMALL, pixels), options, examples, pixels, tmp_path, build_augmentation("horizontal", 1.0, 7))
-    one, other = np.load(tmp_path / "train.npy").astype(np.float32)
+    one, other = _views(pixels, examples, tmp_path, "horizontal", 7)
     plain = pixels.read(examples["train"].sha256s).astype(np.float32)
     assert np.abs(one - other).mean() > 1
     for view in (one, other):
         own = [np.corrcoef(a.mean((1, 2)), b.mean((1, 2)))[0, 1] for a, b in zip(view, plain, strict=True)]
         assert np.median(own) > 0.5, "still the same picture, in the same place"
+
+
+def _views(pixels: PixelCache, examples: dict[str, Examples], folder: Path, flip: Flip, seed: int) -> list[np.ndarray]:
+    frozen = Frozen(folder, _build(SMALL, pixels), INPUT, pixels, build_augmentation(flip, 1.0, seed))
+    return [frozen.view(examples["train"], number, INPUT).astype(np.float32) for number in range(2)]
+
+
+def test_views_are_of_the_seed_alone_and_found_again(examples, pixels, tmp_path: Path) -> None:
+    first = _views(pixels, examples, tmp_path / "a", "both", 7)
+    keras.utils.set_random_seed(99)
+    assert np.array_equal(first, _views(pixels, examples, tmp_path / "b", "both", 7)), "whatever was drawn before"
+    assert np.array_equal(first, _views(pixels, examples, tmp_path / "a", "both", 7))
+    assert len(list((tmp_path / "a").iterdir())) == 2, "found again"
+    assert not np.array_equal(first, _views(pixels, examples, tmp_path / "a", "both", 8))
+    assert not np.array_equal(first, _views(pixels, examples, tmp_path / "a", "none", 7))
 
 
 @pytest.mark.parametrize("flip", ["none", "horizontal", "both"])
@@ -207,3 +236,74 @@ def test_predict_gives_each_picture_its_own_scores_in_order(examples, pixels) ->
     assert scores.shape == (len(names), 2)
     assert np.allclose(scores.sum(1), 1, atol=1e-5)
     assert np.allclose(scores[70], alone[0], atol=1e-5)
+
+
+class _Killed(Exception):
+    pass
+
+
+def _fit_killed_after_each_epoch(options: TrainOptions, examples, pixels: PixelCache, folder: Path) -> tuple[keras.Model, list[Epoch]]:
+    """As if a new process went on after each epoch: nothing but the folder is handed on."""
+
+    def kill(_: Epoch) -> None:
+        raise _Killed
+
+    for _ in range(options.head_epochs + options.epochs):
+        model = _build(options, pixels)
+        try:
+            return model, _fit(model, options, examples, pixels, folder, build_augmentation("both", 1.0, 7), kill)
+        except _Killed:
+            pass
+    model = _build(options, pixels)
+    return model, _fit(model, options, examples, pixels, folder, build_augmentation("both", 1.0, 7), kill)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [replace(LITE, head_epochs=1, epochs=2, views=2, dropout=0.5), replace(SMALL, head_epochs=3, epochs=0, views=2, dropout=0.5)],
+    ids=["two stages", "from scratch"],
+)
+def test_killed_after_any_epoch_it_ends_with_the_same_bits(examples, pixels, tmp_path: Path, options: TrainOptions) -> None:
+    whole = _build(options, pixels)
+    history = _fit(whole, options, examples, pixels, tmp_path / "whole", build_augmentation("both", 1.0, 7))
+    killed, killed_history = _fit_killed_after_each_epoch(options, examples, pixels, tmp_path / "killed")
+    assert [replace(epoch, seconds=0) for epoch in killed_history] == [replace(epoch, seconds=0) for epoch in history]
+    for one, other in zip(whole.get_weights(), killed.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_checkpoint_that_does_not_fit_the_network_is_refused(examples, pixels, tmp_path: Path) -> None:
+    _fit(_build(SMALL, pixels), SMALL, examples, pixels, tmp_path)
+    other = build_model(BACKBONES["simple-cnn"], pixels.preprocessing, 3, 0.0, pretrained=True)
+    with pytest.raises(InputRefused, match="does not fit this network") as caught:
+        _fit(other, SMALL, examples, pixels, tmp_path)
+    assert caught.value.thing == str(tmp_path / "run.partial" / "checkpoint.npz")
+
+
+def test_divergence_keeps_the_last_good_epoch_and_says_how_to_go_on(examples, pixels, tmp_path: Path) -> None:
+    options = replace(LITE, head_epochs=1, epochs=2, rate=1e30)
+    with pytest.raises(CheckFailed, match=r"fine-tune', epoch 1, .* goes on from head epoch 1") as caught:
+        _fit(_build(options, pixels), options, examples, pixels, tmp_path)
+    assert caught.value.exit_code == 3
+    assert str(tmp_path / "run.partial" / "checkpoint.npz") in str(caught.value)
+    history = _fit(_build(options, pixels), replace(options, rate=1e-4), examples, pixels, tmp_path)
+    assert [str(epoch) for epoch in history] == ["head epoch 1", "fine-tune epoch 1", "fine-tune epoch 2"]
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_losses_are_those_of_the_objective(examples, pixels, tmp_path: Path, smoothing: float, weights: ClassWeights) -> None:
+    """One step of all pictures, whose rate is still 0, leaves the weights as they are: both losses can be computed by hand."""
+    few = [index for index, target in enumerate(examples["train"].targets) if target == 0 or index % 4 == 0]
+    train = Examples([examples["train"].sha256s[index] for index in few], [examples["train"].targets[index] for index in few])
+    options = replace(LITE, epochs=0, batch=1000, label_smoothing=smoothing, class_weights=weights)
+    model = _build(options, pixels)
+    logs = {split: np.log(predict(model, data.sha256s, pixels, split)) for split, data in (("train", train), ("val", examples["val"]))}
+    (epoch,) = _fit(model, options, {**examples, "train": train}, pixels, tmp_path)
+
+    counts = np.bincount(train.targets)
+    weight = len(few) / (2 * counts) if weights == "balanced" else np.ones(2)
+    smooth = np.eye(2)[train.targets] * (1 - smoothing) + smoothing / 2
+    assert epoch.loss == pytest.approx(float(np.mean(weight[train.targets] * -(smooth * logs["train"]).sum(1))), rel=0.01)
+    targets = examples["val"].targets
+    assert epoch.val_loss == pytest.approx(float(np.mean(weight[targets] * -logs["val"][range(len(targets)), targets])), rel=0.01)

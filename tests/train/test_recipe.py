@@ -11,12 +11,15 @@ import pytest
 from runtime.manifest import Manifest
 from runtime.preprocess import Preprocessing, digest, preprocess
 from runtime.run_folder import read_pictures
+from train import recipe
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import scan
 from train.options import TrainOptions
+from train.precision import MIXED
 from train.recipe import follow_recipe
 from train.split import Fractions
+from train.unfinished import Unfinished
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +52,34 @@ def test_fine_tuned_model_is_saved_whole_and_ready_to_be_trained_on(cells: Path,
     cache = PixelCache(tmp_path / "cache", Preprocessing(32, 32))
     data = scan(cells, cache, Fractions(), 7)
     options = TrainOptions(head_epochs=1, epochs=0, views=1)
-    results = follow_recipe(BACKBONES["efficientnet-lite0"], data, cache, options, tmp_path, tmp_path / "scratch")
+    partial = Unfinished(tmp_path / "run.partial", {"options": {}})
+    results = follow_recipe(BACKBONES["efficientnet-lite0"], data, cache, options, tmp_path, tmp_path / "features", partial, lambda _: None)
     assert results["test_pictures"] == 24
-    assert list((tmp_path / "scratch").iterdir()) == []
     model = keras.models.load_model(tmp_path / "model.keras")
     assert all(layer.trainable for layer in model.layers)
     assert model.layers[1].name == "normalise"
     assert not [layer for layer in model.layers if type(layer).__name__.startswith("Random")]
+
+
+def test_mixed_precision_publishes_a_float32_model_that_learnt(cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a card with tensor cores; a CPU computes in float16 too, only slowly."""
+    monkeypatch.setattr(recipe, "policy", lambda cards: MIXED)
+    cache = PixelCache(tmp_path / "cache", Preprocessing(32, 32))
+    data = scan(cells, cache, Fractions(), 7)
+    seen = []
+    fit = recipe.fit
+    monkeypatch.setattr(recipe, "fit", lambda model, *rest: seen.append(model) or fit(model, *rest))
+    options = TrainOptions(backbone="simple-cnn", head_epochs=8, epochs=0, views=1, batch=16)
+    partial = Unfinished(tmp_path / "run.partial", {"options": {}})
+    losses: list[float] = []
+    recipe.follow_recipe(
+        BACKBONES["simple-cnn"], data, cache, options, tmp_path, tmp_path / "f", partial, lambda epoch: losses.append(epoch.loss)
+    )
+    assert losses[-1] < losses[0] / 2
+    assert {layer.compute_dtype for layer in seen[0].layers if layer.weights} >= {"float16"}
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert keras.mixed_precision.dtype_policy().name == "float32"
 
 
 def test_manifest_says_what_the_run_was_made_of(trained: Path, cells: Path, manifest: Manifest) -> None:
