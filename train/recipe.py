@@ -17,6 +17,7 @@ from train.fit import Examples, fit, predict
 from train.history import plot_history, write_history
 from train.model import build_augmentation, build_model
 from train.options import TrainOptions
+from train.settings import settle
 from train.stages import stages
 
 
@@ -31,7 +32,8 @@ def follow_recipe(
     """
     start = time.monotonic()
     keras.utils.set_random_seed(options.seed)
-    model = build_model(backbone, cache.preprocessing, len(data.labels), options.dropout, pretrained=True)
+    settings = settle(options)
+    model = build_model(backbone, cache.preprocessing, len(data.labels), settings)
     augmentation = build_augmentation(options.flip, options.augment, options.seed)
     train, val, test = (
         Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")
@@ -39,7 +41,7 @@ def follow_recipe(
     with quiet():
         model.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
     with scratch_folder(scratch) as features:
-        history = fit(model, stages(backbone, options), train, val, cache, augmentation, options, features)
+        history = fit(model, stages(model, settings), train, val, cache, augmentation, options, features)
     seconds = time.monotonic() - start
     right = predict(model, test.sha256s, cache, "test").argmax(1) == test.targets
     best = min(history, key=lambda epoch: epoch.val_loss)

@@ -11,17 +11,19 @@ from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
-from runtime.plugins import Plugin, choose, require
+from runtime.plugins import Plugin, require
 from runtime.preprocess import Preprocessing, digest
 from runtime.provenance import source_digest, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures
-from train.backbones import BACKBONES
+from train.backbones import find_backbone
 from train.cache import PixelCache
 from train.data import DataSet, find_labels, scan
 from train.input_size import choose_input_size
 from train.options import TrainOptions
+from train.settings import settle
 from train.split import Fractions
+from train.weights_file import weights_digest
 
 SHOWN_REFUSALS = 10
 
@@ -47,18 +49,19 @@ def train(data: Path, run: Path, options: TrainOptions, *, cache: Path, strict: 
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the loss became NaN.
     """
-    backbone = choose(BACKBONES, options.backbone, "backbone")
+    backbone, settings = find_backbone(options.backbone), settle(options)
+    weights = weights_digest(settings.weights_file) if settings.weights_file else None
     fractions = Fractions(options.test_fraction, options.val_fraction)
     if Path(os.path.realpath(data)) in Path(os.path.realpath(run)).parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
     require("training", "train", "tensorflow", "keras", "matplotlib")
-    size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
+    size = choose_input_size(data, backbone.input_size, backbone.smallest) if options.input_size is None else options.input_size
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
     _report(data, found, size, strict=strict)
 
-    made_by = {"options": asdict(options), "data_digest": found.digest(), "source": source_digest("runtime", "train")}
+    made_by = {"options": asdict(options), "weights": weights, "data_digest": found.digest(), "source": source_digest("runtime", "train")}
     if (provenance := _finished(run, made_by)) is not None:
         return TrainResult(str(run), **provenance["results"], reused=True)
     _require_free(run, overwrite=overwrite)

@@ -16,6 +16,7 @@ from train.data import scan
 from train.fit import Examples, fit, predict
 from train.model import build_augmentation, build_model
 from train.options import TrainOptions
+from train.settings import settle
 from train.split import Fractions
 from train.stages import POOL, stages
 
@@ -37,13 +38,12 @@ def examples(cells: Path, pixels: PixelCache) -> dict[str, Examples]:
 
 def _fit(model: keras.Model, options: TrainOptions, examples, pixels: PixelCache, scratch: Path, augment=NO_AUGMENTATION):
     keras.utils.set_random_seed(options.seed)
-    plan = stages(BACKBONES[options.backbone], options)
-    return fit(model, plan, examples["train"], examples["val"], pixels, augment, options, scratch)
+    return fit(model, stages(model, settle(options)), examples["train"], examples["val"], pixels, augment, options, scratch)
 
 
 def _build(options: TrainOptions, pixels: PixelCache) -> keras.Model:
     keras.utils.set_random_seed(options.seed)
-    return build_model(BACKBONES[options.backbone], pixels.preprocessing, 2, options.dropout, pretrained=True)
+    return build_model(BACKBONES[options.backbone], pixels.preprocessing, 2, settle(options))
 
 
 def _loss(model: keras.Model, examples: Examples, pixels: PixelCache) -> float:
@@ -68,20 +68,20 @@ def _changed(model: keras.Model, before: dict[str, list[np.ndarray]]) -> set[str
     }
 
 
-def test_plan_is_head_then_last_blocks_at_their_own_rates() -> None:
-    head, thawed = stages(BACKBONES["efficientnet-lite0"], TrainOptions(rate=1e-4, head_rate=1e-2, epochs=3, head_epochs=2))
+def test_plan_is_head_then_last_blocks_at_their_own_rates(fine_tuned) -> None:
+    head, thawed = stages(fine_tuned[0], settle(TrainOptions(rate=1e-4, head_rate=1e-2, epochs=3, head_epochs=2)))
     assert (head.boundary, head.rate, head.epochs, head.batch_norm) == (POOL, 1e-2, 2, False)
     assert (thawed.boundary, thawed.rate, thawed.epochs, thawed.batch_norm) == ("block7_add", 1e-4, 3, False)
 
 
 @pytest.mark.parametrize(("head_epochs", "epochs", "names"), [(0, 3, ["fine-tune"]), (3, 0, ["head"])])
-def test_stage_of_no_epochs_is_left_out(head_epochs: int, epochs: int, names: list[str]) -> None:
-    plan = stages(BACKBONES["efficientnet-lite0"], TrainOptions(head_epochs=head_epochs, epochs=epochs))
+def test_stage_of_no_epochs_is_left_out(fine_tuned, head_epochs: int, epochs: int, names: list[str]) -> None:
+    plan = stages(fine_tuned[0], settle(TrainOptions(head_epochs=head_epochs, epochs=epochs)))
     assert [stage.name for stage in plan] == names
 
 
-def test_backbone_without_weights_learns_everything_at_once() -> None:
-    (stage,) = stages(BACKBONES["simple-cnn"], SMALL)
+def test_backbone_without_weights_learns_everything_at_once(pixels) -> None:
+    (stage,) = stages(_build(SMALL, pixels), settle(SMALL))
     assert (stage.epochs, stage.rate, stage.batch_norm) == (4, SMALL.head_rate, True)
 
 
