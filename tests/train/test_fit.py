@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from runtime.errors import CheckFailed
+from runtime.errors import CheckFailed, InputRefused
 from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
 from train.cache import PixelCache
@@ -18,7 +18,7 @@ from train.model import build_augmentation, build_model
 from train.options import TrainOptions
 from train.settings import settle
 from train.split import Fractions
-from train.stages import POOL, stages
+from train.stages import FLATTEN, INPUT, POOL, stages
 
 LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
 SMALL = TrainOptions(backbone="simple-cnn", head_epochs=2, epochs=2, batch=16, views=1, dropout=0.0, head_rate=3e-3)
@@ -78,6 +78,31 @@ def test_plan_is_head_then_last_blocks_at_their_own_rates(fine_tuned) -> None:
 def test_stage_of_no_epochs_is_left_out(fine_tuned, head_epochs: int, epochs: int, names: list[str]) -> None:
     plan = stages(fine_tuned[0], settle(TrainOptions(head_epochs=head_epochs, epochs=epochs)))
     assert [stage.name for stage in plan] == names
+
+
+@pytest.mark.parametrize(
+    ("thaw", "border"),
+    [(1, "block14_add"), (2, "block13_add"), (None, "block7_add"), (16, INPUT), ("all", INPUT)],
+)
+def test_thaw_is_the_last_so_many_blocks(fine_tuned, thaw, border: str) -> None:
+    assert stages(fine_tuned[0], settle(TrainOptions(thaw=thaw)))[-1].boundary == border
+
+
+def test_more_blocks_than_there_are_is_refused(fine_tuned) -> None:
+    with pytest.raises(InputRefused, match="has 16 blocks, found 17"):
+        stages(fine_tuned[0], settle(TrainOptions(thaw=17)))
+
+
+def test_article_trains_its_head_and_then_the_last_block_too(examples, pixels, tmp_path: Path) -> None:
+    """On a real pretrained network; its hidden layer makes the head."""
+    options = replace(LITE, recipe="article", head_rate=1e-4, rate=1e-4)
+    model = _build(options, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    head, thawed = stages(model, settle(options))
+    assert (head.boundary, thawed.boundary) == (FLATTEN, "block14_add")
+    _fit(model, options, examples, pixels, tmp_path)
+    block = {f"block15_{part}_conv" for part in ("expand", "depthwise", "project")}
+    assert _changed(model, before) == block | {"head_conv", "hidden", "scores"}
 
 
 def test_backbone_without_weights_learns_everything_at_once(pixels) -> None:
