@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     fractions = Fractions(options.test_fraction, options.val_fraction)
     find_labels(given.data)
     require("checking", "train", "imagehash")
-    size = options.input_size or choose_input_size(given.data, BACKBONES[options.backbone].input_size)
+    backbone = BACKBONES[options.backbone]
+    size = options.input_size or choose_input_size(given.data, backbone.input_size, backbone.smallest)
     data = scan(given.data, PixelCache(given.cache, Preprocessing(size, size, options.fit)), fractions, options.seed)
     health = examine(data, size)
 

@@ -13,8 +13,10 @@ STRIDE = 32
 SAMPLE = 200
 
 
-def choose_input_size(data: Path, native: int) -> int:
+def choose_input_size(data: Path, native: int, smallest: int = STRIDE) -> int:
     """The backbone's `native` side, or where the pictures are smaller, the multiple of 32 next below their median shorter side.
+
+    Never less than the multiple of 32 next above `smallest`.
 
     The median is over 200 files spread evenly over the folder; files that are no pictures are left to `scan` to name.
     """
@@ -27,4 +29,5 @@ def choose_input_size(data: Path, native: int) -> int:
             continue
     if not sides:
         return native
-    return min(native, max(STRIDE, int(np.median(sides)) // STRIDE * STRIDE))
+    least = -(-smallest // STRIDE) * STRIDE
+    return min(native, max(least, int(np.median(sides)) // STRIDE * STRIDE))

@@ -1,29 +1,56 @@
-"""Backbone, pooling, dropout and softmax as one flat Keras model on RGB pixels in 0..255; and the augmentation, which is not part of it."""
+"""Backbone, head and softmax as one flat Keras model on RGB pixels in 0..255; and the augmentation, which is not part of it."""
 
 import keras
 from keras import layers
 
+from runtime.errors import InputRefused
 from runtime.preprocess import Preprocessing
 from train.backbones import Backbone
+from train.network import build_network, normalise
 from train.options import Flip
-from train.stages import INPUT, POOL
+from train.pretrained import load_pretrained
+from train.settings import Settings
+from train.stages import FLATTEN, INPUT, POOL
 
 FLIPS: dict[Flip, tuple[str, ...]] = {"none": (), "horizontal": ("horizontal",), "both": ("horizontal", "vertical")}
 """Keras' own "horizontal_and_vertical" throws one coin for the two: it only ever turns a picture by 180 degrees (3.15)."""
 
 
-def build_model(backbone: Backbone, preprocessing: Preprocessing, classes: int, dropout: float, *, pretrained: bool) -> keras.Model:
-    """(batch, height, width, 3) float RGB in 0..255 -> (batch, classes) probabilities; normalisation is its first layer."""
-    inputs = keras.Input((preprocessing.height, preprocessing.width, 3), name=INPUT)
-    x = layers.Rescaling(1 / backbone.std, -backbone.mean / backbone.std, name="normalise")(inputs)
-    x = backbone.build.load()(x)
-    x = layers.GlobalAveragePooling2D(name=POOL)(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(classes, activation="softmax", name="scores")(x)
-    model = keras.Model(inputs, x)
-    if pretrained and backbone.weights:
-        backbone.weights.load()(model)
-    return model
+MOMENTUM = 0.9
+"""Of BatchNorm's moving averages in a network trained from scratch. Keras' networks have up to 0.999 there, for a training of ImageNet's
+length: after the thousand steps of a small data set they would still be far from what the network sees."""
+
+
+def build_model(backbone: Backbone, preprocessing: Preprocessing, classes: int, settings: Settings) -> keras.Model:
+    """(batch, height, width, 3) float RGB in 0..255 -> (batch, classes) probabilities; normalisation comes first in it.
+
+    Raises:
+        InputRefused: the file of weights does not fit; or the pictures are too small for the backbone.
+        MachineError: the weights cannot be fetched, or the package that holds them is missing.
+    """
+    if min(preprocessing.height, preprocessing.width) < backbone.smallest:
+        found = f"{preprocessing.width}x{preprocessing.height}"
+        raise InputRefused("--input-size", f"this backbone takes pictures of at least {backbone.smallest} pixels, found {found}")
+    pixels = keras.Input((preprocessing.height, preprocessing.width, 3), name=INPUT)
+    features = build_network(normalise(pixels, backbone.normalisation), backbone, settings.width)
+    base = keras.Model(pixels, features)
+    if settings.pretrained:
+        load_pretrained(base, backbone, settings)
+    else:
+        for layer in base.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = MOMENTUM
+    return keras.Model(pixels, _head(features, classes, settings))
+
+
+def _head(features: keras.KerasTensor, classes: int, settings: Settings) -> keras.KerasTensor:
+    if settings.hidden:
+        x = layers.Flatten(name=FLATTEN)(features)
+        x = layers.Dense(settings.hidden, activation="relu", name="hidden")(x)
+    else:
+        x = layers.GlobalAveragePooling2D(name=POOL)(features)
+    x = layers.Dropout(settings.dropout, name="dropout")(x)
+    return layers.Dense(classes, activation="softmax", name="scores")(x)
 
 
 def build_augmentation(flip: Flip, strength: float, seed: int) -> keras.Sequential:

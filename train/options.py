@@ -2,13 +2,14 @@
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Literal, get_args
 
 from runtime.errors import InputRefused
 from runtime.preprocess import Fit
 from train.backbones import BACKBONES
+from train.recipes import RECIPES, RecipeName, Thaw
 
 Flip = Literal["none", "horizontal", "both"]
 ClassWeights = Literal["none", "balanced"]
@@ -16,6 +17,7 @@ MixedPrecision = Literal["auto", "off"]
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "input_size": (1, 4096),
+    "width": (0.1, 4),
     "head_epochs": (0, 10_000),
     "epochs": (0, 10_000),
     "head_rate": (0, math.inf),
@@ -33,18 +35,25 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a run is made with, beside its data. Rates are Adam's; fractions are of pictures, 0..1; sizes are in pixels."""
+    """What a run is made with, beside its data. Rates are Adam's; fractions are of pictures, 0..1; sizes are in pixels.
+
+    What is None is up to the recipe, the backbone or the pictures: see `train.settings`.
+    """
 
     backbone: str = "efficientnet-lite0"
+    weights: str | None = None
+    width: float | None = None
+    recipe: RecipeName = "quince"
+    thaw: Thaw | None = None
     input_size: int | None = None
     fit: Fit = "crop"
-    head_epochs: int = 5
-    epochs: int = 8
-    head_rate: float = 3e-3
-    rate: float = 4e-4
+    head_epochs: int | None = None
+    epochs: int | None = None
+    head_rate: float | None = None
+    rate: float | None = None
     batch: int = 32
     views: int = 3
-    dropout: float = 0.2
+    dropout: float | None = None
     flip: Flip = "horizontal"
     augment: float = 1.0
     patience: int = 4
@@ -60,21 +69,49 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and not lowest <= value <= highest:
                 raise InputRefused(f"--{name.replace('_', '-')}", f"expected {lowest} to {highest}, found {value}")
-        if self.head_epochs + self.epochs == 0:
+        if self.recipe not in RECIPES:
+            raise InputRefused("--recipe", f"expected {' or '.join(RECIPES)}, found {self.recipe}")
+        if self.thaw is not None and self.thaw != "all" and self.thaw < 1:
+            raise InputRefused("--thaw", f"expected a number of blocks from 1 on, or all, found {self.thaw}")
+        if self.head_epochs == self.epochs == 0:
             raise InputRefused("--epochs", "expected at least one epoch, with --head-epochs")
 
 
-FLAGS: tuple[tuple[str, type[int] | type[float] | tuple[str, ...], str], ...] = (
-    ("--backbone", tuple(BACKBONES), "the network to start from: EfficientNets with ImageNet weights, the others from scratch"),
+def thaw(text: str) -> Thaw:
+    """What --thaw takes: a number of blocks, or `all`."""
+    return "all" if text == "all" else int(text)
+
+
+def _by_recipe(name: str) -> str:
+    ours = getattr(RECIPES["quince"], name)
+    others = {recipe: getattr(row, name) for recipe, row in RECIPES.items()}
+    return f"(default: {ours or 'by backbone'}{''.join(f'; {value} in recipe {one}' for one, value in others.items() if value != ours)})"
+
+
+Kind = type[int] | type[float] | type[str] | Callable[[str], Thaw] | tuple[str, ...]
+FLAGS: tuple[tuple[str, Kind, str], ...] = (
+    (
+        "--backbone",
+        str,
+        f"{', '.join(tuple(BACKBONES)[:4])}, vgg16, mobilenet-v2, or another network of keras.applications",
+    ),
+    (
+        "--weights",
+        str,
+        "imagenet, none to train from scratch, or a file of weights (default: imagenet where there are any)",
+    ),
+    ("--width", float, "width multiplier (alpha) of a MobileNet (default: 1)"),
+    ("--recipe", tuple(RECIPES), "the head and how it is trained: ours, or flattened features and a hidden layer as in the article"),
+    ("--thaw", thaw, f"fine-tune the last N blocks of the backbone with the head, or all {_by_recipe('thaw')}"),
     ("--input-size", int, "side of the model's input in pixels (default: the backbone's, or less for smaller pictures)"),
     ("--fit", get_args(Fit), "how a picture that is not square becomes so"),
-    ("--head-epochs", int, "at most so many epochs with the base frozen"),
-    ("--epochs", int, "at most so many epochs with the last blocks thawed"),
-    ("--head-rate", float, "learning rate of the head"),
-    ("--rate", float, "learning rate of head and thawed blocks: very small"),
+    ("--head-epochs", int, f"at most so many epochs with the base frozen {_by_recipe('head_epochs')}"),
+    ("--epochs", int, f"at most so many epochs with the last blocks thawed {_by_recipe('epochs')}"),
+    ("--head-rate", float, f"learning rate of the head {_by_recipe('head_rate')}"),
+    ("--rate", float, f"learning rate of head and thawed blocks: very small {_by_recipe('rate')}"),
     ("--batch", int, "pictures in a step"),
     ("--views", int, "augmented views of each training picture"),
-    ("--dropout", float, "part of the features dropped before the head, 0..1"),
+    ("--dropout", float, f"part of the features dropped before the head, 0..1 {_by_recipe('dropout')}"),
     ("--flip", get_args(Flip), "mirror training pictures (none where left and right matter)"),
     ("--augment", float, "strength of the other augmentations, 0 for none"),
     ("--patience", int, "stop a stage after so many epochs without a lower validation loss"),
@@ -85,6 +122,8 @@ FLAGS: tuple[tuple[str, type[int] | type[float] | tuple[str, ...], str], ...] = 
     ("--val-fraction", float, "part of the training pictures to hold out for validation, where there is no validation folder"),
     ("--seed", int, "of the split, the augmentation and the order"),
 )
+METAVARS = {"--backbone": "NAME", "--weights": "WEIGHTS"}
+"""Of the flags that take no number."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +133,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         if isinstance(kind, tuple):
             parser.add_argument(flag, choices=kind, default=default, help=help_text)
         else:
-            parser.add_argument(flag, type=kind, metavar="N", default=default, help=help_text)
+            parser.add_argument(flag, type=kind, metavar=METAVARS.get(flag, "N"), default=default, help=help_text)
 
 
 def chosen_options(given: argparse.Namespace) -> TrainOptions:

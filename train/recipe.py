@@ -1,6 +1,7 @@
 """Builds a model, trains it, evaluates it on the test split, and writes what came of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from train.model import build_augmentation, build_model
 from train.options import TrainOptions
 from train.precision import FLOAT32, capabilities, policy, precision
 from train.scorecard import confusion_matrix, score
+from train.settings import settle
 from train.stages import stages
 from train.unfinished import Unfinished
 
@@ -52,15 +54,16 @@ def follow_recipe(
     train, val, test = (
         Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")
     )
+    settings = settle(options)
     with precision(arithmetic):
-        model = build_model(backbone, cache.preprocessing, len(data.labels), options.dropout, pretrained=True)
+        model = build_model(backbone, cache.preprocessing, len(data.labels), settings)
         with quiet():
             model.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
-        plan = stages(backbone, options)
+        plan = stages(model, settings)
         frozen = Frozen(features, model, plan[-1].boundary, cache, build_augmentation(options.flip, options.augment, options.seed))
         history, seconds = fit(model, plan, train, val, frozen, options, partial, after_epoch)
     if arithmetic != FLOAT32:
-        trained, model = model, build_model(backbone, cache.preprocessing, len(data.labels), options.dropout, pretrained=False)
+        trained, model = model, build_model(backbone, cache.preprocessing, len(data.labels), replace(settings, weights="none"))
         model.set_weights(trained.get_weights())
     judged = judge(data.labels, data.split("test"), predict(model, test.sha256s, cache, "test"))
     card = score(data.labels, judged)

@@ -12,21 +12,23 @@ from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
-from runtime.plugins import Plugin, choose, require
+from runtime.plugins import Plugin, require
 from runtime.preprocess import Preprocessing, digest
 from runtime.provenance import source_digest, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures
-from train.backbones import BACKBONES
+from train.backbones import find_backbone
 from train.cache import PixelCache
 from train.data import DataSet, find_labels, scan
 from train.health import Health, examine
 from train.health_text import measures, refusals, table
 from train.input_size import choose_input_size
 from train.options import TrainOptions
+from train.settings import settle
 from train.split import Fractions
 from train.unchanged import require_unchanged
 from train.unfinished import claim, unfinished
+from train.weights_file import weights_digest
 
 SHOWN_REFUSALS, SHOWN_CLASSES = 10, 30
 
@@ -69,20 +71,21 @@ def train(
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the loss became NaN.
     """
-    backbone = choose(BACKBONES, options.backbone, "backbone")
+    backbone, settings = find_backbone(options.backbone), settle(options)
+    weights = weights_digest(settings.weights_file) if settings.weights_file else None
     fractions = Fractions(options.test_fraction, options.val_fraction)
     if Path(os.path.realpath(data)) in Path(os.path.realpath(run)).parents:
         raise InputRefused(str(run), f"lies in {data}, where the next training would take it for a class; choose another -o")
     find_labels(data)
     require("training", "train", "tensorflow", "keras", "matplotlib", "imagehash", "jinja2")
-    size = choose_input_size(data, backbone.input_size) if options.input_size is None else options.input_size
+    size = choose_input_size(data, backbone.input_size, backbone.smallest) if options.input_size is None else options.input_size
     begun = time.time()
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
     found = scan(data, pixels, fractions, options.seed)
     health = examine(found, size)
     _report(data, found, health, size, strict=strict)
 
-    made_by = {"options": asdict(options), "data_digest": found.digest(), "source": source_digest("runtime", "train")}
+    made_by = {"options": asdict(options), "weights": weights, "data_digest": found.digest(), "source": source_digest("runtime", "train")}
     if (provenance := _finished(run, made_by)) is not None:
         return TrainResult(str(run), **provenance["results"], reused=True)
     _require_free(run, overwrite=overwrite)

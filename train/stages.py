@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from train.backbones import Backbone
-from train.options import TrainOptions
+import keras
 
-INPUT, POOL = "pixels", "pool"
-"""The layers a network begins with and, one vector a picture, the head is trained on."""
+from runtime.errors import InputRefused
+from train.blocks import block_ends
+from train.settings import Settings
+
+INPUT, POOL, FLATTEN = "pixels", "pool", "flatten"
+"""The layers a network begins with and, one vector a picture, the head is trained on: features averaged, or the article's flattened."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,25 @@ class Stage:
     batch_norm: bool = False
 
 
-def stages(backbone: Backbone, options: TrainOptions) -> tuple[Stage, ...]:
-    """Head, then head and last blocks; or, for a backbone without pretrained weights, everything at once at the head's rate."""
-    if backbone.weights is None or backbone.thaw_after is None:
-        return (Stage("all", INPUT, options.head_rate, options.head_epochs + options.epochs, batch_norm=True),)
-    head = Stage("head", POOL, options.head_rate, options.head_epochs)
-    thawed = Stage("fine-tune", backbone.thaw_after, options.rate, options.epochs)
+def stages(model: keras.Model, settings: Settings) -> tuple[Stage, ...]:
+    """Head, then head and last blocks; or, for a backbone without pretrained weights, everything at once at the head's rate.
+
+    Raises:
+        InputRefused: more blocks are to be thawed than the backbone has.
+    """
+    if not settings.pretrained:
+        return (Stage("all", INPUT, settings.head_rate, settings.head_epochs + settings.epochs, batch_norm=True),)
+    vector = FLATTEN if settings.hidden else POOL
+    head = Stage("head", vector, settings.head_rate, settings.head_epochs)
+    thawed = Stage("fine-tune", _border(model, vector, settings), settings.rate, settings.epochs)
     return tuple(stage for stage in (head, thawed) if stage.epochs)
+
+
+def _border(model: keras.Model, vector: str, settings: Settings) -> str:
+    """The layer after which the thawed blocks begin."""
+    if settings.thaw == "all":
+        return INPUT
+    ends = block_ends(keras.Model(model.input, model.get_layer(vector).input))
+    if settings.thaw > len(ends):
+        raise InputRefused("--thaw", f"the backbone has {len(ends)} blocks, found {settings.thaw}; all thaws every layer")
+    return INPUT if settings.thaw == len(ends) else ends[-settings.thaw - 1]

@@ -10,6 +10,8 @@ from export.keras_model import scores
 from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
 from train.model import build_model
+from train.options import TrainOptions
+from train.settings import settle
 
 
 def widening(repeats: int) -> keras.Model:
@@ -19,7 +21,12 @@ def widening(repeats: int) -> keras.Model:
 
 
 def test_common_networks_take_a_whole_batch() -> None:
-    assert pictures_at_once(build_model(BACKBONES["efficientnet-lite0"], Preprocessing(224, 224), 10, 0.2, pretrained=False), 32) == 32
+    assert (
+        pictures_at_once(
+            build_model(BACKBONES["efficientnet-lite0"], Preprocessing(224, 224), 10, settle(TrainOptions(weights="none"))), 32
+        )
+        == 32
+    )
 
 
 def test_a_small_file_that_asks_for_much_takes_one() -> None:

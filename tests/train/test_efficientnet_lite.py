@@ -12,6 +12,9 @@ from runtime.preprocess import Preprocessing, preprocess
 from train.backbones import BACKBONES
 from train.efficientnet_lite import efficientnet_lite, load_imagenet_weights, load_lite_weights
 from train.model import build_model
+from train.network import normalise
+from train.options import TrainOptions
+from train.settings import settle
 
 BANANA, ORANGE, LEMON = 954, 950, 951
 """Of ImageNet's 1,000 classes."""
@@ -21,7 +24,7 @@ BANANA, ORANGE, LEMON = 954, 950, 951
 def imagenet_model() -> keras.Model:
     row = BACKBONES["efficientnet-lite0"]
     pixels = keras.Input((224, 224, 3))
-    x = efficientnet_lite(layers.Rescaling(1 / row.std, -row.mean / row.std)(pixels))
+    x = efficientnet_lite(normalise(pixels, row.normalisation))
     model = keras.Model(pixels, layers.Dense(1000, name="logits")(layers.GlobalAveragePooling2D()(x)))
     load_imagenet_weights(model)
     return model
@@ -57,16 +60,8 @@ def test_tells_a_lemon_from_an_orange(imagenet_model, grocery: Path) -> None:
     assert (ranked[:, 0] == LEMON).sum() >= 6
 
 
-@pytest.mark.parametrize("name", sorted(BACKBONES))
-def test_first_convolution_sees_the_range_it_was_trained_on(name: str) -> None:
-    row = BACKBONES[name]
-    first = keras.Sequential([keras.Input((1, 1, 3)), layers.Rescaling(1 / row.std, -row.mean / row.std)])
-    levels = np.asarray(first(np.arange(256, dtype=np.float32).repeat(3).reshape(256, 1, 1, 3))).reshape(256, 3)[:, 0]
-    assert (levels[0], levels[127], levels[255]) == (-0.9921875, 0, 1)
-
-
 def test_model_starts_with_that_normalisation_and_the_imagenet_weights(imagenet_model) -> None:
-    model = build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 3, 0.2, pretrained=True)
+    model = build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 3, settle(TrainOptions()))
     rescaling = model.layers[1]
     assert isinstance(rescaling, layers.Rescaling)
     assert (rescaling.scale, rescaling.offset) == (1 / 128, -127 / 128)
@@ -78,7 +73,7 @@ def test_model_starts_with_that_normalisation_and_the_imagenet_weights(imagenet_
 
 
 def test_unpretrained_model_has_other_weights() -> None:
-    model = build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 3, 0.2, pretrained=False)
+    model = build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 3, settle(TrainOptions(weights="none")))
     assert np.array_equal(model.get_layer("stem_bn").get_weights()[2], np.zeros(32)), "running means nobody trained"
 
 

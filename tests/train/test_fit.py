@@ -19,8 +19,9 @@ from train.fit import fit, predict
 from train.frozen import Examples, Frozen
 from train.model import build_augmentation, build_model
 from train.options import ClassWeights, Flip, TrainOptions
+from train.settings import settle
 from train.split import Fractions
-from train.stages import INPUT, POOL, stages
+from train.stages import FLATTEN, INPUT, POOL, stages
 from train.unfinished import Unfinished
 
 LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
@@ -49,7 +50,7 @@ def _fit(
     after_epoch: Callable[[Epoch], None] = lambda _: None,
 ) -> list[Epoch]:
     keras.utils.set_random_seed(options.seed)
-    plan = stages(BACKBONES[options.backbone], options)
+    plan = stages(model, settle(options))
     frozen = Frozen(folder / "features", model, plan[-1].boundary, pixels, augment)
     partial = Unfinished(folder / "run.partial", {"options": {}})
     return fit(model, plan, examples["train"], examples["val"], frozen, options, partial, after_epoch)[0]
@@ -57,7 +58,7 @@ def _fit(
 
 def _build(options: TrainOptions, pixels: PixelCache) -> keras.Model:
     keras.utils.set_random_seed(options.seed)
-    return build_model(BACKBONES[options.backbone], pixels.preprocessing, 2, options.dropout, pretrained=True)
+    return build_model(BACKBONES[options.backbone], pixels.preprocessing, 2, settle(options))
 
 
 def _loss(model: keras.Model, examples: Examples, pixels: PixelCache) -> float:
@@ -82,20 +83,45 @@ def _changed(model: keras.Model, before: dict[str, list[np.ndarray]]) -> set[str
     }
 
 
-def test_plan_is_head_then_last_blocks_at_their_own_rates() -> None:
-    head, thawed = stages(BACKBONES["efficientnet-lite0"], TrainOptions(rate=1e-4, head_rate=1e-2, epochs=3, head_epochs=2))
+def test_plan_is_head_then_last_blocks_at_their_own_rates(fine_tuned) -> None:
+    head, thawed = stages(fine_tuned[0], settle(TrainOptions(rate=1e-4, head_rate=1e-2, epochs=3, head_epochs=2)))
     assert (head.boundary, head.rate, head.epochs, head.batch_norm) == (POOL, 1e-2, 2, False)
     assert (thawed.boundary, thawed.rate, thawed.epochs, thawed.batch_norm) == ("block7_add", 1e-4, 3, False)
 
 
 @pytest.mark.parametrize(("head_epochs", "epochs", "names"), [(0, 3, ["fine-tune"]), (3, 0, ["head"])])
-def test_stage_of_no_epochs_is_left_out(head_epochs: int, epochs: int, names: list[str]) -> None:
-    plan = stages(BACKBONES["efficientnet-lite0"], TrainOptions(head_epochs=head_epochs, epochs=epochs))
+def test_stage_of_no_epochs_is_left_out(fine_tuned, head_epochs: int, epochs: int, names: list[str]) -> None:
+    plan = stages(fine_tuned[0], settle(TrainOptions(head_epochs=head_epochs, epochs=epochs)))
     assert [stage.name for stage in plan] == names
 
 
-def test_backbone_without_weights_learns_everything_at_once() -> None:
-    (stage,) = stages(BACKBONES["simple-cnn"], SMALL)
+@pytest.mark.parametrize(
+    ("thaw", "border"),
+    [(1, "block14_add"), (2, "block13_add"), (None, "block7_add"), (16, INPUT), ("all", INPUT)],
+)
+def test_thaw_is_the_last_so_many_blocks(fine_tuned, thaw, border: str) -> None:
+    assert stages(fine_tuned[0], settle(TrainOptions(thaw=thaw)))[-1].boundary == border
+
+
+def test_more_blocks_than_there_are_is_refused(fine_tuned) -> None:
+    with pytest.raises(InputRefused, match="has 16 blocks, found 17"):
+        stages(fine_tuned[0], settle(TrainOptions(thaw=17)))
+
+
+def test_article_trains_its_head_and_then_the_last_block_too(examples, pixels, tmp_path: Path) -> None:
+    """On a real pretrained network; its hidden layer makes the head."""
+    options = replace(LITE, recipe="article", head_rate=1e-4, rate=1e-4)
+    model = _build(options, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    head, thawed = stages(model, settle(options))
+    assert (head.boundary, thawed.boundary) == (FLATTEN, "block14_add")
+    _fit(model, options, examples, pixels, tmp_path)
+    block = {f"block15_{part}_conv" for part in ("expand", "depthwise", "project")}
+    assert _changed(model, before) == block | {"head_conv", "hidden", "scores"}
+
+
+def test_backbone_without_weights_learns_everything_at_once(pixels) -> None:
+    (stage,) = stages(_build(SMALL, pixels), settle(SMALL))
     assert (stage.epochs, stage.rate, stage.batch_norm) == (4, SMALL.head_rate, True)
 
 
@@ -274,7 +300,7 @@ def test_killed_after_any_epoch_it_ends_with_the_same_bits(examples, pixels, tmp
 
 def test_checkpoint_that_does_not_fit_the_network_is_refused(examples, pixels, tmp_path: Path) -> None:
     _fit(_build(SMALL, pixels), SMALL, examples, pixels, tmp_path)
-    other = build_model(BACKBONES["simple-cnn"], pixels.preprocessing, 3, 0.0, pretrained=True)
+    other = build_model(BACKBONES["simple-cnn"], pixels.preprocessing, 3, settle(SMALL))
     with pytest.raises(InputRefused, match="does not fit this network") as caught:
         _fit(other, SMALL, examples, pixels, tmp_path)
     assert caught.value.thing == str(tmp_path / "run.partial" / "checkpoint.npz")

@@ -26,6 +26,10 @@ def test_backbone_of_a_smaller_native_size_is_not_stretched(tmp_path: Path) -> N
     assert choose_input_size(_folder(tmp_path, (300, 300)), 96) == 96
 
 
+def test_backbone_that_takes_no_small_picture_gets_the_multiple_of_32_above(tmp_path: Path) -> None:
+    assert choose_input_size(_folder(tmp_path, (70, 70)), 299, 71) == 96
+
+
 def test_a_few_odd_sizes_do_not_decide(tmp_path: Path) -> None:
     assert choose_input_size(_folder(tmp_path, (8, 8), *[(130, 130)] * 5, (5000, 5000)), 224) == 128
 

@@ -236,6 +236,18 @@ def test_run_of_other_pictures_is_not_taken_for_finished(run_cli, run_copy: Path
     assert run_cli("train", data, "-o", run_copy, *small_training).returncode == 2
 
 
+def test_run_from_other_weights_of_the_same_name_is_not_taken_for_finished(run_cli, trained: Path, cells: Path, tmp_path: Path) -> None:
+    weights = Path(shutil.copy(trained / "model.keras", tmp_path / "weights.keras"))
+    command = ("train", cells, "-o", tmp_path / "run", *TINY, "--weights", weights, "--json")
+    done = run_cli(*command)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(run_cli(*command).stdout)["reused"]
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    again = run_cli(*command)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "--overwrite" in again.stderr.splitlines()[-1]
+
+
 def test_run_with_a_damaged_model_is_not_taken_for_finished(run_cli, run_copy: Path, cells: Path, small_training) -> None:
     (run_copy / "model.keras").write_bytes(b"damaged")
     done = run_cli("train", cells, "-o", run_copy, *small_training)

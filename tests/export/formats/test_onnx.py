@@ -19,6 +19,8 @@ from runtime.errors import CheckFailed
 from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
 from train.model import build_model
+from train.options import TrainOptions
+from train.settings import settle
 
 TOLERANCE = {"fp32": 1e-5, "fp16": 1e-2, "dynamic": 0.05, "int8": 0.15}
 
@@ -109,7 +111,7 @@ def _mobilenet_v2() -> keras.Model:
 def deep(request: pytest.FixtureRequest, calibration) -> tuple[keras.Model, np.ndarray]:
     if request.param == "mobilenet-v2":
         return _mobilenet_v2(), calibration[:2, :32, :32]
-    return build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 5, 0.0, pretrained=True), calibration[:2, :32, :32]
+    return build_model(BACKBONES["efficientnet-lite0"], Preprocessing(32, 32), 5, settle(TrainOptions())), calibration[:2, :32, :32]
 
 
 RESIDUALS = {"efficientnet-lite0": 9, "mobilenet-v2": 10}
