@@ -82,8 +82,6 @@ def check_probabilities(model: keras.Model, pixels: NDArray[np.uint8], thing: st
             raise InputRefused(thing, "gives probabilities already; leave out --logits")
         return
     found = scores(model, pixels)
-    if len(pixels) > 1 and np.ptp(pixels, axis=0).any() and (found == found[0]).all():
-        raise CheckFailed(thing, "the Keras model itself gives the same scores for every picture; train it again")
     if not _are_probabilities(found):
         total, low, high = found.sum(1)[0], found.min(), found.max()
         raise InputRefused(
@@ -91,6 +89,8 @@ def check_probabilities(model: keras.Model, pixels: NDArray[np.uint8], thing: st
             f"its scores are not probabilities: those of one picture add up to {total:.3g}, and they run from {low:.3g} to {high:.3g};"
             " if they are logits, give --logits; a sigmoid for each class is not supported",
         )
+    if len(pixels) > 1 and np.ptp(pixels, axis=0).any() and (found == found[0]).all():
+        raise CheckFailed(thing, "the Keras model itself gives the same scores for every picture; train it again")
 
 
 def _are_probabilities(found: NDArray[np.float32]) -> bool:

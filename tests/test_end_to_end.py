@@ -7,7 +7,8 @@ from pathlib import Path
 
 def test_train_writes_what_it_promises(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
-    assert names == {"model.keras", "manifest.json", "pictures.csv", "history.csv", "history.png"}
+    tables = {"pictures.csv", "history.csv", "test_predictions.csv"}
+    assert names == {"model.keras", "manifest.json", "report.html", "history.png", "confusion.png", *tables}
     manifest = json.loads((trained / "manifest.json").read_text())
     assert manifest["labels"] == ["mono", "poly"]
     assert manifest["provenance"]["results"]["test_accuracy"] > 0.6, "no better than guessing: pictures or labels are mixed up"

@@ -91,8 +91,12 @@ def _differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str,
     """What differs between two commands: by option or part, in a user's words."""
     ours, theirs = now["options"], before.get("options", {})
     differences = {
-        name: f"--{name.replace('_', '-')} {ours.get(name)}, there {theirs.get(name)}"
+        name: f"--{name.replace('_', '-')} {_told(ours.get(name))}, there {_told(theirs.get(name))}"
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
     }
     return differences | {part: words for part, words in PARTS.items() if now.get(part) != before.get(part)}
+
+
+def _told(value: Any) -> str:
+    return "by default" if value is None else str(value)

@@ -88,3 +88,17 @@ def onnx_model(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def open_to_all():
+    """Lets another user come to a folder below pytest's own."""
+
+    def change(folder: Path) -> None:
+        for one in (folder, *folder.parents):
+            if one.name.startswith("pytest-of-"):
+                one.chmod(0o755)
+                return
+            one.chmod(0o755)
+
+    return change

@@ -33,11 +33,10 @@ def test_a_file_this_user_may_not_read_is_the_machine_s_fault_and_one_that_is_go
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read a file")
 @pytest.mark.parametrize("what", ["manifest.json", "."])
-def test_a_bundle_that_this_user_may_not_read_is_the_machine_s_fault(exported: Path, tmp_path: Path, what: str) -> None:
+def test_a_bundle_that_this_user_may_not_read_is_the_machine_s_fault(exported: Path, tmp_path: Path, open_to_all, what: str) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(exported, bundle)
-    for folder in (*tmp_path.parents[:2], tmp_path):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     (bundle / what).chmod(0)
     os.seteuid(65534)
     try:

@@ -76,10 +76,9 @@ def test_folder_that_cannot_be_listed_is_refused_by_name(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
-def test_folder_without_permission_is_refused_by_name(tmp_path: Path) -> None:
+def test_folder_without_permission_is_refused_by_name(tmp_path: Path, open_to_all) -> None:
     (tmp_path / "locked").mkdir(mode=0o000)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     touch(tmp_path, "open/1.jpg")
     os.seteuid(65534)
     try:

@@ -24,7 +24,7 @@ from train.split import Fractions
 from train.stages import FLATTEN, INPUT, POOL, stages
 from train.unfinished import Unfinished
 
-LITE = TrainOptions(head_epochs=1, epochs=1, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
+LITE = TrainOptions(head_epochs=1, epochs=2, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2)
 SMALL = TrainOptions(backbone="simple-cnn", head_epochs=2, epochs=2, batch=16, views=1, dropout=0.0, head_rate=3e-3)
 NO_AUGMENTATION = build_augmentation("none", 0, 7)
 
@@ -126,7 +126,7 @@ def test_backbone_without_weights_learns_everything_at_once(pixels) -> None:
 
 
 def test_history_tells_both_stages(fine_tuned) -> None:
-    assert [(epoch.stage, epoch.epoch) for epoch in fine_tuned[2]] == [("head", 1), ("fine-tune", 1)]
+    assert [(epoch.stage, epoch.epoch) for epoch in fine_tuned[2]] == [("head", 1), ("fine-tune", 1), ("fine-tune", 2)]
 
 
 def test_batch_norm_of_a_pretrained_backbone_never_changes(fine_tuned) -> None:

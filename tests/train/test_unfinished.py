@@ -94,7 +94,7 @@ def test_same_command_goes_on_and_says_so(partial: Unfinished, capsys: pytest.Ca
 
 OTHER = [
     (_made_by(TrainOptions(batch=64)), "--batch 64, there 32"),
-    (_made_by(TrainOptions(batch=64, rate=1e-5)), "--batch 64, there 32; --rate 1e-05, there 0.0004"),
+    (_made_by(TrainOptions(batch=64, rate=1e-5)), "--batch 64, there 32; --rate 1e-05, there by default"),
     (_made_by(data="other"), "other pictures"),
     (_made_by(source="other"), "other code of Quince"),
 ]
@@ -121,11 +121,11 @@ def test_another_command_begins_anew_where_it_may_overwrite(partial: Unfinished,
 
 def test_other_rates_go_on_with_resume_alone(partial: Unfinished, capsys: pytest.CaptureFixture[str]) -> None:
     slower = Unfinished(partial.folder, _made_by(TrainOptions(rate=1e-5)))
-    with pytest.raises(InputRefused, match=r"--rate 1e-05, there 0\.0004"):
+    with pytest.raises(InputRefused, match=r"--rate 1e-05, there by default"):
         claim(slower, resume=False, overwrite=False)
     claim(slower, resume=True, overwrite=False)
     assert slower.read() is not None
-    assert "after head epoch 3, now with --rate 1e-05, there 0.0004" in capsys.readouterr().err
+    assert "after head epoch 3, now with --rate 1e-05, there by default" in capsys.readouterr().err
 
 
 def test_nothing_there_is_nothing_to_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
