@@ -19,7 +19,8 @@ from train.trials import Trial, best, write_trials
 
 DATABASE = "study.db"
 PRUNED_FROM = 2
-"""No trial from scratch is stopped before so many epochs; with a pretrained backbone, none while its head alone is trained: that is quick."""
+"""No trial from scratch is stopped before so many epochs;
+with a pretrained backbone, none while its head alone is trained, as that is short."""
 FEW = 100
 """Validation pictures: with fewer, the best of many trials is in part the luckiest."""
 

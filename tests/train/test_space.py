@@ -14,7 +14,7 @@ def _space(options: TrainOptions, tuned=TUNABLE, blocks: int = 17) -> dict[str, 
     return {one.name: one for one in space(options, settle(options), tuned, blocks)}
 
 
-@pytest.mark.parametrize(("recipe", "backbone"), product(RECIPES, ["efficientnet-lite0", "vgg16", "resnet50"]))
+@pytest.mark.parametrize(("recipe", "backbone"), list(product(RECIPES, ["efficientnet-lite0", "vgg16", "resnet50"])))
 def test_defaults_lie_within_and_on_a_step(recipe, backbone: str) -> None:
     found = _space(TrainOptions(backbone=backbone, recipe=recipe))
     assert tuple(found) == TUNABLE
@@ -27,7 +27,7 @@ def test_defaults_lie_within_and_on_a_step(recipe, backbone: str) -> None:
     assert all(TrainOptions(**{name: one.value(edge)}) for name, one in found.items() for edge in (one.low, one.high))
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 5, 8, 17])
+@pytest.mark.parametrize("blocks", [2, 3, 5, 17])
 def test_no_more_blocks_are_thawed_than_there_are(blocks: int) -> None:
     thaw = _space(TrainOptions(backbone="vgg16"), blocks=blocks)["thaw"]
     assert 1 <= thaw.low <= thaw.default <= thaw.high <= blocks
