@@ -10,6 +10,7 @@ import optuna
 import sqlalchemy
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
@@ -42,14 +43,7 @@ def open_study(url: str, name: str, seed: int, warmup: int, made_by: Mapping[str
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     with database_errors(url):
-        local = sqlalchemy.make_url(url).get_backend_name() == "sqlite"
-        storage = optuna.storages.RDBStorage(
-            url.replace("{", "{{").replace("}", "}}"),
-            engine_kwargs={"connect_args": {"timeout": WAIT_S}} if local else {"pool_pre_ping": True},
-            heartbeat_interval=HEARTBEAT_S,
-            grace_period=GRACE_S,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
-        )
+        storage = _storage(url)
         pruner = optuna.pruners.MedianPruner(n_startup_trials=JUDGED_FROM, n_warmup_steps=warmup)
         study = optuna.create_study(
             storage=storage, sampler=_Sampler(seed), pruner=pruner, study_name=name, direction="maximize", load_if_exists=True
@@ -79,21 +73,35 @@ def database_errors(url: str) -> Generator[None, None, None]:
         reason = f"expected the URL of a database, as sqlite:///study.db or postgresql://user@host/name ({_line(error)})"
         raise InputRefused("--storage", reason) from error
     except OperationalError as error:
-        raise MachineError(shown(url), f"the database does not answer: {_line(error.orig)}") from error
-    except (DatabaseError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not isinstance(error, optuna.exceptions.OptunaError):
-            raise
-        raise InputRefused(shown(url), f"holds no studies that this Optuna reads: {_line(error)}") from error
+        raise MachineError(shown(url), f"the database failed: {_line(error.orig)}") from error
+    except DatabaseError as error:
+        raise InputRefused(shown(url), f"is no database of studies: {_line(error.orig)}") from error
     except optuna.exceptions.StorageInternalError as error:
         raise MachineError(shown(url), f"the database failed: {_line(error.__cause__ or error)}") from error
-    except ImportError as error:
-        reason = f"needs the package '{error.name or 'that speaks to it'}'; for PostgreSQL: pip install psycopg2-binary"
-        raise MachineError(shown(url), reason) from error
+    except UnboundLocalError as error:  # of Optuna 5.0, where the database fails while a trial is being ended
+        raise MachineError(shown(url), f"the database failed: {_line(error.__context__)}") from error
 
 
 def shown(url: str) -> str:
     """The URL with its password hidden."""
     return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+
+
+def _storage(url: str) -> RDBStorage:
+    local = sqlalchemy.make_url(url).get_backend_name() == "sqlite"
+    try:
+        return RDBStorage(
+            url.replace("{", "{{").replace("}", "}}"),
+            engine_kwargs={"connect_args": {"timeout": WAIT_S}} if local else {"pool_pre_ping": True},
+            heartbeat_interval=HEARTBEAT_S,
+            grace_period=GRACE_S,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
+        )
+    except ImportError as error:
+        package = getattr(error.__cause__, "name", None) or "that speaks to it"
+        raise MachineError(shown(url), f"needs the package '{package}'; for PostgreSQL: pip install 'psycopg[binary]'") from error
+    except RuntimeError as error:
+        raise InputRefused(shown(url), f"was made by an Optuna that this one does not get on with: {_line(error)}") from error
 
 
 def _line(error: object) -> str:

@@ -175,6 +175,8 @@ def test_trials_that_diverge_are_not_the_end(data: Path, cache: Path, run_cli, t
     [
         ("nonsense", 2, "--storage: expected the URL of a database"),
         ("postgresql://me:secret@127.0.0.1:1/x", 4, "postgresql://me:***@127.0.0.1:1/x"),
+        (f"sqlite:///{__file__}", 2, "is no database of studies: file is not a database"),
+        ("sqlite:////nowhere/study.db", 4, "unable to open database file"),
     ],
 )
 def test_database_that_is_none_or_does_not_answer_is_one_line(data: Path, cache: Path, run_cli, tmp_path: Path, url, code, words) -> None:
