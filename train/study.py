@@ -77,9 +77,9 @@ def database_errors(url: str) -> Generator[None, None, None]:
     except DatabaseError as error:
         raise InputRefused(shown(url), f"is no database of studies: {_line(error.orig)}") from error
     except optuna.exceptions.StorageInternalError as error:
-        raise MachineError(shown(url), f"the database failed: {_line(error.__cause__ or error)}") from error
+        raise MachineError(shown(url), f"the database failed: {_line(_root(error))}") from error
     except UnboundLocalError as error:  # of Optuna 5.0, where the database fails while a trial is being ended
-        raise MachineError(shown(url), f"the database failed: {_line(error.__context__)}") from error
+        raise MachineError(shown(url), f"the database failed: {_line(_root(error))}") from error
 
 
 def shown(url: str) -> str:
@@ -102,6 +102,12 @@ def _storage(url: str) -> RDBStorage:
         raise MachineError(shown(url), f"needs the package '{package}'; for PostgreSQL: pip install 'psycopg[binary]'") from error
     except RuntimeError as error:
         raise InputRefused(shown(url), f"was made by an Optuna that this one does not get on with: {_line(error)}") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return error
 
 
 def _line(error: object) -> str:
