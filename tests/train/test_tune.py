@@ -163,6 +163,15 @@ def test_study_of_other_data_or_options_is_refused(study: Path, data: Path, cach
     assert _rows(study) == before
 
 
+@pytest.mark.parametrize("limit", [("--trials", "2"), ("--trials", "9", "--timeout", "0.001")], ids=["enough", "no time"])
+def test_study_that_is_complete_or_out_of_time_only_tells_its_result(study: Path, tuned, data: Path, cache: Path, run_cli, limit) -> None:
+    before = _rows(study)
+    done = run_cli("train", "tune", data, "-o", study, *QUICK, "--cache", cache, *limit, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {**tuned[1], "folder": str(study)}
+    assert _rows(study) == before
+
+
 def test_trials_that_diverge_are_not_the_end(data: Path, cache: Path, run_cli, tmp_path: Path) -> None:
     done = run_cli("train", "tune", data, "-o", tmp_path / "out", *QUICK, "--cache", cache, "--head-rate", "1e9", "--trials", "2")
     assert done.returncode == 3, done.stderr
