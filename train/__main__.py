@@ -16,6 +16,7 @@ VERBS = {
     "sample": "train.sample_command",
     "evaluate": "train.evaluate_command",
     "predict": "train.predict_command",
+    "tune": "train.tune_command",
 }
 """The module of each verb, with a `main`; imported when chosen. A word that is no verb is the folder to train on."""
 

@@ -145,6 +145,16 @@ def chosen_options(given: argparse.Namespace) -> TrainOptions:
     return TrainOptions(**{field.name: getattr(given, field.name) for field in fields(TrainOptions)})
 
 
+def flags(options: TrainOptions) -> list[str]:
+    """The words of a command line that say what differs from the defaults."""
+    words: list[str] = []
+    for field in fields(TrainOptions):
+        value = getattr(options, field.name)
+        if value != field.default:
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    return words
+
+
 def _default(name: str) -> object:
     default = next(field.default for field in fields(TrainOptions) if field.name == name)
     return None if default is MISSING else default

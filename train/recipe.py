@@ -5,11 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-from runtime.quiet import quiet
 from runtime.run_folder import MODEL
 from train.backbones import Backbone
 from train.cache import PixelCache
@@ -17,16 +12,15 @@ from train.confusion_plot import plot_confusion
 from train.data import DataSet
 from train.epoch import Epoch
 from train.features import clean
-from train.fit import fit, predict
-from train.frozen import Examples, Frozen
+from train.fit import predict
 from train.history import plot_history, write_history
 from train.judged import PREDICTIONS, judge, write_judged
-from train.model import build_augmentation, build_model
+from train.learn import learn
+from train.model import build_model
 from train.options import TrainOptions
-from train.precision import FLOAT32, capabilities, policy, precision
+from train.precision import FLOAT32
 from train.scorecard import confusion_matrix, score
 from train.settings import settle
-from train.stages import stages
 from train.unfinished import Unfinished
 
 
@@ -46,28 +40,13 @@ def follow_recipe(
         CheckFailed: the training diverged.
         MachineError: the disk is full.
     """
-    keras.utils.set_random_seed(options.seed)
-    cards = capabilities()
-    if cards:  # on a CPU the kernels are deterministic anyway, and this would read data on one thread
-        tf.config.experimental.enable_op_determinism()
-    arithmetic = policy(cards) if options.mixed_precision == "auto" else FLOAT32
-    train, val, test = (
-        Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val", "test")
-    )
-    settings = settle(options)
-    with precision(arithmetic):
-        model = build_model(backbone, cache.preprocessing, len(data.labels), settings)
-        with quiet():
-            model.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
-        plan = stages(model, settings)
-        frozen = Frozen(features, model, plan[-1].boundary, cache, build_augmentation(options.flip, options.augment, options.seed))
-        history, seconds = fit(model, plan, train, val, frozen, options, partial, after_epoch)
-    if arithmetic != FLOAT32:
-        trained, model = model, build_model(backbone, cache.preprocessing, len(data.labels), replace(settings, weights="none"))
+    learned = learn(backbone, data, cache, options, features, partial, after_epoch)
+    model, history, test = learned.model, learned.history, data.split("test")
+    if learned.arithmetic != FLOAT32:
+        trained, model = model, build_model(backbone, cache.preprocessing, len(data.labels), replace(settle(options), weights="none"))
         model.set_weights(trained.get_weights())
-    judged = judge(data.labels, data.split("test"), predict(model, test.sha256s, cache, "test"))
+    judged = judge(data.labels, test, predict(model, [picture.sha256 for picture in test], cache, "test"))
     card = score(data.labels, judged)
-    best = min(history, key=lambda epoch: epoch.val_loss)
     for layer in model.layers:
         layer.trainable = True
     model.save(folder / MODEL)
@@ -81,8 +60,8 @@ def follow_recipe(
         "test_accuracy_low": card.low,
         "test_accuracy_high": card.high,
         "balanced_accuracy": card.balanced_accuracy,
-        "val_accuracy": best.val_accuracy,
+        "val_accuracy": learned.kept.val_accuracy,
         "test_pictures": card.pictures,
-        "seconds": round(seconds, 1),
-        "kept": str(best),
+        "seconds": round(learned.seconds, 1),
+        "kept": str(learned.kept),
     }

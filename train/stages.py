@@ -31,17 +31,25 @@ def stages(model: keras.Model, settings: Settings) -> tuple[Stage, ...]:
     """
     if not settings.pretrained:
         return (Stage("all", INPUT, settings.head_rate, settings.head_epochs + settings.epochs, batch_norm=True),)
-    vector = FLATTEN if settings.hidden else POOL
-    head = Stage("head", vector, settings.head_rate, settings.head_epochs)
-    thawed = Stage("fine-tune", _border(model, vector, settings), settings.rate, settings.epochs)
+    head = Stage("head", _vector(settings), settings.head_rate, settings.head_epochs)
+    thawed = Stage("fine-tune", _border(model, settings), settings.rate, settings.epochs)
     return tuple(stage for stage in (head, thawed) if stage.epochs)
 
 
-def _border(model: keras.Model, vector: str, settings: Settings) -> str:
+def blocks(model: keras.Model, settings: Settings) -> tuple[str, ...]:
+    """The last layer of each block of the backbone in `model`, from the input on."""
+    return block_ends(keras.Model(model.input, model.get_layer(_vector(settings)).input))
+
+
+def _vector(settings: Settings) -> str:
+    return FLATTEN if settings.hidden else POOL
+
+
+def _border(model: keras.Model, settings: Settings) -> str:
     """The layer after which the thawed blocks begin."""
     if settings.thaw == "all":
         return INPUT
-    ends = block_ends(keras.Model(model.input, model.get_layer(vector).input))
+    ends = blocks(model, settings)
     if settings.thaw > len(ends):
         raise InputRefused("--thaw", f"the backbone has {len(ends)} blocks, found {settings.thaw}; all thaws every layer")
     return INPUT if settings.thaw == len(ends) else ends[-settings.thaw - 1]

@@ -14,7 +14,7 @@ from train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 CHECKPOINT = "checkpoint.npz"
 MAY_CHANGE = {"rate", "head_rate"}
 """The options that `--resume` may change on the way: a lower rate is what helps after a loss that became NaN."""
-PARTS = {"data_digest": "other pictures", "source": "other code of Quince"}
+PARTS = {"data_digest": "other pictures", "weights": "other weights in the file", "source": "other code of Quince"}
 """What `made_by` holds beside the options, in a user's words."""
 
 
@@ -75,27 +75,27 @@ def claim(partial: Unfinished, *, resume: bool, overwrite: bool) -> None:
     if checkpoint is None:
         return
     there = f"an unfinished training, after {checkpoint.history[-1]},"
-    differences = _differences(partial.made_by, checkpoint.made_by)
-    if not differences or (resume and set(differences) <= MAY_CHANGE):
-        changed = "".join(f", now with {words}" for words in differences.values())
+    found = differences(partial.made_by, checkpoint.made_by)
+    if not found or (resume and set(found) <= MAY_CHANGE):
+        changed = "".join(f", now with {words}" for words in found.values())
         cli.say(f"{partial.folder}: goes on with {there.rstrip(',')}{changed}")
     elif overwrite and not resume:
         partial.remove()
         cli.say(f"{partial.folder}: {there} of another command is begun anew")
     else:
         way = "--resume cannot go on with it: repeat that command, or use another -o" if resume else "use --overwrite or another -o"
-        raise InputRefused(str(partial.folder), f"{there} of another command is there ({'; '.join(differences.values())}); {way}")
+        raise InputRefused(str(partial.folder), f"{there} of another command is there ({'; '.join(found.values())}); {way}")
 
 
-def _differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
+def differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
     """What differs between two commands: by option or part, in a user's words."""
     ours, theirs = now["options"], before.get("options", {})
-    differences = {
+    found = {
         name: f"--{name.replace('_', '-')} {_told(ours.get(name))}, there {_told(theirs.get(name))}"
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
     }
-    return differences | {part: words for part, words in PARTS.items() if now.get(part) != before.get(part)}
+    return found | {part: words for part, words in PARTS.items() if now.get(part) != before.get(part)}
 
 
 def _told(value: Any) -> str:

@@ -1,0 +1,205 @@
+"""python -m train tune as a user meets it: what it leaves, that it goes on after being killed, and that processes share a study."""
+
+import csv
+import json
+import os
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+QUICK = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "2", "--epochs", "1", "--views", "1", "--batch", "8")
+LEFT = {"study.db", "trials.csv", "trials.png"}
+
+
+@pytest.fixture(scope="module")
+def data(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "few cells"
+    for label in ("mono", "poly"):
+        (folder / label).mkdir(parents=True)
+        for file in sorted((cells / label).iterdir())[:30]:
+            shutil.copy(file, folder / label)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def tuned(data: Path, cache: Path, run_cli, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A study of two trials, and what the command printed. Not to be changed."""
+    folder = tmp_path_factory.mktemp("tuned") / "out"
+    done = run_cli("train", "tune", data, "-o", folder, *QUICK, "--trials", "2", "--cache", cache, "--json")
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+@pytest.fixture
+def study(tuned: tuple[Path, dict], tmp_path: Path) -> Path:
+    """A copy of the folder of `tuned`, to be changed."""
+    return Path(shutil.copytree(tuned[0], tmp_path / "out"))
+
+
+@pytest.fixture
+def start(data: Path, cache: Path) -> Iterator:
+    processes = []
+
+    def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
+        words = [sys.executable, "-m", "train", "tune", str(data), "-o", str(folder), *QUICK, "--cache", str(cache), *more]
+        process = subprocess.Popen(words, cwd=ROOT, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "trials.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _wait_for(line: str, process: subprocess.Popen[str]) -> None:
+    assert process.stderr
+    for found in process.stderr:
+        if found.startswith(line):
+            return
+    raise AssertionError(f"it ended by itself: {process.wait()}")
+
+
+def test_it_leaves_a_table_a_plot_and_a_study_and_tries_the_defaults_first(tuned: tuple[Path, dict]) -> None:
+    folder, result = tuned
+    assert {path.name for path in folder.iterdir()} == LEFT
+    first, second = _rows(folder)
+    assert (first["head_rate"], first["dropout"], first["augment"]) == ("0.003", "0.2", "1")
+    assert first["head_rate"] != second["head_rate"]
+    assert "rate" not in first, "one stage alone learns in a network trained from scratch"
+    assert result["complete"] == 2
+    assert result["default_val_accuracy"] == pytest.approx(float(first["val_accuracy"]), abs=1e-5)
+    assert result["val_accuracy"] == pytest.approx(max(float(row["val_accuracy"]) for row in (first, second)), abs=1e-5)
+
+
+def test_the_command_it_prints_trains_to_the_same_validation_accuracy(tuned: tuple[Path, dict], run_cli, tmp_path: Path) -> None:
+    _, result = tuned
+    words = shlex.split(result["command"])
+    assert words[:3] == ["python", "-m", "train"]
+    done = run_cli("train", *words[3:], "-o", tmp_path / "run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["val_accuracy"] == result["val_accuracy"]
+
+
+def test_interrupted_and_killed_it_keeps_what_is_finished_and_begins_the_rest_anew(study: Path, start) -> None:
+    before = _rows(study)
+    process = start(study, "--trials", "4")
+    _wait_for("trial 2", process)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 4, "2 s, and a busy machine"
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "python -m train tune: interrupted; the same command goes on with the study"
+
+    process = start(study, "--trials", "4")
+    _wait_for("trial 3", process)
+    process.kill()
+    process.wait()
+    with sqlite3.connect(study / "study.db") as database:
+        assert database.execute("update trial_heartbeats set heartbeat = '2020-01-01 00:00:00'").rowcount > 0
+    database.close()
+
+    process = start(study, "--trials", "4")
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert "study 'few cells': goes on after 2 trials of 4" in err.splitlines()
+    rows = _rows(study)
+    assert rows[:2] == before
+    assert sum(row["state"] in ("complete", "pruned") for row in rows) == 4
+    assert rows[3]["state"] == "failed"
+    again = [row for row in rows[4:] if row["head_rate"] == rows[3]["head_rate"]]
+    assert [row["state"] for row in again] == ["complete"], "the killed trial is tried again"
+    assert {path.name for path in study.iterdir()} == LEFT
+
+
+def test_two_processes_share_one_study(start, tmp_path: Path) -> None:
+    one, other = start(tmp_path / "out", "--trials", "6"), start(tmp_path / "out", "--trials", "6")
+    said = [process.communicate(timeout=200)[1] for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], said
+    rows = _rows(tmp_path / "out")
+    assert 6 <= len(rows) <= 7
+    assert {row["state"] for row in rows} <= {"complete", "pruned"}
+    assert len({row["head_rate"] for row in rows}) == len(rows), "none was tried twice"
+    begun = [[line.split(":")[0] for line in text.splitlines() if line.startswith("trial ")] for text in said]
+    assert begun[0]
+    assert begun[1]
+    assert not set(begun[0]) & set(begun[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [("pictures", "other pictures"), ("--flip", "--flip none, there horizontal"), ("--dropout", "--dropout 0.3, there None")],
+)
+def test_study_of_other_data_or_options_is_refused(study: Path, data: Path, cache: Path, run_cli, tmp_path: Path, change, words) -> None:
+    more = {"--flip": ("--flip", "none"), "--dropout": ("--dropout", "0.3")}.get(change, ())
+    copy = Path(shutil.copytree(data, tmp_path / "few cells"))
+    if change == "pictures":
+        sorted((copy / "mono").iterdir())[0].unlink()
+    before = _rows(study)
+    done = run_cli("train", "tune", copy, "-o", study, *QUICK, "--cache", cache, *more)
+    assert done.returncode == 2
+    said = f"study 'few cells': is there already and differs ({words}); choose another --study or -o"
+    assert done.stderr.splitlines()[-1] == f"python -m train: {said}"
+    assert _rows(study) == before
+
+
+@pytest.mark.parametrize("limit", [("--trials", "2"), ("--trials", "9", "--timeout", "0.001")], ids=["enough", "no time"])
+def test_study_that_is_complete_or_out_of_time_only_tells_its_result(study: Path, tuned, data: Path, cache: Path, run_cli, limit) -> None:
+    before = _rows(study)
+    done = run_cli("train", "tune", data, "-o", study, *QUICK, "--cache", cache, *limit, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {**tuned[1], "folder": str(study)}
+    assert _rows(study) == before
+
+
+def test_trials_that_diverge_are_not_the_end(data: Path, cache: Path, run_cli, tmp_path: Path) -> None:
+    done = run_cli("train", "tune", data, "-o", tmp_path / "out", *QUICK, "--cache", cache, "--head-rate", "1e9", "--trials", "2")
+    assert done.returncode == 3, done.stderr
+    assert "no trial came to its end (0 complete, 0 pruned, 2 diverged, 0 failed)" in done.stderr.splitlines()[-1]
+    assert [row["state"] for row in _rows(tmp_path / "out")] == ["diverged", "diverged"]
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("nonsense", 2, "--storage: expected the URL of a database"),
+        ("postgresql://me:secret@127.0.0.1:1/x", 4, "postgresql://me:***@127.0.0.1:1/x"),
+        (f"sqlite:///{__file__}", 2, "is no database of studies: file is not a database"),
+        ("sqlite:////nowhere/study.db", 4, "unable to open database file"),
+    ],
+)
+def test_database_that_is_none_or_does_not_answer_is_one_line(data: Path, cache: Path, run_cli, tmp_path: Path, url, code, words) -> None:
+    done = run_cli("train", "tune", data, "-o", tmp_path / "out", *QUICK, "--cache", cache, "--storage", url)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr.splitlines()[-1]
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_optuna_help_works_and_tuning_is_exit_4(bare_python, data: Path, run_cli, tmp_path: Path) -> None:
+    python = bare_python("numpy", "pillow")
+    assert run_cli("train", "tune", "--help", python=python).returncode == 0
+    done = run_cli("train", "tune", data, "-o", tmp_path / "out", python=python)
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[-1].startswith("python -m train: training: needs the package 'optuna'")
+    assert not (tmp_path / "out").exists()
