@@ -303,7 +303,7 @@ def test_full_disk_leaves_the_older_run(run_cli, small_disk, trained: Path, cell
 
 
 def test_full_disk_of_the_cache_is_said_and_not_a_bus_error(run_cli, small_disk, cells: Path, tmp_path: Path) -> None:
-    disk = small_disk("800k")
+    disk = small_disk("1500k")
     done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--views", "20", "--cache", disk)
     assert done.returncode == 4, done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"python -m train: {disk}: the disk is full")
