@@ -11,7 +11,7 @@ import pytest
 from runtime.manifest import Manifest
 from runtime.preprocess import Preprocessing, digest, preprocess
 from runtime.run_folder import read_pictures
-from train import recipe
+from train import learn, recipe
 from train.backbones import BACKBONES
 from train.cache import PixelCache
 from train.data import scan
@@ -63,12 +63,12 @@ def test_fine_tuned_model_is_saved_whole_and_ready_to_be_trained_on(cells: Path,
 
 def test_mixed_precision_publishes_a_float32_model_that_learnt(cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a card with tensor cores; a CPU computes in float16 too, only slowly."""
-    monkeypatch.setattr(recipe, "policy", lambda cards: MIXED)
+    monkeypatch.setattr(learn, "policy", lambda cards: MIXED)
     cache = PixelCache(tmp_path / "cache", Preprocessing(32, 32))
     data = scan(cells, cache, Fractions(), 7)
     seen = []
-    fit = recipe.fit
-    monkeypatch.setattr(recipe, "fit", lambda model, *rest: seen.append(model) or fit(model, *rest))
+    fit = learn.fit
+    monkeypatch.setattr(learn, "fit", lambda model, *rest: seen.append(model) or fit(model, *rest))
     options = TrainOptions(backbone="simple-cnn", head_epochs=8, epochs=0, views=1, batch=16)
     partial = Unfinished(tmp_path / "run.partial", {"options": {}})
     losses: list[float] = []
