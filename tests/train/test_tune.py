@@ -148,7 +148,7 @@ def test_two_processes_share_one_study(start, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [("pictures", "other pictures"), ("--flip", "--flip none, there horizontal"), ("--dropout", "--dropout 0.3, there None")],
+    [("pictures", "other pictures"), ("--flip", "--flip none, there horizontal"), ("--dropout", "--dropout 0.3, there by default")],
 )
 def test_study_of_other_data_or_options_is_refused(study: Path, data: Path, cache: Path, run_cli, tmp_path: Path, change, words) -> None:
     more = {"--flip": ("--flip", "none"), "--dropout": ("--dropout", "0.3")}.get(change, ())
