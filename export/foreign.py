@@ -17,7 +17,7 @@ from runtime.manifest import Artifact, Manifest
 from runtime.plugins import require
 from runtime.preprocess import Fit, Preprocessing, digest
 from runtime.progress import Progress
-from runtime.provenance import versions
+from runtime.provenance import KERAS_PACKAGES, versions
 from runtime.run_folder import MODEL
 
 _tried: dict[tuple[str, Preparation], Signature] = {}
@@ -73,7 +73,7 @@ def open_foreign(path: Path, options: ForeignOptions) -> Run:
         repr((content, labels, asdict(preprocessing), options.preparation, verified)).encode("utf-8", "surrogatepass")
     )
     artifact = Artifact(MODEL, "keras", "fp32", identity.hexdigest())
-    provenance = {"versions": versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")}
+    provenance = {"versions": versions(*KERAS_PACKAGES)}
     manifest = Manifest(path.resolve().stem, labels, preprocessing, (artifact,), provenance)
     return Run(path, data, manifest, pictures, path, options.preparation)
 

@@ -15,8 +15,15 @@ BAR_WIDTH = 10
 TERMINAL_INTERVAL_S, TICK_S, LOG_INTERVAL_S = 0.1, 0.5, 10.0
 
 
+_open: list["Progress"] = []
+"""The bars whose work is under way, each within the one before it: only the last is drawn."""
+
+
 class Progress:
-    """`with Progress("decode", 3600) as bar: bar.advance()`: label, bar, count, time left, and whatever `note` says."""
+    """`with Progress("decode", 3600) as bar: bar.advance()`: label, bar, count, time left, and whatever `note` says.
+
+    A step within another one takes its place on the screen, and its time is not the other's.
+    """
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.done, self.note = label, total, 0, ""
@@ -29,6 +36,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         if self._terminal:  # its own way there, which stays open while `quiet` closes the common one to libraries
             self._stream = open(os.dup(sys.stderr.fileno()), "w", errors="backslashreplace")
+        _open.append(self)
         self._show()
         if self._terminal:
             threading.Thread(target=self._tick, daemon=True).start()
@@ -37,6 +45,9 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._ended.set()
         self._show(last=True)
+        _open.remove(self)
+        if _open:
+            _open[-1]._start += time.monotonic() - self._start
         if self._terminal:
             with suppress(OSError):
                 self._stream.close()
@@ -45,7 +56,8 @@ class Progress:
         """Counts `steps` more as done."""
         self.done += steps
         self.note = note or self.note
-        if time.monotonic() - self._shown >= (TERMINAL_INTERVAL_S if self._terminal else LOG_INTERVAL_S):
+        finished = self.done >= self.total and not self._terminal  # a log gets that line when the step ends
+        if time.monotonic() - self._shown >= (TERMINAL_INTERVAL_S if self._terminal else LOG_INTERVAL_S) and not finished:
             self._show()
 
     def _tick(self) -> None:
@@ -56,7 +68,7 @@ class Progress:
 
     def _show(self, *, last: bool = False) -> None:
         with self._lock, suppress(OSError, ValueError):  # where stderr is full or gone, the work goes on
-            if last or not self._ended.is_set():
+            if last or (not self._ended.is_set() and _open[-1:] == [self]):
                 self._draw(last=last)
 
     def _draw(self, *, last: bool) -> None:

@@ -5,6 +5,10 @@ from contextlib import suppress
 from importlib import import_module, metadata
 from pathlib import Path
 
+KERAS_PACKAGES = ("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow")
+"""What the answers of a Keras model depend on."""
+OURS = (".py", ".j2", ".css", ".jsonl")
+
 
 def versions(*packages: str) -> dict[str, str]:
     """The version of each package that is installed, by name."""
@@ -16,10 +20,10 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def source_digest(*packages: str) -> str:
-    """One sha256 over the Python files of the given top-level packages: changes whenever our own code does."""
+    """One sha256 over code, templates and tables of the given top-level packages: changes whenever what they make may."""
     whole = hashlib.sha256()
     for package in packages:
         folder = Path(str(import_module(package).__file__)).parent
-        for file in sorted(folder.rglob("*.py")):
+        for file in sorted(file for file in folder.rglob("*") if file.suffix in OURS):
             whole.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return whole.hexdigest()

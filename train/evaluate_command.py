@@ -9,7 +9,7 @@ from runtime.atomic import write_file
 from runtime.command import command_line
 from runtime.errors import InputRefused
 from runtime.plugins import Plugin, require
-from runtime.provenance import versions
+from runtime.provenance import KERAS_PACKAGES, versions
 from train.evaluate import Evaluation, Judgement, evaluate
 
 NAME = cli.program("train")
@@ -69,7 +69,7 @@ def _write_report(path: Path, judgement: Judgement, command: str) -> None:
         judgement.judged,
         judgement.look,
         command=command,
-        packages=versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow"),
+        packages=versions(*KERAS_PACKAGES),
         health=[*result.warnings(), *more, *refused],
         tested_on="its own test pictures" if result.own_test else f"the pictures of {Path(result.folder).name}",
     )

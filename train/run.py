@@ -11,7 +11,7 @@ from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
 from runtime.preprocess import digest
-from runtime.provenance import versions
+from runtime.provenance import KERAS_PACKAGES, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures
 from train.options import TrainOptions
@@ -82,7 +82,7 @@ def train(
             lambda _: require_unchanged(found, prepared.begun),
         )
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
-        packages = versions("quince-edge", "keras", "tensorflow", "tensorflow-cpu", "numpy", "pillow", "imagehash", "scipy")
+        packages = versions(*KERAS_PACKAGES, "imagehash", "scipy")
         provenance = {
             "data": str(data.resolve()),
             "results": results,

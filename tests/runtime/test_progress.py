@@ -80,3 +80,27 @@ def test_a_full_disk_behind_stderr_does_not_end_the_work() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=full, stdout=subprocess.PIPE, check=False)
     assert done.stdout == b"done\n"
+
+
+def test_a_step_within_another_takes_its_place_and_its_time_is_not_the_others() -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    code = "import time\nfrom runtime.progress import Progress\nwith Progress('outer', 1) as outer:\n"
+    code += "    with Progress('inner', 1) as inner:\n        time.sleep(1.8)\n        inner.advance()\n    outer.advance()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    frames = [frame.split()[0] for frame in shown.split("\r\x1b[2K")[1:]]
+    assert frames[0] == "outer"
+    assert set(frames[1:-2]) == {"inner"}, "the outer one does not draw over it"
+    assert "1/1  2 s" in shown.split("outer")[1]
+    assert "1/1  0 s" in shown.split("outer")[-1]
+
+
+def test_a_log_gets_the_last_count_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.progress.LOG_INTERVAL_S", 0.0)
+    with Progress("letters", 2) as bar:
+        bar.advance()
+        bar.advance()
+    assert [line.split(",")[0] for line in capsys.readouterr().err.splitlines()] == ["letters: 1/2", "letters: 2/2"]

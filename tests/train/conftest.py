@@ -1,8 +1,10 @@
 """What tests of training share: small disks that can be full, a picture cache, and photos to fill folders with."""
 
 import io
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,40 @@ from PIL import Image
 
 from runtime.preprocess import Preprocessing
 from train.cache import PixelCache
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m train ...`, which is killed when the test ends if it still runs."""
+    processes = []
+
+    def begin(*words: str | Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "train", *map(str, words)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[str, subprocess.Popen[str]], None]:
+    """Waits until a process says a line that begins so."""
+
+    def wait(line: str, process: subprocess.Popen[str]) -> None:
+        assert process.stderr
+        for found in process.stderr:
+            if found.startswith(line):
+                return
+        raise AssertionError(f"it ended by itself: {process.wait()}")
+
+    return wait
 
 
 @pytest.fixture

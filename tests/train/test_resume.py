@@ -1,53 +1,30 @@
 """Training that is killed, interrupted or disturbed, as a user meets it: what is left, and that it goes on to the same weights."""
 
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
 LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999", "--patience", "9999", "--views", "1", "--augment", "0")
 Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(start_train: Start, tmp_path: Path) -> Start:
     """Starts `python -m train ...` with a cache of this test's own."""
-    processes = []
-
-    def begin(*command: str | Path) -> subprocess.Popen[str]:
-        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-        words = [sys.executable, "-m", "train", *map(str, command)]
-        process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        return process
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return lambda *words: start_train(*words, "--cache", tmp_path / "cache")
 
 
 def _weights(run: Path) -> str:
     with ZipFile(run / "model.keras") as archive:
         return sha256(archive.read("model.weights.h5")).hexdigest()
-
-
-def _wait_for(line: str, process: subprocess.Popen[str]) -> None:
-    assert process.stderr
-    for found in process.stderr:
-        if found.startswith(line):
-            return
-    raise AssertionError(f"it ended by itself: {process.wait()}")
 
 
 def _wait_for_checkpoint(run: Path) -> None:
@@ -68,12 +45,12 @@ def test_same_seed_gives_the_same_bits_and_nothing_is_left_beside_the_run(
 
 
 def test_killed_at_random_moments_it_goes_on_to_the_bits_of_a_run_that_never_was(
-    start: Start, trained: Path, cells: Path, small_training: tuple[str, ...], tmp_path: Path
+    start: Start, wait_for, trained: Path, cells: Path, small_training: tuple[str, ...], tmp_path: Path
 ) -> None:
     moments, said = random.Random(7), []
     for _ in range(5):
         process = start(cells, "-o", tmp_path / "run", *small_training, "--resume")
-        _wait_for("2 classes", process)
+        wait_for("2 classes", process)
         time.sleep(moments.uniform(0, 12))  # TensorFlow's import, features, the epochs, or the end
         process.kill()
         said.append(process.communicate()[1])
@@ -84,7 +61,7 @@ def test_killed_at_random_moments_it_goes_on_to_the_bits_of_a_run_that_never_was
     assert {path.name for path in tmp_path.iterdir()} == {"run", "cache"}
 
 
-def test_interrupted_it_says_how_to_go_on_and_does(start: Start, cells: Path, tmp_path: Path) -> None:
+def test_interrupted_it_says_how_to_go_on_and_does(start: Start, wait_for, cells: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(cells, "-o", run, *LONG)
     _wait_for_checkpoint(run)
@@ -102,8 +79,8 @@ def test_interrupted_it_says_how_to_go_on_and_does(start: Start, cells: Path, tm
     assert "--batch 16, there 32" in err.splitlines()[-1]
 
     again = start(cells, "-o", run, *LONG, "--resume")
-    _wait_for(f"{run}.partial: goes on with an unfinished training, after all epoch ", again)
-    _wait_for("train all", again)
+    wait_for(f"{run}.partial: goes on with an unfinished training, after all epoch ", again)
+    wait_for("train all", again)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -117,7 +94,7 @@ def test_second_signal_ends_it_at_once(start: Start, cells: Path, tmp_path: Path
     assert "Traceback" not in err
 
 
-def test_picture_that_vanishes_meanwhile_is_named_and_the_checkpoint_is_whole(start: Start, cells: Path, tmp_path: Path) -> None:
+def test_picture_that_vanishes_meanwhile_is_named_and_the_checkpoint_is_whole(start: Start, wait_for, cells: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
     victim = sorted((data / "mono").iterdir())[3]
     process = start(data, "-o", tmp_path / "run", *LONG)
@@ -131,4 +108,4 @@ def test_picture_that_vanishes_meanwhile_is_named_and_the_checkpoint_is_whole(st
 
     victim.write_bytes(content)
     again = start(data, "-o", tmp_path / "run", *LONG)
-    _wait_for(f"{tmp_path}/run.partial: goes on", again)
+    wait_for(f"{tmp_path}/run.partial: goes on", again)

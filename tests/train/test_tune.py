@@ -2,20 +2,15 @@
 
 import csv
 import json
-import os
 import shlex
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
 QUICK = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "2", "--epochs", "1", "--views", "1", "--batch", "8")
 LEFT = {"study.db", "trials.csv", "trials.png"}
 
@@ -51,32 +46,13 @@ def study(tuned: tuple[Path, dict], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(data: Path, cache: Path) -> Iterator:
-    processes = []
-
-    def begin(folder: Path, *more: str) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "train", "tune", str(data), "-o", str(folder), *QUICK, "--cache", str(cache), *more]
-        process = subprocess.Popen(words, cwd=ROOT, env=dict(os.environ), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        processes.append(process)
-        return process
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
+def start(start_train, data: Path, cache: Path):
+    return lambda folder, *more: start_train("tune", data, "-o", folder, *QUICK, "--cache", cache, *more)
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "trials.csv").open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _wait_for(line: str, process: subprocess.Popen[str]) -> None:
-    assert process.stderr
-    for found in process.stderr:
-        if found.startswith(line):
-            return
-    raise AssertionError(f"it ended by itself: {process.wait()}")
 
 
 def test_it_leaves_a_table_a_plot_and_a_study_and_tries_the_defaults_first(tuned: tuple[Path, dict]) -> None:
@@ -100,10 +76,10 @@ def test_the_command_it_prints_trains_to_the_same_validation_accuracy(tuned: tup
     assert json.loads(done.stdout)["val_accuracy"] == result["val_accuracy"]
 
 
-def test_interrupted_and_killed_it_keeps_what_is_finished_and_begins_the_rest_anew(study: Path, start) -> None:
+def test_interrupted_and_killed_it_keeps_what_is_finished_and_begins_the_rest_anew(study: Path, start, wait_for) -> None:
     before = _rows(study)
     process = start(study, "--trials", "4")
-    _wait_for("trial 2", process)
+    wait_for("trial 2", process)
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -112,7 +88,7 @@ def test_interrupted_and_killed_it_keeps_what_is_finished_and_begins_the_rest_an
     assert err.splitlines()[-1] == "python -m train tune: interrupted; the same command goes on with the study"
 
     process = start(study, "--trials", "4")
-    _wait_for("trial 3", process)
+    wait_for("trial 3", process)
     process.kill()
     process.wait()
     with sqlite3.connect(study / "study.db") as database:
