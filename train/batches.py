@@ -11,7 +11,8 @@ MAX_BYTES_IN_MEMORY = 2 * 2**30
 class Batches(keras.utils.PyDataset):
     """One epoch over the (n, ...) features of one view, with their (n, classes) targets and (n,) weights, in an order of its own.
 
-    The order depends on `seed` and `epoch` alone, so that an epoch is the same whatever ran before it.
+    The order depends on `seed` alone, in which the epoch counts, so that an epoch is the same whatever ran before it. `full`: the last
+    batch is filled with the epoch's first pictures.
     """
 
     def __init__(
@@ -20,13 +21,15 @@ class Batches(keras.utils.PyDataset):
         targets: NDArray[np.float32],
         weights: NDArray[np.float32],
         batch: int,
-        seed: int,
-        epoch: int,
+        seed: tuple[int, ...],
+        *,
+        full: bool = False,
     ) -> None:
         super().__init__()
         self._pictures = np.array(features) if features.nbytes <= MAX_BYTES_IN_MEMORY else features
         self._targets, self._weights, self._batch = targets, weights, batch
-        self._order = np.random.default_rng((seed, epoch)).permutation(len(targets))
+        order = np.random.default_rng(seed).permutation(len(targets))
+        self._order = np.resize(order, len(self) * batch) if full else order
 
     def __len__(self) -> int:
         return -(-len(self._targets) // self._batch)

@@ -14,6 +14,7 @@ from runtime.run_folder import Picture, Split
 from runtime.sources.files import subfolders, walk
 from runtime.threads import allowed_cores
 from train.cache import PixelCache
+from train.engine import Share
 from train.looks import Looks, look_at
 from train.split import Fractions, assign_splits
 
@@ -95,6 +96,20 @@ def scan(root: Path, cache: PixelCache, fractions: Fractions, seed: int) -> Data
     pictures = assign_splits(pictures, fractions, seed, looks.groups)
     _require_enough(root, labels, pictures)
     return DataSet(root, labels, tuple(pictures), looks)
+
+
+def decode_share(root: Path, cache: PixelCache, share: Share) -> None:
+    """Decodes what of the pictures is this worker's share, so that others that have the same cache find it there.
+
+    Raises:
+        InputRefused: the folder does not hold a data set.
+        MachineError: the cache cannot be written, or a folder cannot be listed.
+    """
+    find_labels(root)
+    rows = [(split, label, path) for split, label, folder in _class_folders(root) for path in walk(folder)][share.index :: share.count]
+    with ThreadPoolExecutor(allowed_cores()) as pool:
+        for _ in track(pool.map(lambda row: _read(root, cache, *row), rows), "read my share", len(rows)):
+            pass
 
 
 def _class_folders(root: Path) -> list[tuple[Split | None, str, Path]]:

@@ -19,6 +19,7 @@ from runtime.progress import Progress
 from train.batches import Batches
 from train.cache import PixelCache
 from train.checkpoint import Arrays, Checkpoint
+from train.engine import ALL, Share
 from train.epoch import Epoch
 from train.frozen import Examples, Frozen, output
 from train.objective import class_weights, one_hot
@@ -30,6 +31,8 @@ from train.watch import Watch
 
 HEAD_VIEWS = 2
 """Views a head is trained on before more is thawed: it is soon to change, so more earn nothing."""
+
+VALIDATION_BATCH = 32
 
 Targets = tuple[NDArray[np.float32], NDArray[np.float32]]
 """(n, classes) targets and (n,) weights of pictures."""
@@ -44,11 +47,13 @@ def fit(
     options: TrainOptions,
     partial: Unfinished,
     after_epoch: Callable[[Epoch], None],
+    share: Share = ALL,
 ) -> tuple[list[Epoch], float]:
     """Trains `model` in place and leaves it with the weights of the lowest validation loss; returns the epochs and the seconds they took.
 
     Goes on from the checkpoint of `partial`, if there is one, and replaces it after each epoch; then `after_epoch` is called. Class weights
-    count in the validation loss too, label smoothing does not.
+    count in the validation loss too, label smoothing does not. Of several workers each trains on its share of the pictures, and is
+    validated on its share; losses and accuracies are of all.
 
     Raises:
         CheckFailed: the loss became NaN, infinite or over a million.
@@ -59,9 +64,11 @@ def fit(
     start = time.monotonic() - (begun.seconds if begun else 0)
     classes = model.output_shape[-1]
     weights = class_weights(train.targets, classes, options.class_weights)
+    batch = share.batch(options.batch)
+    train, val = (Examples(share.part(one.sha256s), share.part(one.targets)) for one in (train, val))
     targets = one_hot(train.targets, classes, options.label_smoothing), weights[train.targets]
     val_targets = one_hot(val.targets, classes), weights[val.targets]
-    steps = -(-len(train.targets) // options.batch)
+    steps = -(-len(train.targets) // batch)
 
     for stage in plan[_position(plan, history) :]:
         tail = _compiled_tail(model, stage, steps)
@@ -78,13 +85,14 @@ def fit(
                 number, before = len(_losses(stage, history)), len(history)
                 if (view := number % count) not in views:
                     views[view] = frozen.view(train, view, stage.boundary)
-                batches = Batches(views[view], *targets, options.batch, options.seed, before)
+                batches = Batches(views[view], *targets, batch, (options.seed, before, share.index), full=share.count > 1)
                 reseed(tail, before)
                 tail.fit(
                     batches,
                     initial_epoch=number,
                     epochs=number + 1,
                     validation_data=validation,
+                    validation_batch_size=VALIDATION_BATCH * share.devices,
                     shuffle=False,
                     verbose=0,
                     callbacks=[watch],
@@ -129,7 +137,8 @@ def _compiled_tail(model: keras.Model, stage: Stage, steps: int) -> keras.Model:
     for layer in model.layers:
         frozen_statistics = isinstance(layer, keras.layers.BatchNormalization) and not stage.batch_norm
         layer.trainable = layer.name in learning and not frozen_statistics
-    tail.compile(keras.optimizers.Adam(_rate(stage, steps)), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    compiled = keras.backend.backend() == "jax"  # which would else go through each step operation by operation
+    tail.compile(keras.optimizers.Adam(_rate(stage, steps)), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
     tail.optimizer.build(tail.trainable_variables)
     return tail
 

@@ -1,20 +1,19 @@
 """The frozen part of a model as features: of each picture, of augmented views of each, and of what other features become."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from runtime.preprocess import RULES_VERSION
 from runtime.provenance import source_digest, versions
 from train.cache import PixelCache
+from train.engine import Step
 from train.features import compute, key
+from train.one_device import step
 from train.reseed import reseed
 from train.stages import INPUT
 
@@ -36,6 +35,7 @@ class Frozen:
     base: str
     cache: PixelCache
     augment: keras.Sequential
+    step: Step = step
 
     def view(self, examples: Examples, number: int, boundary: str) -> NDArray[np.float16]:
         """(n, ...) what the layer `boundary` gives for the augmented view `number` of each picture.
@@ -60,7 +60,7 @@ class Frozen:
                 reseed(augment, view * count + first)
             return self.cache.read(examples.sha256s[first:last]).astype(np.float32)
 
-        found = compute(self.folder / name, count, pictures, _step(part, augment), label)
+        found = compute(self.folder / name, count, pictures, self.step(part, augment), label)
         if boundary == self.base:
             return found
 
@@ -68,7 +68,7 @@ class Frozen:
             return found[first:last].astype(np.float32)
 
         later = _part(self.model, self.base, boundary)
-        return compute(self.folder / key(_identity(later), name), count, features, _step(later, None), f"{label}, pooled")
+        return compute(self.folder / key(_identity(later), name), count, features, self.step(later, None), f"{label}, pooled")
 
 
 def output(model: keras.Model, layer: str) -> keras.KerasTensor:
@@ -82,7 +82,7 @@ def _part(model: keras.Model, start: str, end: str) -> keras.Model | None:
 
 def _identity(part: keras.Model | None) -> bytes:
     """Layers and weights of the part, and the code that runs it."""
-    made_with = json.dumps([source_digest("runtime", "train"), versions("keras", "tensorflow", "tensorflow-cpu")])
+    made_with = json.dumps([source_digest("runtime", "train"), versions("keras", "tensorflow", "tensorflow-cpu"), keras.backend.backend()])
     if part is None:
         return made_with.encode()
     return key(made_with, part.to_json(), *(np.ascontiguousarray(weight).tobytes() for weight in part.get_weights())).encode()
@@ -93,13 +93,3 @@ def _augmentation(augment: keras.Sequential | None) -> str:
         return ""
     layers = [(type(layer).__name__, layer.get_config()) for layer in augment.layers]
     return json.dumps([(kind, {**config, "name": ""}) for kind, config in layers], default=str)
-
-
-def _step(part: keras.Model | None, augment: keras.Sequential | None) -> Callable[[Any], Any]:
-    @tf.function(reduce_retracing=True)
-    def step(batch: tf.Tensor) -> tf.Tensor:
-        if augment is not None:
-            batch = augment(batch, training=True)
-        return part(batch, training=False) if part is not None else batch
-
-    return step  # type: ignore[no-any-return]

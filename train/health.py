@@ -102,8 +102,8 @@ def _shared(data: DataSet) -> Iterator[str]:
         elif linked:
             names = ", ".join(sorted({picture.label for picture in linked}))
             yield (
-                f"{len(linked)} of {len(pictures)} {name} pictures have near-duplicates in {seen}, for want of others in "
-                f"{names}: they flatter the accuracy"
+                f"{len(linked)} of {len(pictures)} {name} pictures are near-duplicates of pictures in {seen}, since nearly all of "
+                f"{names} are alike: they flatter the accuracy; add pictures taken at other times"
             )
 
 
@@ -131,7 +131,10 @@ def _counted(data: DataSet) -> Iterator[str]:
     trained = Counter(picture.label for picture in data.split("train")).most_common()
     (most, largest), (least, smallest) = trained[0], trained[-1]
     if largest >= IMBALANCE * smallest:
-        yield f"'{most}' has {largest} training pictures and '{least}' {smallest}: one accuracy over all classes will mislead"
+        yield (
+            f"'{most}' has {largest} training pictures and '{least}' {smallest}: one accuracy over all classes will mislead; "
+            "--class-weights balanced makes each class count the same"
+        )
     for label, count in trained:
         if count < FEW_PICTURES_PER_CLASS:
             yield f"class '{label}' has only {count} training pictures: its accuracy will mean little"

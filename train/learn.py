@@ -12,13 +12,15 @@ from runtime.quiet import quiet
 from train.backbones import Backbone
 from train.cache import PixelCache
 from train.data import DataSet
+from train.engine import ALONE, Engine
 from train.epoch import Epoch
 from train.fit import fit
 from train.frozen import Examples, Frozen
 from train.model import build_augmentation, build_model
+from train.one_device import step
 from train.options import TrainOptions
 from train.precision import FLOAT32, capabilities, policy, precision
-from train.settings import settle
+from train.settings import Settings, settle
 from train.stages import stages
 from train.unfinished import Unfinished
 
@@ -46,6 +48,7 @@ def learn(
     features: Path,
     partial: Unfinished,
     after_epoch: Callable[[Epoch], None],
+    engine: Engine = ALONE,
 ) -> Learned:
     """A model trained by `options`: see `fit`. The same for the same arguments in a process that has trained others before.
 
@@ -62,10 +65,26 @@ def learn(
     train, val = (Examples([picture.sha256 for picture in data.split(split)], data.targets(split)) for split in ("train", "val"))
     settings = settle(options)
     with precision(arithmetic):
-        model = build_model(backbone, cache.preprocessing, len(data.labels), settings)
+        with engine.scope():
+            model = build_model(backbone, cache.preprocessing, len(data.labels), settings)
+        own = _copy(model, backbone, cache, settings, options.seed) if engine.own_model else model
         with quiet():
-            model.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
+            own.predict_on_batch(np.zeros((1, *cache.shape), np.float32))
         plan = stages(model, settings)
-        frozen = Frozen(features, model, plan[-1].boundary, cache, build_augmentation(options.flip, options.augment, options.seed))
-        history, seconds = fit(model, plan, train, val, frozen, options, partial, after_epoch)
-    return Learned(model, history, seconds, arithmetic)
+        augment = build_augmentation(options.flip, options.augment, options.seed + 1000 * engine.share.index)
+        frozen = Frozen(features, own, plan[-1].boundary, cache, augment, engine.step or step)
+        with engine.scope():
+            history, seconds = fit(model, plan, train, val, frozen, options, partial, after_epoch, engine.share)
+        if own is not model:
+            own.set_weights(model.get_weights())
+    engine.leave()
+    return Learned(own, history, seconds, arithmetic)
+
+
+def _copy(model: keras.Model, backbone: Backbone, cache: PixelCache, settings: Settings, seed: int) -> keras.Model:
+    """The same layers with the same names and weights."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    copy = build_model(backbone, cache.preprocessing, model.output_shape[-1], settings)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -21,4 +21,4 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     manifest, _ = read_run(given.run)
     trained = load_trained(given.run, manifest)
-    return show_predictions(NAME, partial(trained.classify, top=given.top), given.pictures, as_json=given.json)
+    return show_predictions(NAME, partial(trained.answer, top=given.top), trained.preprocessing, given.pictures, as_json=given.json)

@@ -14,7 +14,8 @@ from runtime.preprocess import Preprocessing
 from runtime.provenance import source_digest
 from train.backbones import Backbone, find_backbone
 from train.cache import PixelCache
-from train.data import DataSet, find_labels, scan
+from train.data import DataSet, decode_share, find_labels, scan
+from train.engine import ALONE, Engine
 from train.health import Health, examine
 from train.health_text import measures, refusals, table
 from train.input_size import choose_input_size
@@ -39,8 +40,18 @@ class Prepared:
     made_by: Mapping[str, Any]
 
 
-def prepare(data: Path, output: Path, options: TrainOptions, *, cache: Path, strict: bool, packages: tuple[str, ...]) -> Prepared:
-    """Scans `data` for a training that writes to `output` and needs `packages`, and says what was found.
+def prepare(
+    data: Path,
+    output: Path,
+    options: TrainOptions,
+    *,
+    cache: Path,
+    strict: bool,
+    packages: tuple[str, ...],
+    engine: Engine = ALONE,
+) -> Prepared:
+    """Scans `data` for a training that writes to `output` and needs `packages`, and says what was found. Workers share the decoding, if
+    they share the cache.
 
     Raises:
         InputRefused: the options do not go together, the data cannot be used, or `output` lies in it.
@@ -56,10 +67,14 @@ def prepare(data: Path, output: Path, options: TrainOptions, *, cache: Path, str
     size = choose_input_size(data, backbone.input_size, backbone.smallest) if options.input_size is None else options.input_size
     begun = time.time()
     pixels = PixelCache(cache, Preprocessing(size, size, options.fit))
+    if engine.share.count > 1:
+        decode_share(data, pixels, engine.share)
+        engine.gather(b"decoded")
     found = scan(data, pixels, fractions, options.seed)
     health = examine(found, size)
     _report(data, found, health, size, strict=strict)
-    made_by = {"options": asdict(options), "weights": weights, "data_digest": found.digest(), "source": source_digest("runtime", "train")}
+    source = source_digest("runtime", "train")
+    made_by = {"options": asdict(options), "weights": weights, "data_digest": found.digest(), "source": source} | engine.made_by
     return Prepared(backbone, found, pixels, health, begun, made_by)
 
 

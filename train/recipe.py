@@ -10,6 +10,7 @@ from train.backbones import Backbone
 from train.cache import PixelCache
 from train.confusion_plot import plot_confusion
 from train.data import DataSet
+from train.engine import ALONE, Engine
 from train.epoch import Epoch
 from train.features import clean
 from train.fit import predict
@@ -33,6 +34,7 @@ def follow_recipe(
     features: Path,
     partial: Unfinished,
     after_epoch: Callable[[Epoch], None],
+    engine: Engine = ALONE,
 ) -> dict[str, Any]:
     """Writes model, history, predictions and plots into `folder`; returns the manifest's results. See `fit` for the rest.
 
@@ -40,7 +42,7 @@ def follow_recipe(
         CheckFailed: the training diverged.
         MachineError: the disk is full.
     """
-    learned = learn(backbone, data, cache, options, features, partial, after_epoch)
+    learned = learn(backbone, data, cache, options, features, partial, after_epoch, engine)
     model, history, test = learned.model, learned.history, data.split("test")
     if learned.arithmetic != FLOAT32:
         trained, model = model, build_model(backbone, cache.preprocessing, len(data.labels), replace(settle(options), weights="none"))

@@ -30,4 +30,7 @@ RECIPES: dict[RecipeName, Recipe] = {
     "article": Recipe(head_epochs=5, epochs=8, head_rate=1e-3, rate=1e-5, dropout=0.5, hidden=519, thaw=1),
 }
 """article: VGG16 without its top, Flatten, Dense(519, relu), Dropout(0.5), softmax; the head trained on the frozen base, then the last
-convolutional block with it at a very small rate; 13 epochs. On any other backbone the last block takes the place of VGG16's block5."""
+convolutional block with it at a very small rate; 13 epochs. On any other backbone the last block takes the place of VGG16's block5.
+
+quince: a head that is trained for long knows the training pictures by heart before anything is thawed, and leaves little to learn: with
+15 epochs instead of 5, EfficientNet-Lite0 had 0.957 instead of 0.983 of fruits360-16 after six epochs of fine-tuning."""

@@ -14,10 +14,15 @@ from runtime.preprocess import digest
 from runtime.provenance import KERAS_PACKAGES, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures
+from train.distribute import require_same
+from train.engine import ALONE, Engine
+from train.epoch import Epoch
 from train.options import TrainOptions
 from train.prepared import prepare
 from train.unchanged import require_unchanged
 from train.unfinished import claim, unfinished
+
+FINISHED = b"finished"
 
 
 @dataclass(frozen=True)
@@ -47,29 +52,44 @@ def train(
     overwrite: bool,
     resume: bool = False,
     command: str = "",
-) -> TrainResult:
+    engine: Engine = ALONE,
+) -> TrainResult | None:
     """Trains a classifier on `data` and writes `run`, whole or not at all. One made by the same command on the same data is kept, and
     an unfinished one is gone on with: see train.unfinished.
 
-    `command` is what the user typed, for the report only.
+    `command` is what the user typed, for the report only. Of several workers the first writes, and the others get None.
 
     Raises:
         InputRefused: the data cannot be used or changes meanwhile, or `run` or RUN.partial holds something else and not `overwrite`.
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the loss became NaN.
     """
-    prepared = prepare(data, run, options, cache=cache, strict=strict, packages=("jinja2",))
+    prepared = prepare(data, run, options, cache=cache, strict=strict, packages=("jinja2",), engine=engine)
     found, pixels, health, made_by = prepared.data, prepared.pixels, prepared.health, prepared.made_by
-    if (provenance := _finished(run, made_by)) is not None:
-        return TrainResult(str(run), **provenance["results"], reused=True)
-    _require_free(run, overwrite=overwrite)
-    partial = unfinished(run, made_by)
-    claim(partial, resume=resume, overwrite=overwrite)
+    require_same(engine, made_by)
+    chief, partial = engine.share.chief, unfinished(run, made_by)
+    provenance = _finished(run, made_by) if chief else None
+    if chief and provenance is None:
+        _require_free(run, overwrite=overwrite)
+        claim(partial, resume=resume, overwrite=overwrite)
+    if engine.gather(FINISHED if provenance else b"")[0] == FINISHED:
+        engine.leave()
+        return TrainResult(str(run), **provenance["results"], reused=True) if provenance else None
 
-    prepare_tensorflow()
+    if engine is ALONE:
+        prepare_tensorflow()
     with quiet():
+        learn = Plugin("train.learn:learn", extra="train").load()
         follow_recipe = Plugin("train.recipe:follow_recipe", extra="train").load()
         write_report = Plugin("train.report:write_report", extra="train").load()
+    shared = engine.shared(partial)
+
+    def after_epoch(_: Epoch) -> None:
+        require_unchanged(found, prepared.begun)
+
+    if not chief:
+        learn(prepared.backbone, found, pixels, options, cache / "features", shared, after_epoch, engine)
+        return None
     with new_folder(run) as folder:
         results = follow_recipe(
             prepared.backbone,
@@ -78,11 +98,12 @@ def train(
             options,
             folder,
             cache / "features",
-            partial,
-            lambda _: require_unchanged(found, prepared.begun),
+            shared,
+            after_epoch,
+            engine,
         )
         artifact = Artifact(MODEL, "keras", "fp32", digest((folder / MODEL).read_bytes()))
-        packages = versions(*KERAS_PACKAGES, "imagehash", "scipy")
+        packages = versions(*KERAS_PACKAGES, "imagehash", "scipy", *(("jax",) if engine.own_model else ()))
         provenance = {
             "data": str(data.resolve()),
             "results": results,

@@ -11,7 +11,6 @@ from runtime.classifier import Prediction, rank
 from runtime.errors import CheckFailed, InputRefused
 from runtime.manifest import Manifest
 from runtime.memory import limited_memory
-from runtime.preprocess import preprocess
 from runtime.quiet import quiet
 from runtime.run_folder import MODEL
 
@@ -58,11 +57,10 @@ class Trained:
             raise CheckFailed(str(self._file), "the model answered NaN or infinity")
         return scores
 
-    def classify(self, picture: Path, top: int) -> tuple[Prediction, ...]:
-        """The `top` classes of a picture file, the best first.
+    def answer(self, pixels: NDArray[np.uint8], top: int) -> tuple[Prediction, ...]:
+        """The `top` classes of (height, width, 3) uint8 RGB pixels, the best first.
 
         Raises:
-            PictureRefused: not a readable picture.
             CheckFailed: the model answered NaN.
         """
-        return rank(self.scores(preprocess(picture, self.preprocessing)[None])[0], self.labels, top)
+        return rank(self.scores(pixels[None])[0], self.labels, top)

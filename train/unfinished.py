@@ -12,9 +12,14 @@ from runtime.errors import InputRefused, MachineError
 from train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 CHECKPOINT = "checkpoint.npz"
-MAY_CHANGE = {"rate", "head_rate"}
-"""The options that `--resume` may change on the way: a lower rate is what helps after a loss that became NaN."""
-PARTS = {"data_digest": "other pictures", "weights": "other weights in the file", "source": "other code of Quince"}
+MAY_CHANGE = {"rate", "head_rate", "workers"}
+"""What `--resume` may change on the way: a lower rate is what helps after a loss that became NaN; and a machine may be lost for good."""
+PARTS = {
+    "data_digest": "other pictures",
+    "weights": "other weights in the file",
+    "source": "other code of Quince",
+    "workers": "another number of workers",
+}
 """What `made_by` holds beside the options, in a user's words."""
 
 

@@ -12,7 +12,7 @@ COUNT = 10
 def _batches(batch: int, seed: int = 7, epoch: int = 0) -> Batches:
     """Features, targets and weights that say which picture they are of."""
     features = np.arange(COUNT, dtype=np.float16)[:, None]
-    return Batches(features, np.eye(COUNT, dtype=np.float32), np.arange(COUNT, dtype=np.float32), batch, seed, epoch)
+    return Batches(features, np.eye(COUNT, dtype=np.float32), np.arange(COUNT, dtype=np.float32), batch, (seed, epoch))
 
 
 def _order(batches: Batches) -> list[set[float]]:
@@ -40,3 +40,11 @@ def test_order_is_of_the_epoch_and_seed_alone() -> None:
 def test_last_batch_holds_the_rest(batch: int, lengths: list[int]) -> None:
     batches = _batches(batch)
     assert [len(batches[index][0]) for index in range(len(batches))] == lengths
+
+
+def test_full_batches_are_filled_with_pictures_of_the_epoch() -> None:
+    features = np.arange(COUNT, dtype=np.float16)[:, None]
+    batches = Batches(features, np.eye(COUNT, dtype=np.float32), np.ones(COUNT, np.float32), 4, (7, 0), full=True)
+    x = np.concatenate([batches[index][0] for index in range(len(batches))])[:, 0]
+    assert len(x) == 12
+    assert set(x) == set(range(COUNT))

@@ -41,7 +41,12 @@ def _made_up(*counts: tuple[str, str, int]) -> DataSet:
 def test_imbalance_is_said_aloud(large: int, small: int, warned: bool) -> None:
     said = [line for line in examine(_made_up(("train", "many", large), ("train", "few", small)), 32).remarks if "mislead" in line]
     assert said == (
-        [f"'many' has {large} training pictures and 'few' {small}: one accuracy over all classes will mislead"] if warned else []
+        [
+            f"'many' has {large} training pictures and 'few' {small}: one accuracy over all classes will mislead; "
+            "--class-weights balanced makes each class count the same"
+        ]
+        if warned
+        else []
     )
 
 
@@ -130,8 +135,8 @@ def test_class_that_is_one_burst_is_split_all_the_same_and_that_is_said(tmp_path
     data, health = _examine(tmp_path, pixel_cache)
     assert {picture.split for picture in data.pictures if picture.label == "b"} == {"train", "val", "test"}
     assert [fault.split(":")[0] for fault in health.faults] == [
-        "4 of 9 test pictures have near-duplicates in training or validation, for want of others in b",
-        "2 of 4 validation pictures have near-duplicates in training, for want of others in b",
+        "4 of 9 test pictures are near-duplicates of pictures in training or validation, since nearly all of b are alike",
+        "2 of 4 validation pictures are near-duplicates of pictures in training, since nearly all of b are alike",
     ]
 
 

@@ -70,7 +70,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(start: Start, wait_for, cells
     _, err = process.communicate(timeout=30)
     assert time.monotonic() - begun < 4, "2 s, and a busy machine"
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "python -m train: interrupted; the same command with --resume goes on from the last whole epoch"
+    assert err.splitlines()[-1] == "python -m train: interrupted; the same command goes on from the last whole epoch"
     assert not run.exists()
 
     refused = start(cells, "-o", run, *LONG, "--resume", "--batch", "16")

@@ -282,7 +282,7 @@ def test_interrupted_training_ends_in_one_line_and_leaves_nothing(start, tmp_pat
     assert process.returncode == code
     assert out == ""
     assert "Traceback" not in err
-    said = ["python -m train: interrupted; the same command with --resume goes on from the last whole epoch"]
+    said = ["python -m train: interrupted; the same command goes on from the last whole epoch"]
     assert [line for line in err.splitlines() if not line.startswith("train all")] == (said if code == 130 else [])
     assert {path.name for path in tmp_path.iterdir()} <= {"cache", "run.partial"}
     assert not list(tmp_path.rglob(".quince-*"))
