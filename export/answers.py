@@ -4,8 +4,9 @@ Each picture goes from its file through `runtime.preprocess` and the artifact's 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.trained import Run
+from runtime.ahead import work_ahead
 from runtime.classifier import Classifier
 from runtime.preprocess import preprocess
 from runtime.progress import Progress
@@ -31,6 +33,7 @@ Answers = dict[str, NDArray[np.float32]]
 """(n, classes) float32 scores by model file name."""
 
 Thing = TypeVar("Thing")
+Answer = TypeVar("Answer")
 
 
 def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: Sequence[Path]) -> tuple[NDArray[np.float32], Answers]:
@@ -52,8 +55,9 @@ def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: 
 
     expected: list[NDArray[np.float32]] = []
     answers: list[list[NDArray[np.float32]]] = []
-    with ThreadPoolExecutor(cores) as pool, Progress("parity", len(pictures)) as bar:
-        for batch in _batches(pool, answer, pictures):
+    ahead = work_ahead(answer, pictures, threads=cores, ahead=BATCH * AHEAD)
+    with closing(ahead) as futures, Progress("parity", len(pictures)) as bar:
+        for batch in _batches(futures):
             expected.append(reference(np.stack([pixels for pixels, _ in batch])))
             answers += [scores for _, scores in batch]
             bar.advance(len(batch))
@@ -61,21 +65,9 @@ def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: 
     return np.concatenate(expected), by_file
 
 
-Answer = TypeVar("Answer")
-
-
-def _batches(pool: ThreadPoolExecutor, answer: Callable[[Picture], Answer], pictures: Sequence[Picture]) -> Iterator[list[Answer]]:
-    def submit(start: int) -> list[Future[Answer]]:
-        return [pool.submit(answer, picture) for picture in pictures[start : start + BATCH]]
-
-    waiting = [submit(start) for start in range(0, BATCH * AHEAD, BATCH)]
-    try:
-        for start in range(0, len(pictures), BATCH):
-            waiting.append(submit(start + BATCH * AHEAD))
-            yield [future.result() for future in waiting.pop(0)]
-    finally:
-        for future in (future for batch in waiting for future in batch):
-            future.cancel()
+def _batches(futures: Iterator[tuple[Picture, Future[Answer]]]) -> Iterator[list[Answer]]:
+    while batch := [future.result() for _, future in islice(futures, BATCH)]:
+        yield batch
 
 
 class _Spares(Generic[Thing]):

@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from export.answers import Reference
-from export.calibration_file import FILE as CALIBRATION
 from export.calibration_file import Sets, read_sets, write_sets
 from export.golden_pictures import record_scores, write_golden_pictures
-from export.labels_file import labels_text
+from export.labels_text import labels_text
 from export.trained import Run
 from runtime.atomic import locked, new_folder
-from runtime.bundle import MANIFEST, Bundle
+from runtime.bundle import CALIBRATION, CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import FILE as GOLDEN
 from runtime.golden import FOLDER, read_golden
+from runtime.installation import EXPORTED
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
 from runtime.preprocess import digest
+from runtime.provenance import utc_now
 from runtime.records import parse_json, read_text
 from runtime.run_folder import MODEL
 
-PARITY, REPORT, LABELS, CARD = "parity.json", "report.html", "labels.txt", "README.md"
 PARITY_SCHEMA = 2
 
 Records = dict[str, dict[str, Any]]
@@ -152,5 +152,5 @@ def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = (), records_sha2
         "versions": run.manifest.provenance.get("versions"),
     }
     if records_sha256:
-        provenance["records_sha256"] = records_sha256
+        provenance |= {"records_sha256": records_sha256, EXPORTED: utc_now()}
     return Manifest(run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance)

@@ -8,10 +8,10 @@ from typing import Any
 
 from export.calibration import Calibration
 from export.stability import Stability
+from runtime.bundle import CALIBRATION
 from runtime.errors import InputRefused
 from runtime.records import parse_json, read_text
 
-FILE = "calibration.json"
 SCHEMA = 1
 
 Sets = dict[str, dict[str, Any]]
@@ -38,16 +38,16 @@ def read_sets(bundle: Path) -> Sets:
     Raises:
         InputRefused: it has no calibration.json, or one that does not hold up.
     """
-    data = parse_json(read_text(bundle / FILE, "not a bundle"))
+    data = parse_json(read_text(bundle / CALIBRATION, "not a bundle"))
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or not isinstance(data.get("sets"), dict):
-        raise InputRefused(str(bundle / FILE), f"expected sets and schema {SCHEMA}")
+        raise InputRefused(str(bundle / CALIBRATION), f"expected sets and schema {SCHEMA}")
     return dict(data["sets"])
 
 
 def write_sets(bundle: Path, sets: Sets, records: Mapping[str, Mapping[str, Any]]) -> None:
     """Writes those sets that an artifact among `records` (by file name) was calibrated on, each with the names of these."""
     used = {key: {**one, "artifacts": users(key, records)} for key, one in sorted(sets.items()) if users(key, records)}
-    (bundle / FILE).write_text(json.dumps({"schema": SCHEMA, "sets": used}, indent=1))
+    (bundle / CALIBRATION).write_text(json.dumps({"schema": SCHEMA, "sets": used}, indent=1))
 
 
 def users(key: str, records: Mapping[str, Mapping[str, Any]]) -> list[str]:

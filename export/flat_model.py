@@ -8,8 +8,9 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from export.pixel_head import Matrix, measure, pixel_head, pixel_layer
-from export.preparation import Preparation, Scaling
+from export.preparation import Preparation
 from export.signature import Signature
+from runtime.scaling import Scaling
 
 AUGMENTATION = frozenset(
     {

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.foreign_pictures import find_pictures
-from export.labels_file import check_count, read_labels
 from export.load_trial import try_loading
 from export.preparation import UNCHANGED, Preparation
 from export.saved_model_folder import check_saved_model_folder, digest_folder, is_saved_model
@@ -13,6 +12,7 @@ from export.signature import Signature
 from export.trained import Run
 from runtime.errors import InputRefused
 from runtime.keras_file import check_keras_file
+from runtime.labels_file import check_count, read_labels
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import require
 from runtime.preprocess import Fit, Preprocessing, digest

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import get_args
 
 from export.foreign import ForeignOptions, is_foreign, require_foreign
-from export.preparation import MODES, Preparation, parse_input_size, parse_scaling
+from export.preparation import Preparation
 from export.saved_model_folder import is_saved_model
 from runtime.errors import InputRefused
 from runtime.keras_file import check_keras_file
 from runtime.preprocess import Fit
+from runtime.scaling import MODES, parse_input_size, parse_scaling
 
 FLAGS = ("labels", "calib", "verify", "fit", "normalize", "input_size", "logits")
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from export.answers import Reference, collect
+from export.confidence import fit_confidence
 from export.trained import Run
+from runtime.confidence import Confidence
 from runtime.errors import CheckFailed, InputRefused
 from runtime.parity import ParityReport, compare, pictures_to_decide
 
@@ -43,8 +45,15 @@ class Verdict:
     doubts: tuple[str, ...]
 
 
-def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, ParityReport]:
-    """Compares each model file with the Keras model on the whole test split, by file name.
+class Judged(NamedTuple):
+    """What one pass over the test pictures tells of a model file."""
+
+    parity: ParityReport
+    confidence: Confidence
+
+
+def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, Judged]:
+    """Compares each model file with the Keras model on the whole test split, and fits its confidence there; by file name.
 
     Raises:
         CheckFailed: one of them answers NaN.
@@ -55,7 +64,7 @@ def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, Pa
     labels = run.manifest.labels
     truth = np.array([labels.index(picture.label) for picture in pictures])
     names = [picture.path for picture in pictures]
-    return {file: compare(names, truth, expected, found, labels) for file, found in answers.items()}
+    return {file: Judged(compare(names, truth, expected, found, labels), fit_confidence(found, truth)) for file, found in answers.items()}
 
 
 def pictures_text(count: int) -> str:

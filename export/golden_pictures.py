@@ -10,14 +10,14 @@ import numpy as np
 from export.answers import Reference
 from export.trained import Run, balanced
 from runtime.classifier import Classifier
-from runtime.golden import FOLDER, REFERENCE, Sample, write_golden
+from runtime.golden import FOLDER, REFERENCE, Sample, write_golden, write_pixels
 from runtime.preprocess import decode, digest, preprocess, resize
 
 COUNT = 16
 
 
 def write_golden_pictures(bundle: Path, run: Run, reference: Reference, seed: int) -> tuple[Sample, ...]:
-    """Copies up to 16 test pictures, evenly over the classes, into the bundle's golden folder; returns their samples."""
+    """Copies up to 16 test pictures, evenly over the classes, into the bundle's golden folder, with what the model is given for each."""
     folder = bundle / FOLDER
     folder.mkdir()
     samples = []
@@ -28,7 +28,9 @@ def write_golden_pictures(bundle: Path, run: Run, reference: Reference, seed: in
         image = decode(content, run.manifest.preprocessing, picture.path)
         pixels = resize(image, run.manifest.preprocessing)
         scores = {REFERENCE: tuple(map(float, reference(pixels[np.newaxis])[0]))}
-        samples.append(Sample(name, picture.label, digest(content), digest(image), digest(pixels), scores))
+        sample = Sample(name, picture.label, digest(content), digest(image), digest(pixels), scores)
+        write_pixels(folder, sample, pixels)
+        samples.append(sample)
     return tuple(samples)
 
 

@@ -3,15 +3,14 @@
 import json
 import os
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import export
 from export.preparation import Preparation
 from export.saved_model_folder import files, is_saved_model
 from export.signature import Signature
+from runtime.children import environment, python
 from runtime.errors import CheckFailed, InputRefused, MachineError, QuinceError
 
 BASE_BYTES, BYTES_PER_BYTE = 2 * 2**30, 6
@@ -30,13 +29,11 @@ def try_loading(path: Path, preparation: Preparation) -> Signature:
     """
     size = sum(file.stat().st_size for file in files(path)) if is_saved_model(path) else path.stat().st_size
     limit, seconds = BASE_BYTES + BYTES_PER_BYTE * size, BASE_SECONDS + size // BYTES_PER_SECOND
-    root = str(Path(str(export.__file__)).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    command = [sys.executable, "-P", "-m", "export.load_child", str(path), json.dumps(asdict(preparation)), str(limit)]
+    command = python("-m", "export.load_child", path, json.dumps(asdict(preparation)), str(limit))
     quiet = None if os.environ.get("QUINCE_DEBUG") else subprocess.DEVNULL
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=quiet, env=environment, timeout=seconds, check=False
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=quiet, env=environment(), timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise InputRefused(str(path), f"loading it and running it on one picture takes more than {seconds} s") from error

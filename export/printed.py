@@ -37,6 +37,11 @@ def summary(result: ExportResult) -> str:
     accuracy = f"accuracy {parity['candidate_accuracy']:.4f}, Keras {parity['reference_accuracy']:.4f}"
     interval = f"95 % interval {parity['drop_low']:+.4f} to {parity['drop_high']:+.4f}"
     calibration = f"calibration error {parity['candidate_calibration_error']:.4f}, Keras {parity['reference_calibration_error']:.4f}"
+    confidence = result.record["confidence"]
+    unsure = f"unknown below {confidence['min_score']:.3f}: keeps {confidence['right_kept']:.1%} of right, "
+    unsure += f"stops {confidence['wrong_refused']:.1%} of wrong answers"
+    if not confidence["min_score"]:
+        unsure = "nothing is called unknown: too few of these answers are wrong to tell when"
     errors = f"score error mean {parity['mean_score_error']:.4f}, worst {parity['worst_score_error']:.4f}"
     return "\n".join(
         (
@@ -44,6 +49,7 @@ def summary(result: ExportResult) -> str:
             f"  {accuracy}: drop {parity['drop']:+.4f} ({interval}) on {parity['pictures']} pictures",
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
+            f"  {unsure}",
             f"  bundle {cli.printable(result.bundle)}",
             f"  report {cli.printable(result.report)}",
         )

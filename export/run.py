@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from export.bundle_writer import REPORT, Made, check_place, open_bundle, publish, render_report
+from export.bundle_writer import Made, check_place, open_bundle, publish, render_report
 from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
 from export.gate import Limits, Verdict, decide, judge, require_deciding
@@ -16,6 +16,7 @@ from export.session import Session
 from export.targets import DEFAULTS, check_targets, of_format
 from export.trained import open_run
 from runtime.atomic import write_file
+from runtime.bundle import REPORT
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import choose, require
@@ -163,17 +164,20 @@ class Export:
                 check_targets(kind.file, contents[-1], of_format(self.options.targets, kind.format))
                 bar.advance(note=kind.file)
         files = {kind.file: self.session.write(kind.file, content) for kind, content in zip(kinds, contents, strict=True)}
-        reports = judge(self.session.run, self.session.reference, list(files.values()))
+        judged = judge(self.session.run, self.session.reference, list(files.values()))
         latencies = self.session.latencies(files)
         made = []
-        for kind, content in zip(kinds, contents, strict=True):
-            verdict = decide(reports[kind.file], self.options.limits)
+        for kind, converted in zip(kinds, contents, strict=True):
+            parity, confidence = judged[kind.file]
+            content = self.session.with_confidence(kind, converted, confidence)
+            verdict = decide(parity, self.options.limits)
             record = {
                 "bytes": len(content),
                 "command": self.options.command,
                 "versions": versions(*PACKAGES),
                 "made_by": self._made_by(kind),
                 **asdict(verdict),
+                "confidence": asdict(confidence),
                 "latency": asdict(latencies[kind.file]),
                 **self._calibration(kind),
                 "layers": self.session.layer_errors(kind) if _explained(kind, verdict) else [],

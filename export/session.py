@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from export.stability import stability
 from export.trained import Run, balanced
 from runtime.atomic import scratch_folder
 from runtime.classifier import Classifier
+from runtime.confidence import Confidence
 from runtime.errors import InputRefused
 from runtime.plugins import Plugin
 from runtime.preprocess import digest, preprocess
@@ -94,6 +95,11 @@ class Session:
         model = self.prepared(kind)
         content: bytes = _load(FORMATS[kind.format].convert)(model, kind, pictures, bundle_manifest(self.run))
         return content
+
+    def with_confidence(self, kind: Kind, content: bytes, confidence: Confidence) -> bytes:
+        """The model file `content` with what was fitted on it in its manifest."""
+        finished: bytes = _load(FORMATS[kind.format].with_manifest)(content, replace(bundle_manifest(self.run), confidence=confidence))
+        return finished
 
     def write(self, file: str, content: bytes) -> Path:
         """A file called `file` of this content, which goes when the session ends."""

@@ -26,3 +26,12 @@ def write_metadata(model: onnx.ModelProto, manifest: Manifest, batch: int) -> No
             "channels": "3",
         },
     )
+
+
+def with_manifest(content: bytes, manifest: Manifest) -> bytes:
+    """The model file `content`, made by `convert`, with another manifest of the same labels inside."""
+    model = onnx.load_from_string(content)
+    entry = next(entry for entry in model.metadata_props if entry.key == EMBEDDED_MANIFEST)
+    entry.value = manifest.to_json()
+    changed: bytes = model.SerializeToString(deterministic=True)
+    return changed

@@ -24,7 +24,7 @@ from export.formats.tflite_quantize import quantize, tensors_of
 from export.formats.tflite_ranges import check_ranges, cut_ranges
 from export.formats.tflite_refusal import explain, refuse_custom_operators
 from export.kind import CALIBRATED, Kind
-from export.labels_file import labels_text
+from export.labels_text import labels_text
 from export.normalisation import RAW, Normalisation, split_normalisation
 from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
@@ -65,6 +65,13 @@ def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Man
     if kind.precision in CALIBRATED:
         check_ranges(content, model)
     return add_buffer(content, "TFLITE_METADATA", metadata_buffer(manifest, values)) + _tail(manifest)
+
+
+def with_manifest(content: bytes, manifest: Manifest) -> bytes:
+    """The model file `content`, made by `convert`, with another manifest of the same labels inside."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+    return content[:start] + _tail(manifest)
 
 
 def _fp32(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:

@@ -18,7 +18,7 @@ import pytest
 import runtime
 from export.bundle_writer import Made, bundle_manifest, check_place, open_bundle, publish
 from export.keras_model import scores
-from export.labels_file import labels_text
+from export.labels_text import labels_text
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import read_golden

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from export.equalization import Pair, equalize, find_pairs
+from export.channels import Channels, find_channels
+from export.equalization import equalize
 from export.formats.tflite import convert
 from export.keras_model import scores
 from export.kind import Kind
@@ -44,12 +45,48 @@ def test_efficientnet_lite_keeps_its_answers_and_its_residual_layers(calibration
     inputs = keras.Input((64, 64, 3))
     model = classifier(efficientnet_lite(layers.Rescaling(1 / 128, -127 / 128)(inputs), SMALL_LITE), inputs)
     shake(model)
-    pairs = find_pairs(fold_batch_norms(model))
-    assert Pair("block1_expand_conv", "block1_depthwise_conv", "block1_expand_relu", "block1_expand_relu") in pairs
-    assert Pair("block0_project_conv", "block1_expand_conv", "block0_project_conv", None) in pairs
-    assert "block1_project_conv" not in {pair.first for pair in pairs}, "what it gives is added to something too"
+    found = find_channels(fold_batch_norms(model))
+    clip = ("block1_expand_relu",)
+    assert Channels(("block1_expand_conv",), ("block1_depthwise_conv",), clip, clip) in found
+    assert Channels(("block0_project_conv",), ("block1_expand_conv",), ("block0_project_conv",), ()) in found
+    makers, tensors = ("block1_project_conv", "block2_project_conv"), ("block1_project_conv", "block2_project_conv", "block2_add")
+    assert Channels(makers, ("block2_expand_conv", "head_conv"), tensors, ()) in found, "what is added up is scaled together"
     equal = equalize(model, calibration)
     assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-4
+
+
+def test_a_channel_that_is_too_large_in_a_sum_is_evened_out_in_every_part_of_it(calibration) -> None:
+    inputs = keras.Input((64, 64, 3))
+    x = layers.Conv2D(8, 3, 4, name="first")(layers.Rescaling(1 / 128, -127 / 128)(inputs))
+    x = layers.Add(name="sum")([x, layers.Conv2D(8, 3, padding="same", name="second")(x)])
+    model = classifier(layers.Conv2D(8, 3, name="third")(x), inputs)
+    for name in ("first", "second"):
+        kernel, bias = model.get_layer(name).get_weights()
+        kernel[..., 0] *= 300
+        model.get_layer(name).set_weights([kernel, bias])
+    equal = equalize(model, calibration)
+    assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-3
+    for name in ("first", "second", "sum"):
+        spread = []
+        for one in (model, equal):
+            part = keras.Model(one.input, one.get_layer(name).output)
+            largest = np.abs(part.predict_on_batch(calibration.astype(np.float32))).max(axis=(0, 1, 2))
+            spread.append(largest.max() / np.median(largest))
+        assert spread[1] < spread[0] / 10
+
+
+@pytest.mark.parametrize("other", ["the input", "a sigmoid", "another shape"])
+def test_a_sum_with_what_may_not_be_scaled_is_left_alone(other: str) -> None:
+    inputs = keras.Input((64, 64, 3))
+    scaled = layers.Rescaling(1 / 128, -127 / 128, name="scaled")(inputs)
+    x = layers.Conv2D(3, 3, padding="same", name="first")(scaled)
+    part = {
+        "the input": lambda: scaled,
+        "a sigmoid": lambda: layers.Activation("sigmoid")(layers.Conv2D(3, 1)(scaled)),
+        "another shape": lambda: layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(3, 1)(scaled)),
+    }[other]()
+    model = classifier(layers.Conv2D(4, 3, name="last")(layers.Add()([x, part])), inputs)
+    assert [channels.makers for channels in find_channels(model)] == [("last",)]
 
 
 @pytest.mark.parametrize(("gain", "limit"), [(0.01, None), (10.0, 6.0)], ids=["cuts nothing", "cuts"])
@@ -73,7 +110,7 @@ def test_channels_are_followed_through_pooling_and_flattening_into_dense(calibra
     kernel, bias = model.get_layer("first").get_weights()
     kernel[..., 0] *= 1e4
     model.get_layer("first").set_weights([kernel, bias])
-    assert find_pairs(model) == [Pair("first", "second", "first", None)]
+    assert find_channels(model) == [Channels(("first",), ("second",), ("first",), ())]
     equal = equalize(model, calibration)
     assert np.abs(scores(equal, calibration) - scores(model, calibration)).max() < 1e-3
     largest = np.abs(equal.get_layer("first").get_weights()[0]).max(axis=(0, 1, 2))
@@ -85,4 +122,4 @@ def test_nothing_is_scaled_across_what_is_not_homogeneous(calibration) -> None:
     x = layers.Conv2D(4, 3, activation="sigmoid", name="first")(inputs)
     x = layers.Activation("tanh")(layers.Conv2D(4, 3, name="second")(x))
     model = classifier(layers.Conv2D(4, 3, name="third")(x), inputs)
-    assert [pair.first for pair in find_pairs(model)] == ["third"]
+    assert [channels.makers for channels in find_channels(model)] == [("third",)]

@@ -13,11 +13,12 @@ from export.formats.tflite import convert
 from export.keras_model import check_probabilities, load, scores
 from export.kind import Kind
 from export.normalisation import RAW, Normalisation, split_normalisation
-from export.preparation import MODES, Preparation, Scaling, parse_scaling
+from export.preparation import Preparation
 from export.signature import Signature
 from runtime.classifier import Classifier
 from runtime.errors import CheckFailed, InputRefused
 from runtime.preprocess import Preprocessing
+from runtime.scaling import MODES, Scaling, parse_scaling
 
 SIDE = 32
 SIGNATURE = Signature(SIDE, SIDE, 3)

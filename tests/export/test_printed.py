@@ -27,6 +27,7 @@ def result(file: str, outcome: str = "undecided") -> ExportResult:
         "outcome": outcome,
         "bytes": 106_000_000,
         "parity": PARITY,
+        "confidence": {"temperature": 1.4, "min_score": 0.6213, "pictures": 24, "right_kept": 0.952, "wrong_refused": 0.5834},
         "latency": {"p50_ms": 1234.5, "threads": 2},
         "doubts": ["24 test pictures are too few"],
         "reasons": ["accuracy fell"] if outcome == "failed" else [],
@@ -56,3 +57,11 @@ def test_doubts_and_warnings_are_said_once_and_each_refusal_by_itself() -> None:
 
 def test_a_single_doubt_names_its_file() -> None:
     assert next(one for one in complaints([result("a.tflite")]) if "few" in one).startswith("a.tflite: ")
+
+
+def test_summary_tells_what_unknown_costs_and_brings() -> None:
+    found = result("model.int8.tflite")
+    assert "  unknown below 0.621: keeps 95.2% of right, stops 58.3% of wrong answers" in summary(found).splitlines()
+    none = {"temperature": 1.0, "min_score": 0.0, "pictures": 24, "right_kept": 1.0, "wrong_refused": 0.0}
+    lines = summary(replace(found, record={**found.record, "confidence": none})).splitlines()
+    assert "  nothing is called unknown: too few of these answers are wrong to tell when" in lines

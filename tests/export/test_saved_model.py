@@ -10,9 +10,10 @@ import tensorflow as tf
 from keras import layers
 
 from export.keras_model import load
-from export.preparation import MODES, Preparation
+from export.preparation import Preparation
 from export.saved_model import check_saved_model
 from runtime.errors import CheckFailed, InputRefused
+from runtime.scaling import MODES
 
 SIDE = 32
 
