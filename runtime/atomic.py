@@ -23,18 +23,18 @@ RENAME_EXCHANGE = 2
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write_file(path: Path, content: bytes | str) -> None:
-    """Replaces `path` by `content` (str as UTF-8) in one step; until then the old file stays.
+def write_file(path: Path, content: bytes | str, mode: int = 0o644) -> None:
+    """Replaces `path` by `content` (str as UTF-8) in one step; until then the old file stays. `mode` says who may read it.
 
     Raises:
         MachineError: disk full, no permission.
     """
-    with new_file(path) as temporary:
+    with new_file(path, mode) as temporary:
         temporary.write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
 
 
 @contextmanager
-def new_file(path: Path) -> Generator[Path, None, None]:
+def new_file(path: Path, mode: int = 0o644) -> Generator[Path, None, None]:
     """A name beside `path` to write to; on leaving without an error it is synced and becomes `path`."""
     with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def new_file(path: Path) -> Generator[Path, None, None]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(mode)
             _sync(temporary)
             os.replace(temporary, path)
             _sync(path.parent)
@@ -107,6 +107,15 @@ def locked(folder: Path) -> Generator[None, None, None]:
             yield
         finally:
             os.close(descriptor)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchanges two folders in one step; False, with nothing done, where this system or file system cannot."""
+    done = _exchange(one, other)
+    if done:
+        for parent in {one.parent, other.parent}:
+            _sync(parent)
+    return done
 
 
 def _remove_leftovers(folder: Path) -> None:

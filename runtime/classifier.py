@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.backends import BACKENDS, EMBEDDED_MANIFEST, Backend
-from runtime.bundle import Bundle
+from runtime.backends import EMBEDDED_MANIFEST, load_backend
+from runtime.bundle import ID_LENGTH, Bundle
+from runtime.confidence import tempered
 from runtime.errors import CheckFailed, InputRefused, MachineError
-from runtime.manifest import Artifact, Manifest
+from runtime.foreign import Foreign
+from runtime.manifest import Artifact
 from runtime.model_file import read_model_file
-from runtime.plugins import choose
-from runtime.preprocess import preprocess
+from runtime.ours import open_ours
+from runtime.plugins import Plugin, choose
+from runtime.preprocess import digest, preprocess
+from runtime.recommended import read_recommended
 from runtime.threads import allowed_cores
 
+OPEN_FOREIGN = Plugin("runtime.foreign_file:open_foreign", extra="")
+"""Loaded for a file from elsewhere only: reading what such files say of themselves is a tenth of our own part of a start."""
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes from a bundle that has several artifacts; after these, the first that can run here."""
 
@@ -31,31 +37,54 @@ class Prediction:
 
 
 class Classifier:
-    """A loaded model with its labels and preprocessing. `classify` for people, `scores` for programs."""
+    """A loaded model with its labels and preprocessing. `classify` for people, `scores` for programs.
 
-    def __init__(self, source: Path | str, *, artifact: str | None = None, threads: int | None = None) -> None:
-        """Opens a bundle folder, or one of its model files taken alone.
+    `id` stands for all of it: that of the bundle it was opened from, or the start of a lone model file's sha256.
+    `confidence` has the temperature of `classify`, and the score below which its answer is unknown; None in a file that says none.
+    """
+
+    def __init__(
+        self, source: Path | str, *, artifact: str | None = None, threads: int | None = None, foreign: Foreign | None = None
+    ) -> None:
+        """Opens a bundle folder, one of its model files taken alone, or a classifier made elsewhere.
 
         Args:
             source: the folder or the `.tflite` or `.onnx` file.
-            artifact: which file of the bundle; by default int8 before float, TFLite before ONNX, of those that can run here.
-            threads: of the interpreter; by default every core this process may use, and never more.
+            artifact: which file of the bundle; by default what `python -m benchmarks recommend` found best on such a machine, else int8
+                before float, TFLite before ONNX, of those that can run here.
+            threads: of the interpreter; by default what was recommended with it, else every core this process may use; never more.
+            foreign: what a classifier made elsewhere does not say of itself: labels, normalisation, ...
 
         Raises:
             InputRefused: missing, damaged, or not a model this runtime can feed.
             MachineError: the interpreter for it is not installed.
         """
         path = Path(source)
-        self.threads = min(threads or allowed_cores(), allowed_cores())
+        cores = allowed_cores()
+        self.threads = min(threads or cores, cores)
         if os.path.isdir(path):
+            _refuse(foreign, path)
             bundle = Bundle.open(path)
-            self.file, self.manifest = path, bundle.manifest
-            self._load_from(bundle, artifact)
+            self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
+            recommended = read_recommended(bundle)
+            if recommended and artifact in (None, recommended.artifact):
+                self.threads = min(threads or recommended.threads, cores)
+            self._load_from(bundle, artifact, recommended.artifact if recommended else "")
         else:
-            self.file, self.backend = path, _backend(path, read_model_file(path), self.threads)
-            self.manifest = _embedded(path, self.backend)
-        self._check()
+            content = read_model_file(path)
+            self.file, self.backend, self.id = path, load_backend(path, content, self.threads), digest(content)[:ID_LENGTH]
+            if EMBEDDED_MANIFEST in self.backend.metadata:
+                _refuse(foreign, path)
+                self.manifest, self.model = open_ours(path, self.backend)
+            else:
+                self.manifest, self.model = OPEN_FOREIGN.load()(path, content, self.backend, foreign or Foreign())
+            self.confidence = self.manifest.confidence
         self.labels, self.preprocessing = self.manifest.labels, self.manifest.preprocessing
+
+    @property
+    def min_score(self) -> float:
+        """Below it, 0..1, an answer of `classify` is unknown; 0 in a file that says nothing of it."""
+        return self.confidence.min_score if self.confidence else 0.0
 
     def classify(self, picture: Path | str | bytes | Image.Image, top: int = 3) -> tuple[Prediction, ...]:
         """The `top` classes of a picture file, its content or an image, the best first.
@@ -64,48 +93,57 @@ class Classifier:
             PictureRefused: not a readable picture.
             CheckFailed: the model answered NaN.
         """
-        scores = self.scores(preprocess(picture, self.preprocessing))
-        return rank(scores, self.labels, top)
+        return self.answer(preprocess(picture, self.preprocessing), top)
 
-    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 RGB pixels -> (classes,) float32 scores in the order of `labels`.
+    def answer(self, pixels: NDArray[np.uint8], top: int = 3) -> tuple[Prediction, ...]:
+        """The `top` classes of (height, width, 3) uint8 RGB pixels, the best first.
+
+        Raises:
+            CheckFailed: the model answered NaN.
+        """
+        return rank(self.probabilities(pixels), self.labels, top)
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `scores`, at the temperature that was fitted on this file: of the answers with a score of 0.8 about 80 % are right.
 
         Raises:
             CheckFailed: a score is not a finite number.
         """
-        scores = self.backend.predict(pixels)
-        if scores.shape != (self.backend.classes,):
-            raise InputRefused(str(self.file), f"says it gives {self.backend.classes} scores and gave {scores.shape}")
+        scores = self.scores(pixels)
+        return tempered(scores, self.confidence.temperature) if self.confidence else scores
+
+    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(height, width, 3) uint8 RGB pixels -> (classes,) float32 scores in the order of `labels`, as the model gives them.
+
+        Raises:
+            CheckFailed: a score is not a finite number.
+        """
+        scores = self.model.predict(pixels)
+        if scores.shape != (self.model.classes,):
+            raise InputRefused(str(self.file), f"says it gives {self.model.classes} scores and gave {scores.shape}")
         if not np.isfinite(scores).all():
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
         return scores
 
-    def _load_from(self, bundle: Bundle, wanted: str | None) -> None:
-        artifacts = {artifact.file: artifact for artifact in bundle.manifest.artifacts if f".{artifact.format}" in BACKENDS}
-        if not artifacts:
-            raise bundle.without_models()
-        candidates = [choose(artifacts, wanted, "artifact")] if wanted else sorted(artifacts.values(), key=_preference)
+    def _load_from(self, bundle: Bundle, wanted: str | None, first: str) -> None:
+        artifacts = {artifact.file: artifact for artifact in bundle.exported()}
+        candidates = (
+            [choose(artifacts, wanted, "artifact")]
+            if wanted
+            else sorted(artifacts.values(), key=lambda one: (one.file != first, _preference(one)))
+        )
         missing = []
         for candidate in candidates:
             content = bundle.read(candidate)
             try:
-                self.backend = _backend(bundle.path / candidate.file, content, self.threads)
+                self.backend = load_backend(bundle.path / candidate.file, content, self.threads)
                 self.file = bundle.path / candidate.file
+                inside, self.model = open_ours(self.file, self.backend, self.manifest)
+                self.confidence = inside.confidence
                 return
             except MachineError as error:
                 missing.append(error)
         raise missing[0]
-
-    def _check(self) -> None:
-        wanted, found = self.manifest.preprocessing, self.backend.input_shape
-        if found != (1, wanted.height, wanted.width, 3):
-            raise InputRefused(str(self.file), f"its input is {found}, its manifest says (1, {wanted.height}, {wanted.width}, 3)")
-        if self.backend.classes != len(self.manifest.labels):
-            raise InputRefused(str(self.file), f"has {self.backend.classes} outputs, its manifest {len(self.manifest.labels)} labels")
-        if EMBEDDED_MANIFEST in self.backend.metadata:
-            inside = _embedded(self.file, self.backend)
-            if (inside.labels, inside.preprocessing) != (self.manifest.labels, self.manifest.preprocessing):
-                raise InputRefused(str(self.file), "the labels or preprocessing inside it are not those of the bundle's manifest")
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
@@ -114,21 +152,9 @@ def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Predi
     return tuple(Prediction(labels[index], float(scores[index])) for index in order)
 
 
-def _backend(path: Path, content: bytes, threads: int) -> Backend:
-    if path.suffix not in BACKENDS:
-        raise InputRefused(str(path), f"expected a model file ending in {' or '.join(BACKENDS)}")
-    try:
-        interpreter = BACKENDS[path.suffix].load()
-    except MachineError as error:
-        raise MachineError(str(path), error.reason) from error
-    backend: Backend = interpreter(str(path), content, threads)
-    return backend
-
-
-def _embedded(path: Path, backend: Backend) -> Manifest:
-    if EMBEDDED_MANIFEST not in backend.metadata:
-        raise InputRefused(str(path), "has no Quince manifest inside; it is cut, or was not exported by python -m export")
-    return Manifest.from_json(backend.metadata[EMBEDDED_MANIFEST], f"{path}:{EMBEDDED_MANIFEST}")
+def _refuse(foreign: Foreign | None, path: Path) -> None:
+    if foreign is not None:
+        raise InputRefused(str(path), "says its labels and preprocessing itself; options for a model from elsewhere do not go with it")
 
 
 def _preference(artifact: Artifact) -> int:

@@ -9,13 +9,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib import metadata
 from types import FrameType
 from typing import Any, NoReturn
 
 from runtime.errors import OF_THE_MACHINE, QuinceError
+from runtime.quiet import speak
 
 DONE, BUG, REFUSED, CHECK_FAILED, MACHINE, INTERRUPTED, TERMINATED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 143, 141
+BY_SIGNAL = 128
+"""Plus the number of the signal that ended it: 129 SIGHUP, 130 SIGINT, 143 SIGTERM."""
 JSON_SCHEMA = 1
 
 OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
@@ -25,7 +27,7 @@ OF_THE_SYSTEM = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 """Failures that speak of no file: of memory, processes, open files."""
 
 CONSOLE = "QUINCE_CONSOLE"
-VERBS = {"train": "train", "export": "export", "runtime": "run"}
+VERBS = {"train": "train", "export": "export", "runtime": "run", "benchmarks": "bench"}
 """Of the `quince` command, by package."""
 
 
@@ -57,8 +59,33 @@ def add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=f"quince {version()}")
 
 
+def add_interpreter_arguments(parser: argparse.ArgumentParser, artifact: str) -> None:
+    """Adds --artifact, by default `artifact` in words, --threads and --json."""
+    parser.add_argument("--artifact", metavar="FILE", help=f"which model file of the bundle (default: {artifact})")
+    parser.add_argument("--threads", type=positive, metavar="N", help="interpreter threads (default: the cores allowed)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def add_min_score(parser: argparse.ArgumentParser) -> None:
+    """Adds --min-score, 0..1, by default None: what the model file says."""
+    parser.add_argument("--min-score", type=share, metavar="S", help="below it the answer is unknown, 0..1 (default: what export found)")
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, as the `type` of an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
+    return value
+
+
 def version() -> str:
     """The installed version, or "0+source" in a tree that was never installed."""
+    from importlib import metadata  # a tenth of the time to a first label, for one option
+
     try:
         return metadata.version("quince-edge")
     except metadata.PackageNotFoundError:
@@ -68,7 +95,7 @@ def version() -> str:
 def say(line: str) -> None:
     """One line on standard error, control characters escaped. Where that is full or closed, nobody can be told so."""
     with suppress(OSError):
-        print(printable(line), file=sys.stderr, flush=True)
+        speak(printable(line))
 
 
 def printable(text: str) -> str:
@@ -101,7 +128,9 @@ def run(name: str, main: Callable[[Sequence[str] | None], int], arguments: Seque
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _ended)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup asks us to ignore it
+        signal.signal(signal.SIGHUP, _ended)
     code = _outcome(name, main, arguments)
     try:
         sys.stdout.flush()
@@ -144,8 +173,8 @@ def _stdout_failed(name: str, error: OSError) -> int:
     return MACHINE
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
+def _ended(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(BY_SIGNAL + number)
 
 
 def _forget_stdout() -> None:

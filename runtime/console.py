@@ -1,4 +1,4 @@
-"""The `quince` command: `quince train | export | run` loads `python -m train | export | runtime`, whatever files the current folder has."""
+"""The `quince` command: `quince train | export | run | bench` loads the package of that name, whatever files the current folder has."""
 
 import os
 import runpy
@@ -6,10 +6,11 @@ import sys
 
 from runtime import cli
 
-USAGE = """usage: quince {train,export,run} ...   (quince VERB --help says more)
+USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says more)
   train    a folder of pictures becomes a trained run
   export   a run becomes model files for a device, each checked
-  run      classify pictures with them"""
+  run      classify pictures with them
+  bench    measure how fast they are on this machine"""
 
 
 def main() -> None:

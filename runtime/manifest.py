@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from runtime.confidence import Confidence
 from runtime.errors import InputRefused
 from runtime.preprocess import Preprocessing
 from runtime.records import build, expect_list, expect_text, parse_json
@@ -33,7 +34,10 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything but the weights: class names in output order, how a picture becomes pixels, the files, where it came from."""
+    """Everything but the weights: class names in output order, how a picture becomes pixels, the files, where it came from.
+
+    confidence: of the model file that this manifest is inside; a bundle's own manifest has none.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -41,6 +45,7 @@ class Manifest:
     artifacts: tuple[Artifact, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+    confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
         expect_text(self, "name")
@@ -59,7 +64,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=True) + "\n"
+        fields = asdict(self)
+        if self.confidence is None:
+            del fields["confidence"]
+        return json.dumps(fields, indent=2, ensure_ascii=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, thing: str) -> "Manifest":
@@ -74,6 +82,8 @@ class Manifest:
                 data["preprocessing"] = build(Preprocessing, data.get("preprocessing"))
                 data["labels"] = tuple(expect_list("labels", data.get("labels")))
                 data["artifacts"] = tuple(build(Artifact, artifact) for artifact in expect_list("artifacts", data.get("artifacts")))
+                if data.get("confidence") is not None:
+                    data["confidence"] = build(Confidence, data["confidence"])
             return build(cls, data)
         except InputRefused as refusal:
             raise InputRefused(thing, f"not a usable manifest: {refusal.reason}") from refusal

@@ -45,11 +45,11 @@ def read_onnx_file(name: str, content: bytes) -> OnnxFile:
     ir_version, opsets = 0, {}
     view = memoryview(content)
     try:
-        for field, value in _fields(view):
+        for field, value in message_fields(view):
             if field == IR_VERSION and isinstance(value, int):
                 ir_version = value
             elif field == OPSET and not isinstance(value, int):
-                entry = dict(_fields(value))
+                entry = dict(message_fields(value))
                 domain, version = entry.get(OPSET_DOMAIN, b""), entry.get(OPSET_VERSION, 0)
                 opsets[bytes(domain).decode() if not isinstance(domain, int) else ""] = version if isinstance(version, int) else 0
         return OnnxFile(ir_version, opsets, tuple(_external(view, "model", 0)))
@@ -61,29 +61,29 @@ def _external(message: memoryview, kind: str, depth: int) -> Iterator[str]:
     if depth > MAX_DEPTH:
         raise ValueError("nested too deeply")
     if kind == "tensor":
-        parts = {field: value for field, value in _fields(message) if field in (TENSOR_NAME, EXTERNAL_DATA, DATA_LOCATION)}
+        parts = {field: value for field, value in message_fields(message) if field in (TENSOR_NAME, EXTERNAL_DATA, DATA_LOCATION)}
         if EXTERNAL_DATA in parts or parts.get(DATA_LOCATION, 0) != 0:
             name = parts.get(TENSOR_NAME, b"")
             yield bytes(name).decode(errors="replace") if not isinstance(name, int) else ""
         return
-    for field, value in _fields(message):
+    for field, value in message_fields(message):
         inner = INNER[kind].get(field)
         if inner and not isinstance(value, int):
             yield from _external(value, inner, depth + 1)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of each field in order; the values of fixed-width fields are given as their bytes."""
+def message_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """(field number, value) of each field of a protobuf message in order; the values of fixed-width fields are given as their bytes."""
     place, end = 0, len(message)
     while place < end:
-        key, place = _varint(message, place)
+        key, place = read_varint(message, place)
         kind = key & 7
         if kind == NUMBER:
-            value, place = _varint(message, place)
+            value, place = read_varint(message, place)
             yield key >> 3, value
             continue
         if kind == MESSAGE:
-            length, place = _varint(message, place)
+            length, place = read_varint(message, place)
         elif kind in (EIGHT_BYTES, FOUR_BYTES):
             length = 8 if kind == EIGHT_BYTES else 4
         else:
@@ -94,7 +94,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         place += length
 
 
-def _varint(message: memoryview, place: int) -> tuple[int, int]:
+def read_varint(message: memoryview, place: int) -> tuple[int, int]:
+    """A protobuf number that begins at `place`, and where it ends."""
     value = 0
     for shift in range(0, 70, 7):
         byte = message[place]

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from runtime.errors import InputRefused, MachineError
@@ -24,20 +23,33 @@ class Plugin:
 
         Raises:
             MachineError: a package its module imports is not installed, or does not load.
+            KeyboardInterrupt: also where the package made an ImportError of it.
         """
         module, name = self.target.split(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except ImportError as error:
-            package = (error.name or "").split(".")[0]
-            if package in ("runtime", "train", "export", "benchmarks"):
+        except (ImportError, OSError) as error:  # OSError: of ctypes, a library that cannot be loaded
+            if _interrupted(error):
+                raise KeyboardInterrupt from error
+            package = (getattr(error, "name", None) or "").split(".")[0]
+            if package in ("runtime", "train", "export", "benchmarks") or getattr(error, "errno", None) is not None:
                 raise
             known_as = package.replace("_", "-")
             if isinstance(error, ModuleNotFoundError):
                 reason = missing(known_as, self.extra)
             else:
-                reason = f"the package '{known_as}' is installed but does not load here: {error}"
+                what = f"the package '{known_as}'" if known_as else f"a package of the extra '{self.extra}'"
+                reason = f"{what} is installed but does not load here: {' '.join(str(error).split())}"
             raise MachineError(name, reason) from error
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is what an import failed of: pybind11 hands it on as the cause of an ImportError, or in its text."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def missing(package: str, extra: str) -> str:
@@ -60,6 +72,8 @@ def choose(table: Mapping[str, Row], name: str, kind: str) -> Row:
     """
     if name in table:
         return table[name]
+    from difflib import get_close_matches  # only errors need it
+
     near = get_close_matches(name, table, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise InputRefused(name, f"no such {kind}; there are {', '.join(table)}{hint}")

@@ -1,46 +1,128 @@
 """Naming what is in pictures, on the command line: the same words and lines for every kind of model."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from runtime import cli
+from runtime.ahead import work_ahead
 from runtime.classifier import Prediction
-from runtime.errors import InputRefused, PictureRefused
-from runtime.sources.files import expand
+from runtime.errors import InputRefused, PictureRefused, QuinceError
+from runtime.preprocess import Preprocessing, preprocess, refusals
+from runtime.sources import Frame, Source, open_source
+from runtime.threads import allowed_cores
+
+AHEAD = 4
+"""Pictures decoded, or being decoded, for each core while the model works on one."""
+
+Given = Path | Frame | QuinceError
+"""A picture file, a frame of a clip, or what is to be raised in its place."""
+
+Answer = Callable[[NDArray[np.uint8]], tuple[Prediction, ...]]
+"""A model with its labels: (height, width, 3) uint8 RGB pixels -> its classes, the best first."""
 
 
 def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the pictures and --top."""
-    parser.add_argument("pictures", type=Path, nargs="+", metavar="picture", help="a picture file, or a folder of them")
+    parser.add_argument(
+        "pictures", nargs="+", metavar="picture", help="a picture, a folder, a clip, a pattern like '*.jpg', or -: paths on stdin"
+    )
     parser.add_argument("--top", type=cli.positive, default=3, metavar="K", help="how many classes to show")
 
 
-def show_predictions(name: str, classify: Callable[[Path], tuple[Prediction, ...]], pictures: list[Path], *, as_json: bool) -> int:
-    """Prints what `classify` says of each picture, one line or JSON object each; the program `name` says on stderr which it refuses.
+def answer_pictures(
+    answer: Answer, preprocessing: Preprocessing, pictures: Iterable[Given], ahead: int = AHEAD
+) -> Generator[tuple[Given, tuple[Prediction, ...] | PictureRefused], None, None]:
+    """What `answer` says of each picture, or why it is refused, in the order of the pictures.
 
-    Returns the exit code.
+    They are read and decoded ahead on all cores, `ahead` for each; the answers are given one at a time, in the caller's thread.
+    """
+
+    def pixels(picture: Given) -> NDArray[np.uint8]:
+        if isinstance(picture, QuinceError):
+            raise picture
+        if isinstance(picture, Path):
+            return preprocess(picture, preprocessing)
+        with refusals(picture.name):
+            return preprocess(picture.image, preprocessing)
+
+    cores = allowed_cores()
+    with closing(work_ahead(pixels, pictures, threads=cores, ahead=ahead * cores)) as decoded:
+        for picture, future in decoded:
+            try:
+                yield picture, answer(future.result())
+            except PictureRefused as refusal:
+                yield picture, refusal
+
+
+def show_predictions(
+    name: str,
+    answer: Answer,
+    preprocessing: Preprocessing,
+    pictures: list[str],
+    *,
+    as_json: bool,
+    model_id: str | None = None,
+    min_score: float = 0.0,
+) -> int:
+    """Prints what `answer` says of each picture, one line or JSON object each; the program `name` says on stderr which are refused.
+
+    Paths on standard input are answered one by one, as they come. `model_id`: which JSON gives as `id`. `min_score`: below it, 0..1, the
+    answer is unknown. Returns the exit code.
 
     Raises:
-        InputRefused: the folders given hold no files.
+        InputRefused: a folder or standard input holds no files, a pattern matches none, or a camera is named.
     """
     found = refused = 0
-    for picture in expand(pictures):
-        found += 1
-        try:
-            _show(picture, classify(picture), as_json=as_json)
-        except PictureRefused as error:
-            refused += 1
-            cli.say(f"{name}: {error}")
+    sources = [_finite(open_source(picture)) for picture in pictures]
+    with closing(answer_pictures(answer, preprocessing, _all(sources), 0 if "-" in pictures else AHEAD)) as answers:
+        for picture, outcome in answers:
+            found += 1
+            if isinstance(outcome, PictureRefused):
+                refused += 1
+                cli.say(f"{name}: {outcome}")
+            else:
+                _show(_name(picture), outcome, model_id, min_score, as_json=as_json)
     if not found:
-        raise InputRefused(str(pictures[0]), "holds no files")
+        raise InputRefused(sources[0].name, "holds no files")
     if refused:
         cli.say(f"{name}: refused {refused} of {found} files")
     return cli.REFUSED if refused else cli.DONE
 
 
-def _show(picture: Path, predictions: tuple[Prediction, ...], *, as_json: bool) -> None:
-    result = {"picture": cli.printable(str(picture)), "predictions": [asdict(prediction) for prediction in predictions]}
+def _finite(source: Source) -> Source:
+    if source.live:
+        raise InputRefused(source.name, "goes on for ever; python -m runtime camera follows it")
+    return source
+
+
+def _all(sources: list[Source]) -> Iterator[Given]:
+    """Of files their paths, so that they are decoded at the size that is needed; of clips their frames.
+
+    A source that fails is the last, and its error is raised in its turn: what was found before it is still answered.
+    """
+    for source in sources:
+        try:
+            yield from source.paths() if source.of_files else source.frames()
+        except QuinceError as error:
+            yield error
+            return
+
+
+def _name(picture: Given) -> str:
+    if isinstance(picture, Path):
+        return str(picture)
+    return picture.name if isinstance(picture, Frame) else picture.thing
+
+
+def _show(name: str, predictions: tuple[Prediction, ...], model_id: str | None, min_score: float, *, as_json: bool) -> None:
+    unknown = predictions[0].score < min_score
+    known = {"picture": cli.printable(name)} | ({"id": model_id, "unknown": unknown} if model_id else {})
+    result = {**known, "predictions": [asdict(prediction) for prediction in predictions]}
     ranked = ", ".join(f"{cli.printable(one.label)} {one.score:.3f}" for one in predictions)
-    cli.show(result, as_json=as_json, text=lambda: f"{cli.printable(str(picture))}: {ranked}")
+    cli.show(result, as_json=as_json, text=lambda: f"{cli.printable(name)}: {f'unknown ({ranked})' if unknown else ranked}")

@@ -2,18 +2,26 @@
 
 Training, calibration, the parity gate and the device all call `preprocess`, so they see the same bytes. The rules:
 
-- upright: the EXIF orientation is applied;
-- the first frame of an animation; alpha is laid over white; palette, CMYK, YCbCr and 1-bit become RGB as Pillow converts
-  them; 16-bit grey keeps its upper 8 bits; float and 32-bit integer pictures are refused (their range is anyone's guess);
+- one of `FORMATS` by its content, whatever its name says; 64 million pixels and 20,000 a side at most, as its header says;
+- upright: the orientation in EXIF (or XMP) is applied; EXIF that cannot be read counts as upright;
+- the first frame of an animation, page of a TIFF, picture of an MPO;
+- alpha, and a palette's or PNG's transparent colour, is laid over white (in 16-bit grey a transparent value is a value like others);
+- palette, CMYK, YCbCr, LAB and 1-bit become RGB as Pillow converts them; colour profiles (ICC) and gamma are ignored;
+- 16-bit grey keeps its upper 8 bits, 16-bit colour is 8-bit as Pillow decodes it; float and 32-bit integer pictures are refused
+  (their range is anyone's guess);
 - JPEGs are decoded at the smallest of the decoder's own scales (1/1, 1/2, 1/4, 1/8) that is still twice the target, then
   resized with Pillow's antialiased BILINEAR: 2.5-3 times faster on phone photos, mean difference below 0.3 of 255, and
   bit-identical on every processor and Pillow version tried.
 """
 
 import hashlib
+import logging
 import os
 import stat
+import threading
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,20 +29,25 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from runtime.errors import InputRefused, PictureRefused
+from runtime.quiet import quiet
 
 RULES_VERSION = 1
 """Raised whenever the same file would give other pixels; part of every cache key."""
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", TiffImagePlugin.TiffImageFile.format, WebPImagePlugin.WebPImageFile.format)
-"""What Pillow may open. It registers the first five by itself, the others on import; a phone's MPO counts as JPEG."""
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+"""What Pillow may open; a phone's MPO counts as JPEG."""
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\.")  # once and for all: `catch_warnings` around a decoder is not safe in threads
 
 MAX_FILE_BYTES = 256 * 2**20
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 20_000
+LARGE = 16_000_000
+"""Pixels from which pictures are decoded one at a time, however many threads ask: the largest take 256 MB and more."""
+_large_alone = threading.Lock()
 
 Fit = Literal["squash", "crop", "pad"]
 
@@ -98,24 +111,61 @@ def decode(content: bytes, preprocessing: Preprocessing, name: str = "picture") 
     Raises:
         PictureRefused: unknown format, broken, over 64 million pixels or 20,000 a side, or a mode without a rule.
     """
-    if not content:
-        raise PictureRefused(name, "empty file")
-    try:
-        image = Image.open(BytesIO(content), formats=FORMATS)
-        _check_size(image)
+    image = open_picture(content, name)
+    with refusals(name), _decoding(image):
         image.draft(None, _draft_size(image, preprocessing))
         image.load()
         return upright_rgb(image)
+
+
+def open_picture(content: bytes, name: str, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """A file's content as an image of which only the header was read; `load_picture` decodes it.
+
+    Raises:
+        PictureRefused: unknown format, or over 64 million pixels or 20,000 a side.
+    """
+    if not content:
+        raise PictureRefused(name, "empty file")
+    try:
+        with refusals(name):
+            image = _opened(content, formats)
+            check_size(*image.size)
+            return image
+    except UnidentifiedImageError as error:
+        what = "a HEIC, AVIF or video file; save it as JPEG" if content[4:8] == b"ftyp" else "not a picture"
+        raise PictureRefused(name, f"{what} (formats read: {', '.join(formats)})") from error
+
+
+def load_picture(image: Image.Image, name: str) -> None:
+    """Decodes an opened image as it is, at full size; one that is decoded already stays so.
+
+    Raises:
+        PictureRefused: it is broken.
+    """
+    with refusals(name), _decoding(image):
+        image.load()
+
+
+@contextmanager
+def refusals(name: str) -> Generator[None, None, None]:
+    """Whatever Pillow raises on a broken picture becomes PictureRefused, naming `name`; but not that it knows no such format."""
+    try:
+        yield
     except PictureRefused as refusal:
         raise PictureRefused(name, refusal.reason) from refusal
-    except MemoryError:
+    except (MemoryError, UnidentifiedImageError):
         raise
     except Image.DecompressionBombError as error:
         raise PictureRefused(name, f"too large; at most {MAX_PIXELS} pixels are decoded ({error})") from error
-    except UnidentifiedImageError as error:
-        raise PictureRefused(name, f"not a picture (formats read: {', '.join(FORMATS)})") from error
     except Exception as error:  # Pillow's decoders raise nearly any type on broken data: struct.error, SyntaxError, KeyError, ...
         raise PictureRefused(name, f"broken ({str(error) or type(error).__name__})") from error
+
+
+@contextmanager
+def _decoding(image: Image.Image) -> Generator[None, None, None]:
+    alone = _large_alone if image.width * image.height > LARGE else nullcontext()
+    with alone, quiet() if image.format == "TIFF" else nullcontext():  # libtiff prints what it finds wrong
+        yield
 
 
 def header_size(content: bytes) -> tuple[int, int]:
@@ -125,7 +175,7 @@ def header_size(content: bytes) -> tuple[int, int]:
         PictureRefused: not a picture.
     """
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
+        with _opened(content) as image:
             return image.size
     except Exception as error:  # as in `decode`
         raise PictureRefused("picture", "not a picture") from error
@@ -138,7 +188,7 @@ def decoded_size(content: bytes, preprocessing: Preprocessing) -> tuple[int, int
         PictureRefused: not a picture.
     """
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
+        with _opened(content) as image:
             image.draft(None, _draft_size(image, preprocessing))
             return image.size
     except Exception as error:  # as in `decode`
@@ -151,8 +201,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     Raises:
         PictureRefused: a mode without a rule (float, 32-bit integer).
     """
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")  # Pillow stretches a PGM's grey to 0..65535
+    if image.mode != "RGB" or image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # else it would only be copied
+        image = ImageOps.exif_transpose(image)
+    if deep:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("F", "I"):
         raise PictureRefused("picture", f"mode {image.mode} (float or 32-bit pixels) has no fixed range; save it as 8-bit")
@@ -179,10 +231,21 @@ def digest(content: bytes | NDArray[np.uint8] | Image.Image) -> str:
     return hashlib.sha256(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
 
 
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
+def _opened(content: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """Its header is read. A JPEG is given to its own decoder: `Image.open` would import those of four other formats first."""
+    if content.startswith(b"\xff\xd8\xff"):
+        return JpegImagePlugin.JpegImageFile(BytesIO(content))
+    return Image.open(BytesIO(content), formats=formats)
+
+
+def check_size(width: int, height: int, name: str = "picture") -> None:
+    """Refuses, before anything is decoded, a picture that would take too much memory.
+
+    Raises:
+        PictureRefused: over 64 million pixels or 20,000 a side.
+    """
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise PictureRefused("picture", f"{width}x{height} pixels; at most {MAX_PIXELS} in all and {MAX_SIDE} a side are decoded")
+        raise PictureRefused(name, f"{width}x{height} pixels; at most {MAX_PIXELS} in all and {MAX_SIDE} a side are decoded")
 
 
 def _draft_size(image: Image.Image, preprocessing: Preprocessing) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from runtime.errors import InputRefused, failed_access
 
 MAX_TEXT_BYTES, MAX_JSON_BYTES = 32 * 2**20, 8 * 2**20
+MAX_JSON_DEPTH = 100
+"""Lists and objects within one another: far more than any file of ours has, far fewer than Python's recursion allows `asdict`."""
 
 Record = TypeVar("Record")
 
@@ -36,14 +38,23 @@ def read_text(path: Path, missing: str, *, errors: str = "strict") -> str:
         raise failed_access(str(path), error) from error
 
 
-def parse_json(text: str | bytes) -> Any:
-    """JSON of at most 8 MB (parsed, it takes 25 times as much memory at worst), with the parser's complaints as InputRefused."""
-    if len(text) > MAX_JSON_BYTES:
-        raise InputRefused("JSON", f"over {MAX_JSON_BYTES} bytes")
+def parse_json(text: str | bytes, most: int = MAX_JSON_BYTES) -> Any:
+    """JSON of at most `most` bytes (parsed, it takes 25 times as much memory at worst), with the parser's complaints as InputRefused.
+
+    Nested deeper than MAX_JSON_DEPTH, it is refused too: what walks over it later need not ask again.
+    """
+    if len(text) > most:
+        raise InputRefused("JSON", f"over {most} bytes")
     try:
-        return json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputRefused("JSON", f"not valid JSON ({error})") from error
+    level = [data]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        level = [part for one in level if isinstance(one, list | dict) for part in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return data
+    raise InputRefused("JSON", f"nested more than {MAX_JSON_DEPTH} deep")
 
 
 def build(record: type[Record], data: Any) -> Record:

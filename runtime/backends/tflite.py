@@ -1,83 +1,68 @@
-"""LiteRT, the interpreter of `.tflite` files (package ai-edge-litert)."""
+"""LiteRT or tflite-runtime, the interpreters of `.tflite` files."""
 
-import zipfile
-import zlib
-from io import BytesIO
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from runtime.backends.tflite_interpreter import NAME, build
 from runtime.errors import InputRefused
-from runtime.quantization import Quantization, dequantize, pixel_table
-from runtime.quiet import quiet
+from runtime.quantization import Quantization
+from runtime.tensors import Tensor
+from runtime.tflite_file import texts_in_tail
 
-MAX_TEXT_BYTES = 8 * 2**20
-TAKEN = (np.uint8, np.int8, np.int16)
+EDGE_TPU = "edgetpu-custom-op"
 
 
 class TFLiteBackend:
-    """A `.tflite` classifier: one input (1, height, width, 3), one output (1, classes).
-
-    A uint8 input takes the raw RGB pixels, an int8 one the same less 128: the normalisation is in their scale and zero point. An int16
-    one takes pixels quantized by its own scale and zero point. Both of these through a table of 256.
-    """
+    """A `.tflite` model, loaded: see `runtime.backends.Backend`."""
 
     def __init__(self, name: str, content: bytes, threads: int) -> None:
         self._name = name
-        self.metadata = _texts_in_tail(content)
+        self.metadata = texts_in_tail(content)
         try:
-            with quiet():
-                self._interpreter = Interpreter(model_content=content, num_threads=threads)
-                self._interpreter.allocate_tensors()
+            self._interpreter = build(name, content, threads)
         except (ValueError, RuntimeError) as error:
-            raise InputRefused(name, f"LiteRT cannot load it: {' '.join(str(error).split())}") from error
+            raise InputRefused(name, f"{NAME} cannot load it: {_reason(error)}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        found = f"{[_describe(part) for part in inputs]} -> {[_describe(part) for part in outputs]}"
-        if len(inputs) != 1 or inputs[0]["dtype"] not in TAKEN or len(inputs[0]["shape"]) != 4 or inputs[0]["shape"][3] != 3:
-            raise InputRefused(name, f"expected one input uint8, int8 or int16 (1, height, width, 3), found {found}")
-        if len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
-            raise InputRefused(name, f"expected one output (1, classes), found {found}")
-        self.input_shape = tuple(int(side) for side in inputs[0]["shape"])
-        self.classes = int(outputs[0]["shape"][1])
-        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._table = _table(inputs[0])
-        self._scores = Quantization(*outputs[0]["quantization"]) if outputs[0]["dtype"] is not np.float32 else None
+        if len(inputs) != 1 or len(outputs) != 1:
+            found = f"{[str(_tensor(name, part)) for part in inputs]} -> {[str(_tensor(name, part)) for part in outputs]}"
+            raise InputRefused(name, f"expected one input and one output, found {found}")
+        self.input, self.output = _tensor(name, inputs[0]), _tensor(name, outputs[0])
+        self._input, self._output, self._shape = inputs[0]["index"], outputs[0]["index"], tuple(inputs[0]["shape"])
+        self.invoked = (0, 0)
 
-    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 RGB -> (classes,) float32 scores."""
-        values = pixels if self._table is None else self._table[pixels]
-        self._interpreter.set_tensor(self._input, values[np.newaxis])
+    def run(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of the input's dtype and shape (sizes the file leaves open are as given) -> the output as the model gives it."""
         try:
+            if values.shape != self._shape:
+                self._interpreter.resize_tensor_input(self._input, values.shape, strict=True)
+                self._interpreter.allocate_tensors()
+                self._shape = values.shape
+            self._interpreter.set_tensor(self._input, values)
+            start = perf_counter_ns()
             self._interpreter.invoke()
+            self.invoked = (start, perf_counter_ns())
         except (RuntimeError, ValueError) as error:
-            raise InputRefused(self._name, f"fails when it is run: {' '.join(str(error).split())[:300]}") from error
-        scores: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
-        return scores if self._scores is None else dequantize(scores, self._scores)
+            raise InputRefused(self._name, f"fails when it is run: {_reason(error)}") from error
+        output: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        return output
 
 
-def _table(tensor: dict[str, Any]) -> NDArray[Any] | None:
-    """(256,) what each pixel value is for this input tensor, or None where it is itself."""
-    if tensor["dtype"] is np.uint8:
-        return None
-    if tensor["dtype"] is np.int8:
-        return (np.arange(256) - 128).astype(np.int8)
-    return pixel_table(Quantization(*tensor["quantization"]), tensor["dtype"])
+def _tensor(name: str, details: dict[str, Any]) -> Tensor:
+    signature = details["shape_signature"]
+    sides = signature if len(signature) == len(details["shape"]) else details["shape"]
+    shape = tuple(None if side < 0 else int(side) for side in sides)
+    scales, zero_points = details["quantization_parameters"]["scales"], details["quantization_parameters"]["zero_points"]
+    if len(scales) > 1:
+        raise InputRefused(name, f"expected one scale for all of an input or output, found {len(scales)}")
+    quantization = Quantization(float(scales[0]), int(zero_points[0])) if len(scales) and scales[0] > 0 else None
+    return Tensor(shape, np.dtype(details["dtype"]).type, quantization)
 
 
-def _describe(tensor: dict[str, object]) -> str:
-    return f"{np.dtype(tensor['dtype']).name} {tuple(int(side) for side in tensor['shape'])}"  # type: ignore[call-overload, attr-defined]
-
-
-def _texts_in_tail(content: bytes) -> dict[str, str]:
-    """The text files in the zip archive that TFLite Metadata appends to a model; none if they are over 8 MB together."""
-    if not zipfile.is_zipfile(BytesIO(content)):
-        return {}
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_TEXT_BYTES:
-                return {}
-            return {member.filename: archive.read(member).decode(errors="replace") for member in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, OSError, RuntimeError):
-        return {}
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if EDGE_TPU in text:
+        return f"the operator {EDGE_TPU} needs a Coral accelerator; take the file that was not compiled for one (without _edgetpu)"
+    return text[:300]

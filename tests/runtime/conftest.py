@@ -1,14 +1,22 @@
 """Fixtures of the runtime's tests: one-line refusals, a real picture, and small ONNX models made for a test."""
 
+import importlib.util
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from runtime.classifier import Classifier
+from runtime.golden import Sample, write_golden, write_pixels
+from runtime.manifest import Artifact, Manifest
+from runtime.preprocess import Preprocessing, decode, digest, resize
 
 Check = Callable[..., None]
 BUFFERED = {"PYTHONUNBUFFERED": ""}
@@ -102,3 +110,109 @@ def open_to_all():
             one.chmod(0o755)
 
     return change
+
+
+@pytest.fixture
+def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """A whole bundle of such a model, with two golden samples: a reddish and a greenish picture."""
+
+    def make(
+        name: str, labels: tuple[str, ...] = ("red", "green", "blue"), factor: float = 1.0, provenance: dict[str, object] | None = None
+    ) -> Path:
+        folder = tmp_path / name
+        (folder / "golden").mkdir(parents=True)
+        content = onnx_model(labels=labels, factor=factor).read_bytes()
+        (folder / "small.onnx").write_bytes(content)
+        artifact = Artifact("small.onnx", "onnx", "fp32", digest(content))
+        manifest = Manifest("small", labels, Preprocessing(8, 8), (artifact,), provenance or {})
+        (folder / "manifest.json").write_text(manifest.to_json())
+        samples = []
+        for number, channel in enumerate((0, 1)):
+            picture = np.full((20, 30, 3), 40, np.uint8)
+            picture[..., channel] = np.linspace(100, 250, 30, dtype=np.uint8)
+            file = folder / "golden" / f"{number:02d}.png"
+            Image.fromarray(picture).save(file)
+            image = decode(file.read_bytes(), manifest.preprocessing)
+            pixels = resize(image, manifest.preprocessing)
+            scores = {"small.onnx": tuple(map(float, Classifier(folder).scores(pixels)))}
+            sample = Sample(file.name, labels[channel], digest(file.read_bytes()), digest(image), digest(pixels), scores)
+            write_pixels(folder / "golden", sample, pixels)
+            samples.append(sample)
+        write_golden(folder / "golden", tuple(samples))
+        return folder
+
+    return make
+
+
+PI_FILES = {
+    "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+    "proc/cpuinfo": "".join(
+        f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\n"
+        "CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n\n"
+        for core in range(4)
+    ),
+    "proc/meminfo": "MemTotal:        3884296 kB\nMemFree:          212340 kB\nMemAvailable:    3012340 kB\n"
+    "SwapTotal:        102396 kB\nSwapFree: 99 kB\n",
+    "proc/loadavg": "0.42 0.30 0.20 1/210 1234\n",
+    "proc/sys/kernel/arch": "aarch64\n",
+    "proc/sys/kernel/osrelease": "6.12.25+rpt-rpi-v8\n",
+    "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\n',
+    "sys/devices/system/cpu/present": "0-3\n",
+    "sys/devices/system/cpu/possible": "0-3\n",
+    "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+    "sys/class/thermal/thermal_zone0/temp": "51608\n",
+    **{f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor": "ondemand\n" for core in range(4)},
+    **{f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq": "600000\n" for core in range(4)},
+    **{f"sys/devices/system/cpu/cpu{core}/cpufreq/cpuinfo_max_freq": "1800000\n" for core in range(4)},
+    "sys/devices/system/cpu/cpufreq/policy0/scaling_governor": "ondemand\n",
+}
+"""What a Raspberry Pi 4 with 64-bit Bookworm shows, by path."""
+
+
+@pytest.fixture
+def pi_root(tmp_path: Path) -> Callable[..., Path]:
+    """Makes the root of a Raspberry Pi 4's files; `changes` are other texts by path, None takes a file away."""
+
+    def make(changes: dict[str, str | None] | None = None, throttled: str | None = "0x0") -> Path:
+        root = tmp_path / "pi"
+        for name, text in {**PI_FILES, **(changes or {})}.items():
+            if text is not None:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+        if throttled is not None:
+            program = root / "usr/bin/vcgencmd"
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.write_text(f'#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled={throttled}\n')
+            program.chmod(0o755)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Callable[..., Path]:
+    """A folder of pictures of these colours, in this order."""
+
+    def make(*names: str) -> Path:
+        folder = tmp_path / "colours"
+        folder.mkdir()
+        for number, name in enumerate(names):
+            Image.new("RGB", (64, 64), name).save(folder / f"{number:03d}-{name}.jpg", quality=95)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mjpeg() -> ModuleType:
+    """tests/runtime/mjpeg_camera.py: `with mjpeg.Camera() as camera: camera.url("steady")`."""
+    spec = importlib.util.spec_from_file_location("mjpeg_camera", Path(__file__).parent / "mjpeg_camera.py")
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
+@pytest.fixture
+def camera(mjpeg: ModuleType) -> Iterator[object]:
+    with mjpeg.Camera() as running:
+        yield running

@@ -8,8 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto
 
+from runtime import Classifier
 from runtime.backends.onnx import ONNXBackend
 from runtime.errors import InputRefused
+from runtime.foreign import Foreign
 
 MakeModel = Callable[..., Path]
 
@@ -20,8 +22,8 @@ def load(path: Path) -> ONNXBackend:
 
 def test_reads_shape_classes_and_metadata_and_answers_float32(onnx_model: MakeModel) -> None:
     backend = load(onnx_model())
-    assert (backend.input_shape, backend.classes, list(backend.metadata)) == ((1, 8, 8, 3), 3, ["quince.json"])
-    scores = backend.predict(np.full((8, 8, 3), (255, 0, 51), np.uint8))
+    assert (str(backend.input), str(backend.output), list(backend.metadata)) == ("uint8 (1, 8, 8, 3)", "float32 (1, 3)", ["quince.json"])
+    (scores,) = backend.run(np.full((1, 8, 8, 3), (255, 0, 51), np.uint8))
     assert scores.shape == (3,)
     assert scores.dtype == np.float32
     assert scores.tolist() == pytest.approx([1, 0, 0.2])
@@ -35,14 +37,13 @@ def test_reads_shape_classes_and_metadata_and_answers_float32(onnx_model: MakeMo
         {"shape": (1, 3, 8, 8)},
         {"kind": TensorProto.FLOAT},
         {"kind": TensorProto.INT8},
-        {"keepdims": 1},
         {"second_output": True},
     ],
     ids=str,
 )
 def test_other_inputs_and_outputs_are_refused_with_what_was_found(onnx_model: MakeModel, wrong: dict[str, object]) -> None:
-    with pytest.raises(InputRefused, match=r"small\.onnx: expected one (input|output) .*, found .*tensor"):
-        load(onnx_model(**wrong))
+    with pytest.raises(InputRefused, match=r"small\.onnx: (expected|its input is) .*(\(1, \d, \d.*\)|int8 \(1, 8, 8, 3\)|tensor)"):
+        Classifier(onnx_model(**wrong))
 
 
 def test_unknown_operator_is_named(onnx_model: MakeModel) -> None:
@@ -63,20 +64,18 @@ def test_weights_in_another_file_are_refused_though_it_lies_there(
 
 
 def test_several_pictures_a_call_all_get_the_one_picture(onnx_model: MakeModel) -> None:
-    backend = load(onnx_model(shape=(4, 8, 8, 3)))
-    assert backend.input_shape == (1, 8, 8, 3)
-    assert backend.predict(np.full((8, 8, 3), (255, 0, 51), np.uint8)).tolist() == pytest.approx([1, 0, 0.2])
+    classifier = Classifier(onnx_model(shape=(4, 8, 8, 3)))
+    assert classifier.scores(np.full((8, 8, 3), (255, 0, 51), np.uint8)).tolist() == pytest.approx([1, 0, 0.2])
 
 
-def test_floats_are_taken_only_with_our_manifest(onnx_model: MakeModel) -> None:
-    path = onnx_model(shape=(1, 3, 8, 6), kind=TensorProto.FLOAT, axes=(2, 3), factor=255)
-    backend = load(path)
-    assert backend.input_shape == (1, 8, 6, 3)
-    assert backend.predict(np.full((8, 6, 3), (255, 0, 51), np.uint8)).tolist() == pytest.approx([1, 0, 0.2])
+def test_floats_are_in_0_to_1_only_with_our_manifest(onnx_model: MakeModel) -> None:
+    path = onnx_model(shape=(1, 3, 8, 8), kind=TensorProto.FLOAT, axes=(2, 3), factor=255)
+    assert Classifier(path).scores(np.full((8, 8, 3), (255, 0, 51), np.uint8)).tolist() == pytest.approx([1, 0, 0.2])
     model = onnx.load(path)
     del model.metadata_props[:]
-    with pytest.raises(InputRefused, match=r"expected one input uint8 .*, found .*tensor\(float\)"):
-        ONNXBackend("small.onnx", model.SerializeToString(), 1)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputRefused, match="takes float32 and does not say what becomes of a pixel"):
+        Classifier(path, foreign=Foreign(("a", "b", "c")))
 
 
 def test_opset_of_the_future_is_refused(onnx_model: MakeModel) -> None:
@@ -90,3 +89,18 @@ def test_cut_file_is_refused_without_noise(exported: Path, capfd: pytest.Capture
         with pytest.raises(InputRefused, match="cannot load it"):
             ONNXBackend("cut.onnx", content[:end], 1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_onnx_runtime_is_told_not_to_report_and_does_not_complain_of_a_home_it_cannot_write_to(onnx_model, photo: Path, run_cli) -> None:
+    """Without ORT_DISABLE_TELEMETRY it writes a warning to standard error there (FAULTS R20)."""
+    done = run_cli("runtime", "predict", onnx_model(), photo, env={"HOME": "/sys", "XDG_CACHE_HOME": "/sys"})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", [b"red", b"pixels", b"quince.json"], ids=["value", "input", "key"])
+def test_text_that_is_not_utf_8_is_refused(onnx_model: MakeModel, run_cli, refuses, photo: Path, text: bytes) -> None:
+    """Of the same length, so that the file stays whole: ONNX Runtime itself takes any bytes."""
+    path = onnx_model()
+    path.write_bytes(path.read_bytes().replace(text, b"\xff" + text[1:]))
+    for words in (("predict", path, photo), ("info", path)):
+        refuses(run_cli("runtime", *words), 2, "small.onnx", "not UTF-8")

@@ -11,8 +11,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from runtime.backends.tflite import MAX_TEXT_BYTES, TFLiteBackend
+from runtime.backends.tflite import TFLiteBackend
 from runtime.errors import InputRefused
+from runtime.quantization import Quantization
+from runtime.reading import Model, Reading
+from runtime.tflite_file import MAX_TEXT_BYTES
 
 Change = Callable[[schema.ModelT], object]
 
@@ -34,19 +37,25 @@ def load(content: bytes) -> TFLiteBackend:
     return TFLiteBackend("some.tflite", content, 1)
 
 
+def model(content: bytes) -> Model:
+    """As `export`'s files are read: the pixel is the input."""
+    return Model("some.tflite", load(content), Reading((64, 64), "nhwc"))
+
+
 def main_graph(model: schema.ModelT) -> schema.SubGraphT:
     return model.subgraphs[0]
 
 
 def test_reads_shape_classes_and_metadata(content: bytes) -> None:
     backend = load(content)
-    assert (backend.input_shape, backend.classes) == ((1, 64, 64, 3), 2)
+    assert (str(backend.input), str(backend.output)) == ("uint8 (1, 64, 64, 3)", "uint8 (1, 2)")
+    assert backend.output.quantization == Quantization(1 / 256, 0)
     assert set(backend.metadata) == {"labels.txt", "quince.json"}
     assert backend.metadata["labels.txt"] == "mono\npoly\n"
 
 
 def test_integer_output_becomes_real_scores(content: bytes) -> None:
-    scores = load(content).predict(np.full((64, 64, 3), 90, np.uint8))
+    scores = model(content).predict(np.full((64, 64, 3), 90, np.uint8))
     assert scores.dtype == np.float32
     assert scores.sum() == pytest.approx(1, abs=0.01)
     assert (scores >= 0).all()
@@ -57,7 +66,7 @@ def test_integer_output_becomes_real_scores(content: bytes) -> None:
 def test_rewritten_model_still_answers_the_same(content: bytes) -> None:
     """So that the refusals below are refusals of the change and not of the rewriting."""
     pixels = np.full((64, 64, 3), 90, np.uint8)
-    assert (load(rewritten(content, lambda model: None)).predict(pixels) == load(content).predict(pixels)).all()
+    assert (model(rewritten(content, lambda model: None)).predict(pixels) == model(content).predict(pixels)).all()
 
 
 def test_int8_input_takes_the_pixel_less_128(content: bytes) -> None:
@@ -75,7 +84,7 @@ def test_int8_input_takes_the_pixel_less_128(content: bytes) -> None:
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.zeros((1, 64, 64, 3), np.uint8))
     pixels = np.random.default_rng(2).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(load(bare).predict(pixels), load(content).predict(pixels))
+    np.testing.assert_array_equal(model(bare).predict(pixels), model(content).predict(pixels))
 
 
 def _float_input(model: schema.ModelT) -> None:
@@ -93,15 +102,16 @@ def _four_dimensional_output(model: schema.ModelT) -> None:
     graph.outputs = [graph.operators[0].outputs[0]]
 
 
-@pytest.mark.parametrize("change", [_two_outputs, _four_dimensional_output])
-def test_other_outputs_are_refused_with_what_was_found(content: bytes, change: Change) -> None:
-    with pytest.raises(InputRefused, match=r"some\.tflite: expected one output \(1, classes\), found .*int8"):
-        load(rewritten(content, change))
+def test_other_outputs_are_refused_with_what_was_found(content: bytes) -> None:
+    with pytest.raises(InputRefused, match=r"some\.tflite: expected one input and one output, found .*uint8 \(1, 64, 64, 3\).*int8"):
+        load(rewritten(content, _two_outputs))
+    with pytest.raises(InputRefused, match=r"some\.tflite: expected one vector of class scores \(1, classes\), found an output of int8"):
+        model(rewritten(content, _four_dimensional_output))
 
 
 def test_float_input_is_refused(content: bytes) -> None:
-    with pytest.raises(InputRefused, match=r"some\.tflite: (expected one input uint8|LiteRT cannot load it)"):
-        load(rewritten(content, _float_input))
+    with pytest.raises(InputRefused, match=r"some\.tflite: (expected an input of float32, uint8|LiteRT cannot load it)"):
+        model(rewritten(content, _float_input))
 
 
 def test_custom_operator_is_named(content: bytes) -> None:

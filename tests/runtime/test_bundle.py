@@ -1,5 +1,6 @@
 """runtime.bundle: a folder is a bundle only if its manifest holds up, a model file only with the exported bytes (FAULTS E17, E18)."""
 
+import json
 import os
 import re
 import shutil
@@ -90,3 +91,10 @@ def test_a_run_folder_says_where_its_exported_models_are(run_copy: Path, exporte
         done = run_cli("runtime", *words)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == f"python -m runtime: {run_copy}: holds no exported model; they are in {run_copy / 'bundle'}\n"
+
+
+def test_each_answer_as_json_says_which_bundle_gave_it(make_bundle, run_cli) -> None:
+    bundle = make_bundle("fruit")
+    done = run_cli("runtime", "predict", bundle, bundle / "golden/00.png", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id"] == Bundle.open(bundle).id

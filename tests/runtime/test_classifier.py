@@ -119,7 +119,7 @@ def test_file_of_another_kind_is_refused_by_name(tmp_path: Path, exported: Path)
 def test_model_file_without_a_manifest_is_refused(tmp_path: Path, exported: Path, onnx_model: MakeModel) -> None:
     content = (exported / "model.int8.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(content[: content.index(b"PK\x03\x04")])
-    with pytest.raises(InputRefused, match="has no Quince manifest inside"):
+    with pytest.raises(InputRefused, match="says no class names; give them with --labels FILE"):
         Classifier(tmp_path / "cut.tflite")
 
 

@@ -318,7 +318,8 @@ def test_bare_environment_and_ascii_terminal_work(exported: Path, photo: Path, t
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "line"), [(signal.SIGINT, 130, b"python -m runtime: interrupted\n"), (signal.SIGTERM, 143, b"")]
+    ("number", "code", "line"),
+    [(signal.SIGINT, 130, b"python -m runtime: interrupted\n"), (signal.SIGTERM, 143, b""), (signal.SIGHUP, 129, b"")],
 )
 @pytest.mark.parametrize("file", [INT8, FP32])
 def test_signal_in_the_middle_ends_it_with_a_whole_last_line(
@@ -331,7 +332,7 @@ def test_signal_in_the_middle_ends_it_with_a_whole_last_line(
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: (signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGHUP, signal.SIG_DFL)),
     )
     assert running.stdout is not None
     assert running.stdout.readline()

@@ -29,7 +29,7 @@ def quince(tmp_path: Path):
 
 
 def test_verbs_reach_their_packages(quince) -> None:
-    for verb in ("run", "train", "export"):
+    for verb in ("run", "train", "export", "bench"):
         done = quince(verb, "--help")
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"usage: quince {verb} ")

@@ -13,8 +13,9 @@ from PIL import Image
 
 from runtime.bundle import Bundle
 from runtime.errors import InputRefused
-from runtime.golden import Sample, Verification, read_golden, verify, write_golden
+from runtime.golden import Sample, read_golden, write_golden
 from runtime.preprocess import digest, resize
+from runtime.verification import Verification, verify
 
 INT8 = "model.int8.tflite"
 Edit = Callable[[Path, Callable[[dict], object]], None]

@@ -10,9 +10,9 @@ from runtime.plugins import Plugin, choose
 
 
 def test_load_gives_the_named_thing() -> None:
-    from runtime.golden import verify
+    from runtime.verification import verify
 
-    assert Plugin("runtime.golden:verify", extra="x").load() is verify
+    assert Plugin("runtime.verification:verify", extra="x").load() is verify
 
 
 def test_missing_package_names_it_and_the_pip_command() -> None:
@@ -35,6 +35,15 @@ def test_package_whose_library_does_not_load_is_the_machines_fault(tmp_path: Pat
     assert "broken_wheel" not in sys.modules
 
 
+def test_shared_library_that_does_not_load_is_the_machines_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As LiteRT's own is loaded: through ctypes, which raises OSError."""
+    (tmp_path / "libbroken.so").write_bytes(b"not a library")
+    (tmp_path / "broken_library.py").write_text(f"import ctypes\nctypes.CDLL({str(tmp_path / 'libbroken.so')!r})\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(MachineError, match=r"a package of the extra 'x' is installed but does not load here: .*libbroken\.so"):
+        Plugin("broken_library:Thing", extra="x").load()
+
+
 def test_choose_lists_the_rows_and_suggests_the_nearest() -> None:
     table = {"tflite": 1, "onnx": 2}
     assert choose(table, "onnx", "format") == 2
@@ -43,3 +52,20 @@ def test_choose_lists_the_rows_and_suggests_the_nearest() -> None:
     assert str(error.value) == "tflit: no such format; there are tflite, onnx; did you mean 'tflite'?"
     with pytest.raises(InputRefused, match=r"there are tflite, onnx$"):
         choose(table, "zzz", "format")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise KeyboardInterrupt",
+        "try:\n    raise KeyboardInterrupt\nexcept KeyboardInterrupt as error:\n    raise ImportError('initialization failed') from error",
+        "try:\n    raise ImportError('KeyboardInterrupt: <EMPTY MESSAGE>')\nexcept ImportError:\n    import not_here_at_all",
+    ],
+    ids=["plain", "cause", "text"],
+)
+def test_interrupted_import_is_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """pybind11 makes an ImportError of a Ctrl-C that comes while a module of its kind is imported."""
+    (tmp_path / "interrupted_package.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        Plugin("interrupted_package:Thing", extra="x").load()

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.provenance import source_digest, versions
+from runtime.installation import exported_at
+from runtime.manifest import Manifest
+from runtime.preprocess import Preprocessing
+from runtime.provenance import source_digest, utc_now, versions
 
 
 def test_versions_are_those_installed_and_missing_packages_are_left_out() -> None:
@@ -25,3 +28,12 @@ def test_source_digest_changes_with_the_source_and_only_with_it(tmp_path: Path, 
     second = source_digest("digested_package")
     (package / "part.py").rename(package / "other.py")
     assert len({first, second, source_digest("digested_package")}) == 3
+
+
+def test_time_of_export_is_utc_and_can_be_told(monkeypatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    assert exported_at(Manifest("x", ("a", "b"), Preprocessing(8, 8), (), {"exported": utc_now()})) >= "2026-"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    assert utc_now() == "1970-01-01T00:00:00Z"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert utc_now() >= "2026-"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InputRefused
-from runtime.records import MAX_JSON_BYTES, build, expect_list, expect_text, parse_json, read_text
+from runtime.records import MAX_JSON_BYTES, MAX_JSON_DEPTH, build, expect_list, expect_text, parse_json, read_text
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,17 @@ def test_text_that_cannot_be_read_is_refused_with_its_name(tmp_path: Path) -> No
             read_text(tmp_path / name, "no")
     with pytest.raises(InputRefused, match=r"not a bundle: it has no manifest\.json"):
         read_text(tmp_path / "manifest.json", "not a bundle")
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+def test_json_may_be_nested_a_hundred_deep_and_no_deeper(opening: str, closing: str) -> None:
+    """Deeper, Python's own recursion gives out in `asdict` at some depth that nobody wrote down."""
+
+    def nested(depth: int) -> str:
+        return opening * depth + "0" + closing * depth
+
+    parse_json(nested(MAX_JSON_DEPTH))
+    for depth in (MAX_JSON_DEPTH + 1, 480, 900):
+        with pytest.raises(InputRefused, match="nested more than 100 deep"):
+            parse_json(nested(depth))
+    parse_json("[" + "0," * 1000 + "[]]")

@@ -1,0 +1,25 @@
+"""What the doctor finds."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from runtime.errors import InputRefused
+
+Level = Literal["ok", "note", "warning", "problem"]
+"""problem: something does not work. warning: it works, but worse or otherwise than it should. note: good to know."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about this machine, in words, and what to do about it where something is to be done."""
+
+    topic: str
+    level: Level
+    found: str
+    do: str = ""
+
+    def __post_init__(self) -> None:
+        if self.level not in get_args(Level):
+            raise InputRefused("finding", f"expected level {', '.join(get_args(Level))}, found {self.level!r}")
+        if self.level in ("warning", "problem") and not self.do:
+            raise InputRefused("finding", f"a {self.level} says what to do: {self.found}")

@@ -1,0 +1,137 @@
+"""A live page that is really served, over loopback, and frames for it."""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.classifier import Prediction
+from runtime.live import Live, Shown
+
+PREDICTIONS = (Prediction("banana", 0.9), Prediction("orange", 0.06), Prediction("lemon", 0.03))
+
+
+@pytest.fixture
+def live() -> Iterator[Live]:
+    with Live(port=0) as live:
+        yield live
+
+
+@pytest.fixture
+def frame() -> Callable[..., Shown]:
+    """Makes a frame of one grey `level`, or of noise, taken now."""
+
+    def make(level: int | None = 100, *, side: int = 64, predictions: tuple[Prediction, ...] = PREDICTIONS, **fields: object) -> Shown:
+        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        image = Image.fromarray(noise) if level is None else Image.new("RGB", (side, side), (level, level, level))
+        values = {"label": predictions[0].label, "latency_ms": 8.4, "taken": time.monotonic(), "fps": 15.0, "bundle": "fruit"} | fields
+        return Shown(image, predictions, **values)  # type: ignore[arg-type]
+
+    return make
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    def parts(self) -> tuple[dict, bytes]:
+        """What /latest answers: the JSON and the JPEG."""
+        size = int.from_bytes(self.body[:4], "big")
+        return json.loads(self.body[4 : 4 + size]), self.body[4 + size :]
+
+
+@pytest.fixture
+def get() -> Callable[..., Answer]:
+    """GET (or another method) of a path on a live page; the answer, headers with small letters."""
+
+    def ask(live: Live, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+        connection = HTTPConnection("127.0.0.1", live.port, timeout=20)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, names)
+            response = connection.getresponse()
+            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    return ask
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., socket.socket]]:
+    """Opens a connection to a live page and sends bytes; closed at the end."""
+    opened: list[socket.socket] = []
+
+    def connect(live: Live, content: bytes = b"", buffer_bytes: int | None = None) -> socket.socket:
+        connection = socket.socket()
+        opened.append(connection)
+        if buffer_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        connection.settimeout(20)
+        connection.connect(("127.0.0.1", live.port))
+        connection.sendall(content)
+        return connection
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def feeding(frame: Callable[..., Shown]) -> Callable[..., object]:
+    """`with feeding(live):` shows a new frame every few milliseconds."""
+
+    @contextmanager
+    def feed(live: Live, side: int = 64) -> Iterator[list[int]]:
+        shown, ended = [0], threading.Event()
+
+        def run() -> None:
+            while not ended.wait(0.005):
+                live.show(frame(None, side=side))
+                shown[0] += 1
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield shown
+        finally:
+            ended.set()
+            thread.join()
+
+    return feed
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Waits until something holds; fails with what it was last, after 20 seconds."""
+
+    def wait(value: Callable[[], object], wanted: object) -> None:
+        end = time.monotonic() + 20
+        while value() != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        assert value() == wanted
+
+    return wait
+
+
+@pytest.fixture
+def held() -> Callable[[], tuple[int, int]]:
+    """How many threads and open files this process has."""
+    return lambda: (threading.active_count(), len(os.listdir("/proc/self/fd")))
+
+
+@pytest.fixture
+def released(held: Callable[[], tuple[int, int]], eventually: Callable[..., None]) -> Callable[[tuple[int, int]], None]:
+    """Waits until no more threads and files are held than at a start; fewer where what ran before only now let go."""
+    return lambda start: eventually(lambda: all(now <= before for now, before in zip(held(), start, strict=True)), True)

@@ -1,0 +1,219 @@
+"""The page in a browser: headless Chromium, driven by Playwright."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from runtime.classifier import Prediction
+from runtime.live import Live, Shown
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if not CHROMIUM:
+    pytest.skip("the browser chromium is not here", allow_module_level=True)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+TOKEN = "a-token-of-this-test"
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(2)</script>',
+    "{{7*7}} &lt;b&gt; \u202eevil",
+    "line\nbreak\x1b[31m",
+    "n" * 3000,
+    "javascript:alert(3)",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., object]]:
+    """Opens a page; what it says on its console, in dialogs or to other servers is in `complaints`."""
+    contexts = []
+
+    def open_page(live: Live, url: str | None = None, until: str = "domcontentloaded", **options: object):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((f"http://127.0.0.1:{live.port}/", "blob:", "data:")) or page.complaints.append(request.url)
+            ),
+        )
+        page.goto(url or live.url, wait_until=until)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def has(page, condition: str) -> None:
+    """Waits for what Playwright's own wait would need eval for, which the page's policy forbids."""
+    end = time.monotonic() + 30
+    while not page.evaluate(condition) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert page.evaluate(condition), condition
+
+
+def turn_away(page, away: str) -> None:
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{value: {away}, configurable: true}})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def text(page, where: str) -> str:
+    return page.locator(where).inner_text()
+
+
+LOADED = "document.getElementById('picture').naturalWidth > 0 && !document.getElementById('picture').hidden"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_the_page_shows_picture_answer_and_figures(live: Live, frame: Callable[..., Shown], visit, width: int, scheme: str) -> None:
+    live.show(frame(taken=time.monotonic() + 60))  # so that it is fresh, however slow this machine
+    page = visit(live, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    has(page, LOADED)
+    assert text(page, "#label") == "banana"
+    assert text(page, "#bars").split("\n")[:2] == ["banana", "90.0 %"]
+    assert page.locator("[role=meter]").evaluate_all(
+        "all => all.map(one => [one.ariaLabel || one.getAttribute('aria-label'), one.getAttribute('aria-valuenow')])"
+    ) == [
+        ["banana", "90.0"],
+        ["orange", "6.0"],
+        ["lemon", "3.0"],
+    ]
+    assert (text(page, "#fps"), text(page, "#latency"), text(page, "#bundle"), text(page, "#state")) == ("15.0", "8.4 ms", "fruit", "live")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("heading", name="banana").get_attribute("aria-live") == "polite"
+    assert page.complaints == []
+
+
+def test_a_new_frame_replaces_the_old_one_and_unknown_is_said(live: Live, frame: Callable[..., Shown], visit) -> None:
+    page = visit(live)
+    has(page, "document.getElementById('state').textContent === 'waiting for the source'")
+    assert text(page, "#old") == "no picture yet"
+    live.show(frame())
+    has(page, LOADED)
+    first = page.locator("#picture").get_attribute("src")
+    live.show(frame(30, predictions=(Prediction("lemon", 0.5), Prediction("kiwi", 0.25)), label=None))
+    has(page, "document.getElementById('label').textContent === 'unknown'")
+    assert text(page, "#bars").split("\n") == ["lemon", "50.0 %", "kiwi", "25.0 %"]
+    assert page.locator("#picture").get_attribute("src") != first
+    assert page.complaints == []
+
+
+def test_a_stale_frame_is_grey_and_says_for_how_long(live: Live, frame: Callable[..., Shown], visit) -> None:
+    live.show(frame(taken=time.monotonic() - 100))
+    page = visit(live)
+    has(page, LOADED)
+    has(page, "document.body.classList.contains('old')")
+    assert "grayscale(1)" in page.locator("#picture").evaluate("node => getComputedStyle(node).filter")
+    assert text(page, "#state") == "no new pictures"
+    said = text(page, "#old")
+    assert said.startswith("no picture for 1 min")
+    has(page, f"document.getElementById('old').innerText !== {said!r}")
+    live.report("lost")
+    has(page, "document.getElementById('state').textContent === 'source lost'")
+    live.show(frame(taken=time.monotonic() + 60))
+    has(page, "document.getElementById('state').textContent === 'live'")
+    assert not page.locator("#caption").is_visible()
+
+
+def test_a_server_that_is_gone_leaves_no_fresh_looking_picture(frame: Callable[..., Shown], visit) -> None:
+    with Live(port=0) as live:
+        live.show(frame(taken=time.monotonic() + 60))
+        page = visit(live)
+        has(page, LOADED)
+        port = live.port
+    has(page, "document.getElementById('state').textContent.startsWith('no connection')")
+    assert "grayscale(1)" in page.locator("#picture").evaluate("node => getComputedStyle(node).filter")
+    with Live(port=port) as live:
+        live.show(frame(taken=time.monotonic() + 60))
+        has(page, "document.getElementById('state').textContent === 'live'")
+
+
+def test_hostile_labels_are_text(live: Live, frame: Callable[..., Shown], visit) -> None:
+    predictions = tuple(Prediction(label, 0.5) for label in HOSTILE)
+    page = visit(live, viewport={"width": 360, "height": 800})
+    for label in HOSTILE:
+        live.show(frame(predictions=predictions, label=label, bundle=label, taken=time.monotonic() + 60))
+        has(page, f"document.getElementById('bundle').textContent === {json.dumps(label)}")
+        assert page.locator("#label").evaluate("node => [node.textContent, node.children.length]") == [label, 0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    has(page, LOADED)
+    names = page.locator("#bars bdi").evaluate_all("all => all.map(node => [node.textContent, node.children.length])")
+    assert names == [[label, 0] for label in HOSTILE[:5]]
+    assert page.locator("img").count() == page.locator("script").count() == 1
+    assert page.complaints == []
+
+
+def test_a_thousand_classes_fit(live: Live, frame: Callable[..., Shown], visit) -> None:
+    many = tuple(
+        Prediction(f"n{number:08} a class with a rather long name, as ImageNet has them", 1 / (number + 2)) for number in range(1000)
+    )
+    live.show(frame(predictions=many))
+    page = visit(live, viewport={"width": 360, "height": 800})
+    has(page, LOADED)
+    assert page.locator("#bars li").count() == 5
+    assert text(page, "#more") == "and 995 more"
+    assert page.locator("#bars li").last.bounding_box()["height"] < 50, "one line each"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_token_leaves_the_address_and_stays_in_a_cookie(frame: Callable[..., Shown], visit) -> None:
+    with Live(port=0, token=TOKEN) as live:
+        live.show(frame())
+        page = visit(live)
+        has(page, LOADED)
+        assert page.url == f"http://127.0.0.1:{live.port}/"
+        assert TOKEN not in str(page.context.cookies())
+        page.reload(wait_until="domcontentloaded")
+        has(page, LOADED)
+
+
+def test_without_the_token_the_page_asks_for_it(frame: Callable[..., Shown], visit) -> None:
+    with Live(port=0, token=TOKEN) as live:
+        live.show(frame())
+        page = visit(live, f"http://127.0.0.1:{live.port}/")
+        has(page, "document.getElementById('state').textContent === 'token needed'")
+        page.get_by_label("token").fill("wrong-wrong-wrong-wrong")
+        page.get_by_role("button").click()
+        page.get_by_label("token").fill(TOKEN)
+        page.get_by_role("button").click()
+        has(page, LOADED)
+        assert page.url == f"http://127.0.0.1:{live.port}/"
+
+
+def test_a_page_that_is_not_in_view_asks_for_nothing(live: Live, feeding, visit, eventually, get) -> None:
+    with feeding(live):
+        page = visit(live)
+        has(page, LOADED)
+        turn_away(page, "true")
+        eventually(lambda: get(live, "/health").json()["viewers"], 0)
+        time.sleep(0.3)
+        before = live.encoded
+        time.sleep(0.5)
+        assert live.encoded == before
+        turn_away(page, "false")
+        eventually(lambda: live.encoded > before, True)
+
+
+def test_the_stream_alone_is_a_picture_in_a_browser(live: Live, feeding, visit) -> None:
+    with feeding(live):
+        page = visit(live, f"{live.url}stream", "commit")
+        has(page, "document.images.length === 1 && document.images[0].naturalWidth === 64")

@@ -1,0 +1,69 @@
+"""runtime.ahead: in order, a few at a time, and nothing left behind."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from runtime import ahead
+from runtime.ahead import work_ahead
+from runtime.errors import MachineError
+
+
+def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
+    first = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert first.wait(10)
+        if item == 3:
+            first.set()
+        return item * item
+
+    with closing(work_ahead(work, range(20), threads=4, ahead=8)) as results:
+        assert [(item, future.result()) for item, future in results] == [(item, item * item) for item in range(20)]
+
+
+def test_no_more_items_are_taken_than_are_to_be_ahead() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    with closing(work_ahead(lambda item: item, items(), threads=2, ahead=5)) as results:
+        for given, (item, future) in enumerate(results, 1):
+            assert item == future.result() == given
+            assert taken <= given + 5
+            if given == 1000:
+                break
+
+
+def test_error_of_one_item_is_raised_in_its_turn_and_the_others_are_done() -> None:
+    with closing(work_ahead(lambda item: 12 // item, [3, 0, 4], threads=2, ahead=3)) as results:
+        futures = [future for _, future in results]
+    assert (futures[0].result(), futures[2].result()) == (4, 3)
+    with pytest.raises(ZeroDivisionError):
+        futures[1].result()
+
+
+def test_closing_drops_what_is_not_begun_and_leaves_no_thread() -> None:
+    done, threads = [], threading.active_count()
+    results = work_ahead(done.append, range(1000), threads=1, ahead=900)
+    next(results)
+    results.close()
+    assert len(done) < 1000
+    assert threading.active_count() == threads
+
+
+def test_thread_that_cannot_be_started_is_the_machine_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(ahead.ThreadPoolExecutor):
+        def submit(self, *arguments: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Full)
+    with pytest.raises(MachineError, match=r"can't start new thread: .*ulimit"):
+        next(work_ahead(str, [1], threads=1, ahead=1))

@@ -1,0 +1,131 @@
+"""runtime.predictions: folders of any length in a stable order, decoded ahead, in memory that does not grow."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.classifier import Classifier, Prediction
+from runtime.errors import PictureRefused
+from runtime.predictions import answer_pictures
+from runtime.preprocess import Preprocessing
+from runtime.sources.files import expand
+
+ROOT = Path(__file__).parents[2]
+INT8, FP32 = "model.int8.tflite", "model.fp32.onnx"
+PEAK = """
+import resource, sys
+from contextlib import redirect_stdout
+from io import StringIO
+from runtime.__main__ import main
+with redirect_stdout(StringIO()) as shown:
+    code = main(["predict", *sys.argv[1:]])
+print(code, shown.getvalue().count("\\n"), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+GROWTH = """
+import os, sys
+from pathlib import Path
+from runtime import Classifier
+size = lambda: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+classifier = Classifier(sys.argv[1])
+for number in range(4000):
+    if number == 1000:
+        first, files = size(), len(os.listdir("/proc/self/fd"))
+    classifier.classify(sys.argv[2])
+print(size() - first, len(os.listdir("/proc/self/fd")) - files)
+"""
+
+
+def run(code: str, *arguments: Path | str) -> list[int]:
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [int(word) for word in done.stdout.split()]
+
+
+def red(pixels: np.ndarray) -> tuple[Prediction, ...]:
+    return (Prediction(str(pixels[0, 0, 0]), 1.0),)
+
+
+def test_answers_are_in_the_order_of_the_files_and_each_is_of_its_own_picture(tmp_path: Path) -> None:
+    """Every fifth file is a large one that takes long to decode, every seventh is none."""
+    for index in range(40):
+        path = tmp_path / f"{index:03}.png"
+        if index % 7 == 6:
+            path.write_bytes(b"hello")
+        else:
+            Image.new("RGB", (1500, 1500) if index % 5 == 0 else (8, 8), (index, 0, 0)).save(path)
+    outcomes = list(answer_pictures(red, Preprocessing(8, 8), expand([tmp_path])))
+    assert [path.name for path, _ in outcomes] == [f"{index:03}.png" for index in range(40)]
+    for index, (path, outcome) in enumerate(outcomes):
+        if index % 7 == 6:
+            assert isinstance(outcome, PictureRefused)
+            assert outcome.thing == str(path)
+        else:
+            assert outcome == (Prediction(str(index), 1.0),)
+
+
+@pytest.mark.parametrize("file", [INT8, FP32])
+def test_folder_s_answers_are_those_of_the_pictures_one_at_a_time(exported: Path, cells: Path, file: str) -> None:
+    classifier = Classifier(exported / file)
+    pictures = sorted(cells.rglob("*.png"))[:40]
+    together = list(answer_pictures(classifier.answer, classifier.preprocessing, pictures))
+    assert together == [(picture, classifier.classify(picture)) for picture in pictures]
+
+
+def test_first_answer_needs_few_files_of_many(photo: Path) -> None:
+    looked_at = 0
+
+    def files() -> Iterator[Path]:
+        nonlocal looked_at
+        while True:
+            looked_at += 1
+            yield photo
+
+    answers = answer_pictures(red, Preprocessing(8, 8), files())
+    next(answers)
+    answers.close()
+    assert looked_at < 1000
+
+
+def test_memory_of_a_long_folder_is_that_of_a_short_one(exported: Path, photo: Path, tmp_path: Path) -> None:
+    peaks = []
+    for count in (200, 4000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for index in range(count):
+            (folder / f"{index:05}.png").symlink_to(photo)
+        code, lines, peak_kb = run(PEAK, exported / INT8, folder)
+        assert (code, lines) == (0, count)
+        peaks.append(peak_kb)
+    assert peaks[1] - peaks[0] < 4096, "the 4,000 lines printed are kept by this test: 0.4 MB"
+
+
+@pytest.mark.parametrize("file", [INT8, FP32])
+def test_thousands_of_inferences_leave_memory_and_open_files_as_they_were(exported: Path, photo: Path, file: str) -> None:
+    growth_kb, files = run(GROWTH, exported / file, photo)
+    assert growth_kb < 2048
+    assert files == 0
+
+
+@pytest.mark.parametrize("limit_kb", [200_000, 240_000, 300_000, 600_000])
+def test_little_memory_is_enough_or_said_in_one_line(exported: Path, photo: Path, tmp_path: Path, limit_kb: int) -> None:
+    """The second picture takes 256 MB and more. On one core, since each takes addresses for its threads."""
+    Image.new("RGBA", (8000, 7000)).save(tmp_path / "big.png", compress_level=1)
+    command = 'ulimit -v "$1"; shift; exec "$@"'
+    words = [sys.executable, "-m", "runtime", "predict", exported / INT8, photo, tmp_path / "big.png"]
+    done = subprocess.run(
+        ["bash", "-c", command, "bash", str(limit_kb), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+    )
+    assert done.returncode == 4, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert any(word in done.stderr for word in ("memory", "thread"))
