@@ -1,0 +1,72 @@
+"""benchmarks.comparison: only what is comparable is compared, and the interval holds the truth."""
+
+import numpy as np
+import pytest
+
+from benchmarks.comparison import compare, compare_pair, interval
+from runtime.errors import InputRefused
+
+
+def noise(centre: float, seed: int, count: int = 400) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.random.default_rng(seed).normal(centre, centre / 50, count))
+
+
+def test_slower_and_the_same_are_told_apart(report, measurement) -> None:
+    old, same, slower = (report(measurement(noise(centre, seed))) for centre, seed in ((10, 1), (10, 2), (11, 3)))
+    (ratio,) = compare(old, slower, ("a", "b"))
+    assert 1.05 < ratio.low < ratio.ratio < ratio.high < 1.15
+    assert str(ratio).endswith(": slower")
+    assert str(compare(slower, old, ("a", "b"))[0]).endswith(": faster")
+    assert str(compare(old, same, ("a", "b"))[0]).endswith("no difference shown")
+
+
+def test_interval_is_the_same_in_every_run_and_covers_the_truth() -> None:
+    held = 0
+    for seed in range(40):
+        old, new = np.array(noise(10, 2 * seed, 200)), np.array(noise(10.5, 2 * seed + 1, 200))
+        low, high = interval(old, new)
+        assert (low, high) == interval(old, new)
+        held += low <= 1.05 <= high
+    assert held >= 35
+
+
+def test_interval_is_wider_where_neighbours_are_alike() -> None:
+    """Two levels that change every 50 samples: as 400 single samples they would look far surer than they are."""
+    levels = np.repeat(np.random.default_rng(3).choice([10.0, 14.0], 20), 50) + np.random.default_rng(4).normal(0, 0.1, 1000)
+    shuffled = np.random.default_rng(5).permutation(levels)
+    wide, narrow = (high - low for low, high in (interval(levels, levels), interval(shuffled, shuffled)))
+    assert wide > 1.5 * narrow
+
+
+def test_pair_draws_the_same_moments_of_both(measurement) -> None:
+    busy = np.repeat(np.random.default_rng(3).choice([1.0, 2.0], 40), 10)
+    one, other = 10 * busy, 11 * busy
+    ratio = compare_pair((measurement(tuple(one.tolist())), measurement(tuple(other.tolist()), model="new")))
+    assert ratio.what == "new/model.int8.tflite against fruit/model.int8.tflite"
+    assert (ratio.low, ratio.ratio, ratio.high) == pytest.approx((1.1, 1.1, 1.1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [
+        ({"board": "Raspberry Pi 4 Model B Rev 1.5"}, ["board", "Raspberry Pi 5 Model B Rev 1.0", "Raspberry Pi 4 Model B Rev 1.5"]),
+        ({"cpu_model": "AMD EPYC"}, ["processor", "Cortex-A76", "AMD EPYC"]),
+        ({"governors": ("ondemand",) * 4}, ["governor", "performance", "ondemand"]),
+        ({"governors": ()}, ["governor", "performance", "not known"]),
+        ({"cores_allowed": 2}, ["cores allowed", "4", "2"]),
+    ],
+    ids=lambda part: str(part)[:20],
+)
+def test_other_machines_and_states_are_refused_with_both_values(report, conditions, changes: dict, values: list[str]) -> None:
+    with pytest.raises(InputRefused) as refused:
+        compare(report(), report(before=conditions(**changes)), ("old.json", "new.json"))
+    assert all(value in str(refused.value) for value in ("old.json", "new.json", *values))
+
+
+def test_other_models_are_refused_with_both_hashes(report, measurement) -> None:
+    with pytest.raises(InputRefused, match=r"another model \(sha256 abababababab\.\.\. and cdcdcdcdcdcd\.\.\.\)"):
+        compare(report(), report(measurement(sha256="cd" * 32)), ("a", "b"))
+    with pytest.raises(InputRefused, match=r"no model and number of threads in common: .*1 thread .*2 threads"):
+        compare(report(), report(measurement(threads=2)), ("a", "b"))
+    with pytest.raises(InputRefused, match="--pair"):
+        compare(report(), report(pair=True), ("a", "b"))

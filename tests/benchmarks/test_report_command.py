@@ -1,0 +1,104 @@
+"""The page and table of a latency result, and the accuracy they show."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.accuracy import AccuracyReport
+from benchmarks.charts import pareto, samples_chart
+from benchmarks.page import render
+from benchmarks.table import markdown
+
+NASTY = '<img src=x onerror="alert(1)">|`x`'
+
+
+def test_page_of_a_real_result_shows_it_all_and_runs_nothing(measured: Path, tmp_path: Path, elements, capsys) -> None:
+    page = tmp_path / "page.html"
+    assert main(["report", str(measured), "-o", str(page)]) == 0
+    found = elements(page.read_text())
+    assert not {"script", "link", "iframe", "img"} & set(found.tags)
+    assert found.tags.count("svg") == 4, "accuracy against latency, stages, and the samples of two"
+    for word in ("model.int8.tflite", "model.fp32.onnx", "Conditions", "p99", "governor", "not known", "cold start"):
+        assert word in found.text
+    table = capsys.readouterr().out.splitlines()
+    assert len({line.count("|") for line in table if line.startswith("|")}) == 1
+
+
+def test_page_that_is_there_is_not_replaced_unasked(measured: Path, tmp_path: Path, run_cli) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    done = run_cli("benchmarks", "report", measured, "-o", page)
+    assert (done.returncode, page.read_text()) == (2, "mine")
+    assert run_cli("benchmarks", "report", measured, "-o", measured).returncode == 2
+
+
+def test_names_are_shown_as_text(report, measurement, elements) -> None:
+    one = report(measurement(artifact=NASTY), measurement(artifact="b"), name=NASTY)
+    found = elements(render(one))
+    assert "img" not in found.tags
+    assert NASTY in found.text
+    assert re.search(r"(?<!\\)<img", markdown(one)) is None
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in markdown(one).splitlines() if line.startswith("|")}) == 1
+
+
+def test_front_is_what_no_other_beats_in_both(measurement) -> None:
+    rows = [("a", 5.0, 0.90), ("b", 10.0, 0.95), ("c", 11.0, 0.94), ("d", 5.0, 0.80), ("e", 20.0, None)]
+    points = pareto([measurement((ms,) * 9, artifact=name, sha256=name * 64, accuracy=accuracy) for name, ms, accuracy in rows])
+    assert {point.label: point.front for point in points} == {"a": True, "d": False, "b": True, "c": False}
+
+
+def test_artifact_is_drawn_at_its_fastest_number_of_threads(measurement) -> None:
+    (point,) = pareto([measurement((10.0,) * 9), measurement((6.0,) * 9, threads=2)])
+    assert point.p50_ms == 6
+
+
+def test_longest_and_shortest_sample_stay_in_a_thinned_chart(measurement) -> None:
+    samples = [10.0] * 40_000
+    samples[12_345], samples[23_456] = 5.0, 500.0
+    chart = samples_chart(measurement(tuple(samples)))
+    assert len(chart) < 40_000
+    dots = re.search(r'class="dots" d="([^"]*)"', chart)
+    far = re.search(r'class="far" d="([^"]*)"', chart)
+    assert dots is not None
+    assert far is not None
+    assert far[1].count("M") == 1
+    assert len(set(re.findall(r"M[\d.]+ ([\d.]+)h0", dots[1]))) == 2, "the level of 10 ms and the one at 5"
+
+
+def test_accuracy_is_measured_with_the_interpreters_here(exported: Path, cells: Path, tmp_path: Path, measured: Path, capsys) -> None:
+    folder = tmp_path / "pictures"
+    for label in ("mono", "poly"):
+        (folder / label).mkdir(parents=True)
+        for file in sorted((cells / label).iterdir())[:6]:
+            shutil.copy(file, folder / label)
+    swapped = tmp_path / "swapped"
+    swapped.mkdir()
+    for one, other in (("mono", "poly"), ("poly", "mono")):
+        (swapped / one).symlink_to(folder / other)
+    path, path_swapped = tmp_path / "a.json", tmp_path / "b.json"
+    assert main(["accuracy", str(exported), str(folder), "--json", str(path)]) == 0
+    assert main(["accuracy", str(exported), str(swapped), "--json", str(path_swapped)]) == 0
+    right, wrong = AccuracyReport.read(path), AccuracyReport.read(path_swapped)
+    for one, other in zip(right.results, wrong.results, strict=True):
+        assert one.pictures == 12
+        assert one.accuracy == pytest.approx(1 - other.accuracy)
+        assert (one.reference, one.agreement) == ("model.fp32.onnx", other.agreement)
+    capsys.readouterr()
+    assert main(["report", str(measured), "--accuracy", str(path), "-o", str(tmp_path / "page.html")]) == 0
+    assert f"{right.results[0].accuracy:.4f}" in capsys.readouterr().out
+
+
+def test_accuracy_of_a_folder_that_is_no_label_is_refused_and_a_bad_picture_named(
+    exported: Path, cells: Path, tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "a" / "mono").mkdir(parents=True)
+    shutil.copy(next((cells / "mono").iterdir()), tmp_path / "a" / "mono")
+    (tmp_path / "a" / "mono" / "bad.jpg").write_text("hello")
+    assert main(["accuracy", str(exported / "model.int8.tflite"), str(tmp_path / "a")]) == 2
+    out, errors = capsys.readouterr()
+    assert "on 1 pictures" in out
+    assert "bad.jpg: not a picture" in errors
+    assert errors.splitlines()[-1].endswith("refused 1 of 2 files")

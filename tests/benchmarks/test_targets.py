@@ -1,0 +1,48 @@
+"""benchmarks.targets: the accuracy that a bundle names is one, or the bundle is refused before anything is measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.targets import find_targets
+from runtime import doctor
+from runtime.errors import InputRefused
+from runtime.manifest import Artifact, Manifest
+from runtime.preprocess import Preprocessing, digest
+
+TINY = Path(str(doctor.__file__)).parent / "tiny.tflite"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A bundle of the doctor's tiny network."""
+    content = TINY.read_bytes()
+    (tmp_path / "tiny.tflite").write_bytes(content)
+    manifest = Manifest("tiny", ("a", "b"), Preprocessing(8, 8), (Artifact("tiny.tflite", "tflite", "int8", digest(content)),))
+    (tmp_path / "manifest.json").write_text(manifest.to_json())
+    return tmp_path
+
+
+def accuracies(bundle: Path, value: object) -> list[float | None]:
+    record = {"artifacts": {"tiny.tflite": {"parity": {"candidate_accuracy": value}}}}
+    (bundle / "parity.json").write_text(json.dumps(record))
+    return [target.accuracy for target in find_targets([bundle], None, ()).targets]
+
+
+@pytest.mark.parametrize("value", [float("nan"), 7, -1, "0.5", [1], 10**400, True, None], ids=lambda value: str(value)[:5])
+def test_accuracy_that_is_none_is_refused_by_name(small: Path, value: object) -> None:
+    with pytest.raises(InputRefused, match=r"parity\.json: .*candidate_accuracy .*from 0 to 1"):
+        accuracies(small, value)
+
+
+def test_accuracy_is_taken_and_may_be_absent(small: Path) -> None:
+    assert set(accuracies(small, 0.5)) == {0.5}
+    assert set(accuracies(small, 1)) == {1.0}
+    (small / "parity.json").write_text('{"artifacts": {}}')
+    assert {target.accuracy for target in find_targets([small], None, ()).targets} == {None}
+    (small / "parity.json").unlink()
+    assert {target.accuracy for target in find_targets([small], None, ()).targets} == {None}
+    (small / "parity.json").write_text("{")
+    with pytest.raises(InputRefused, match=r"parity\.json: .*JSON"):
+        find_targets([small], None, ())
