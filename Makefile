@@ -23,5 +23,5 @@ $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("Quince needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing TensorFlow and the rest into $(VENV): about 2 GB, some minutes"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,samples,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,live,camera,video,mqtt,samples,dev]'
 	touch $@

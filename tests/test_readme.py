@@ -28,9 +28,10 @@ def test_commands_for_ones_own_pictures_work_one_after_another(tmp_path: Path, c
 
 
 def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
-    verbs = "train", "train check", "train evaluate", "train predict", "train tune", "export tflite", "export onnx", "runtime predict"
+    verbs = "train", "train check", "train evaluate", "train predict", "train tune", "export tflite", "export onnx"
+    verbs += "runtime predict", "runtime camera", "runtime install", "benchmarks latency"
     helps = "".join(run_cli(*verb.split(), "--help").stdout for verb in verbs)
     pages = [README, *(README.parent / "docs" / name for name in ("train.md", "export.md"))]
     named = set(re.findall(r"--[a-z][a-z0-9-]+", "".join(page.read_text() for page in pages)))
     assert named
-    assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {"--help"}
+    assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {"--help", "--system-site-packages"}
