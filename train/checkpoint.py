@@ -22,7 +22,7 @@ GROUPS = ("weights", "best", "optimizer")
 class Checkpoint:
     """A training after the last epoch of `history`.
 
-    weights, best: of everything that learns in that epoch's stage, as they are and at the lowest validation loss so far.
+    weights, best: of everything that learns in that epoch's stage, as they are and of the epoch to keep so far (see train.epoch).
     optimizer: its state. seconds: what the training took up to here. made_by: the command, its data and the code.
     """
 

@@ -6,7 +6,6 @@ draws depends on its number and the seed alone, so a training that goes on from 
 interrupted: the same bits on one machine without an accelerator.
 """
 
-import math
 import time
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ from train.batches import Batches
 from train.cache import PixelCache
 from train.checkpoint import Arrays, Checkpoint
 from train.engine import ALL, Share
-from train.epoch import Epoch
+from train.epoch import Epoch, kept
 from train.frozen import Examples, Frozen, output
 from train.objective import class_weights, one_hot
 from train.options import TrainOptions
@@ -49,7 +48,7 @@ def fit(
     after_epoch: Callable[[Epoch], None],
     share: Share = ALL,
 ) -> tuple[list[Epoch], float]:
-    """Trains `model` in place and leaves it with the weights of the lowest validation loss; returns the epochs and the seconds they took.
+    """Trains `model` in place and leaves it with the weights of the epoch that `kept` names; returns the epochs and the seconds they took.
 
     Goes on from the checkpoint of `partial`, if there is one, and replaces it after each epoch; then `after_epoch` is called. Class weights
     count in the validation loss too, label smoothing does not. Of several workers each trains on its share of the pictures, and is
@@ -64,7 +63,7 @@ def fit(
     start = time.monotonic() - (begun.seconds if begun else 0)
     classes = model.output_shape[-1]
     weights = class_weights(train.targets, classes, options.class_weights)
-    batch = share.batch(options.batch)
+    batch, validated = share.batch(options.batch), len(val.targets)
     train, val = (Examples(share.part(one.sha256s), share.part(one.targets)) for one in (train, val))
     targets = one_hot(train.targets, classes, options.label_smoothing), weights[train.targets]
     val_targets = one_hot(val.targets, classes), weights[val.targets]
@@ -97,7 +96,7 @@ def fit(
                     verbose=0,
                     callbacks=[watch],
                 )
-                if history[-1].val_loss < min((epoch.val_loss for epoch in history[:-1]), default=math.inf):
+                if kept(history, validated) is history[-1]:
                     best = tail.get_weights()
                 partial.write(_checkpoint(tail, best, history, time.monotonic() - start, partial))
                 after_epoch(history[-1])

@@ -13,7 +13,7 @@ from train.backbones import Backbone
 from train.cache import PixelCache
 from train.data import DataSet
 from train.engine import ALONE, Engine
-from train.epoch import Epoch
+from train.epoch import Epoch, kept
 from train.fit import fit
 from train.frozen import Examples, Frozen
 from train.model import build_augmentation, build_model
@@ -27,17 +27,13 @@ from train.unfinished import Unfinished
 
 @dataclass(frozen=True)
 class Learned:
-    """A trained model, the epochs it went through, the seconds they took, and the arithmetic it was built with."""
+    """A trained model, the epochs it went through, the one whose weights it has, the seconds, and the arithmetic it was built with."""
 
     model: keras.Model
     history: list[Epoch]
+    kept: Epoch
     seconds: float
     arithmetic: str
-
-    @property
-    def kept(self) -> Epoch:
-        """The epoch whose weights the model has: that of the lowest validation loss."""
-        return min(self.history, key=lambda epoch: epoch.val_loss)
 
 
 def learn(
@@ -78,7 +74,7 @@ def learn(
         if own is not model:
             own.set_weights(model.get_weights())
     engine.leave()
-    return Learned(own, history, seconds, arithmetic)
+    return Learned(own, history, kept(history, len(data.split("val"))), seconds, arithmetic)
 
 
 def _copy(model: keras.Model, backbone: Backbone, cache: PixelCache, settings: Settings, seed: int) -> keras.Model:

@@ -27,14 +27,15 @@ def assign_splits(pictures: list[Picture], fractions: Fractions, seed: int, grou
     """Draws the splits that no picture has yet, test and then validation, from the training pictures.
 
     Within each class at least one picture goes to each split that is drawn. The pictures of a group (their sha256s) go to the same split,
-    unless a class consists of fewer groups and single pictures than there are splits: then its groups are taken apart.
+    unless a class consists of fewer groups and single pictures than there are splits: then its groups are taken apart. So is one of which
+    validation wants less than half, where there is none smaller: it would take from the training what it has to be learned by.
     """
     generator = np.random.default_rng(seed)
     wanted: tuple[tuple[Split, float], ...] = (("test", fractions.test), ("val", fractions.val))
     drawn = [(split, fraction) for split, fraction in wanted if not any(picture.split == split for picture in pictures)]
     units = _units(pictures, groups, len(drawn) + 1)
     for left, (split, fraction) in enumerate(drawn, start=1):
-        chosen = _draw(units, fraction, len(drawn) + 1 - left, generator)
+        chosen = _draw(units, fraction, len(drawn) + 1 - left, generator, apart=split == "val")
         units = {label: [unit for unit in units[label] if unit[0] not in chosen] for label in units}
         pictures = [replace(picture, split=split) if picture.sha256 in chosen else picture for picture in pictures]
     return pictures
@@ -65,21 +66,24 @@ def _units(pictures: list[Picture], groups: Sequence[Sequence[str]], splits: int
         apart |= scarce
 
 
-def _draw(units: dict[str, list[Unit]], fraction: float, splits_after: int, generator: np.random.Generator) -> set[str]:
+def _draw(units: dict[str, list[Unit]], fraction: float, splits_after: int, generator: np.random.Generator, *, apart: bool) -> set[str]:
     """The sha256s of about `fraction` of each class's pictures, and of no more than twice that of its units, but of at least one.
 
     So the single pictures of a class that is mostly one clip do not all leave the training. A unit larger than what is still wanted is
-    passed over; where all are, the smallest is taken.
+    passed over; where all are, the smallest is taken. With `apart`, of one more than twice too large only the part that is wanted.
     """
     drawn: set[str] = set()
     for label in sorted(units):
         shuffled = [units[label][index] for index in generator.permutation(len(units[label]))]
-        wanted = max(1, round(fraction * sum(map(len, shuffled))))
+        wanted = whole = max(1, round(fraction * sum(map(len, shuffled))))
         at_most = min(max(1, round(2 * fraction * len(shuffled))), len(shuffled) - splits_after)
         taken: list[Unit] = []
         for unit in shuffled:
             if len(taken) < at_most and len(unit) <= wanted:
                 taken.append(unit)
                 wanted -= len(unit)
-        drawn.update(sha256 for unit in taken or sorted(shuffled, key=len)[:1] for sha256 in unit)
+        if not taken:
+            smallest = min(shuffled, key=len)
+            taken = [smallest[:whole] if apart and len(smallest) > 2 * whole else smallest]
+        drawn.update(sha256 for unit in taken for sha256 in unit)
     return drawn

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from runtime import cli
 from runtime.errors import CheckFailed
-from train.epoch import Epoch
+from train.epoch import Epoch, kept
 from train.features import clean
 from train.learn import learn
 from train.model import build_model
@@ -84,6 +84,7 @@ class _Work:
         """Trains once; returns the validation accuracy of the weights that are kept."""
         self.lost = False
         prepared, history = self._prepared, list[Epoch]()
+        validated = len(prepared.data.split("val"))
         values: dict[str, Any] = {dimension.name: dimension.value(_draw(trial, dimension)) for dimension in self._dimensions}
         said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
         cli.say(f"trial {trial.number}: {said}")
@@ -99,9 +100,9 @@ class _Work:
         try:
             options = replace(self._options, **values)
             learn(prepared.backbone, prepared.data, prepared.pixels, options, self._features, self._partial, after_epoch)
-            kept = _record(trial, history)
+            chosen = _record(trial, history, validated)
         except optuna.TrialPruned:
-            _record(trial, history)
+            _record(trial, history, validated)
             raise
         except CheckFailed as error:
             trial.set_user_attr(FAULT, error.reason)
@@ -113,7 +114,7 @@ class _Work:
         finally:
             self._partial.remove()
             keras.backend.clear_session()
-        return kept.val_accuracy
+        return chosen.val_accuracy
 
 
 def _draw(trial: optuna.Trial, dimension: Dimension) -> float:
@@ -124,7 +125,7 @@ def _draw(trial: optuna.Trial, dimension: Dimension) -> float:
     return trial.suggest_float(dimension.name, dimension.low, dimension.high, log=True)
 
 
-def _record(trial: optuna.Trial, history: list[Epoch]) -> Epoch:
-    kept = min(history, key=lambda epoch: epoch.val_loss)
-    trial.set_user_attr(RESULT, {"val_accuracy": kept.val_accuracy, "val_loss": kept.val_loss, "epochs": len(history)})
-    return kept
+def _record(trial: optuna.Trial, history: list[Epoch], pictures: int) -> Epoch:
+    chosen = kept(history, pictures)
+    trial.set_user_attr(RESULT, {"val_accuracy": chosen.val_accuracy, "val_loss": chosen.val_loss, "epochs": len(history)})
+    return chosen

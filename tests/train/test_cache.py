@@ -10,7 +10,7 @@ from PIL import Image
 from runtime.errors import MachineError, PictureRefused
 from runtime.preprocess import Preprocessing, decode, digest, preprocess, resize
 from train import cache as cache_module
-from train.cache import DECODED_FOR, THUMBNAIL, PixelCache, default_cache
+from train.cache import DECODED_FOR, THUMBNAIL, PixelCache
 from train.data import scan
 from train.split import Fractions
 
@@ -187,14 +187,6 @@ def test_full_disk_is_the_machines_fault_and_leaves_no_half_entry(small_disk, pi
     with pytest.raises(MachineError, match=r"No space left.*--cache"):
         _add(cache, picture)
     assert _files(disk) == []
-
-
-def test_cache_lies_where_the_environment_says(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "quince"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_cache() == tmp_path / ".cache" / "quince"
 
 
 @pytest.mark.parametrize("fault", [Path.unlink, lambda path: path.write_bytes(b"cut")], ids=["gone", "cut"])

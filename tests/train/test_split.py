@@ -119,8 +119,17 @@ def test_group_that_is_most_of_a_class_leaves_every_split_some(seed: int) -> Non
 def test_three_clips_are_enough_for_three_splits() -> None:
     groups = _groups("a", 30, 40, 50)
     split = assign_splits(_pictures(a=120, b=50), Fractions(0.2, 0.1), 7, groups)
-    assert _together(split, groups)
-    assert Counter(picture.split for picture in split if picture.label == "a") == {"test": 30, "val": 40, "train": 50}
+    places = _by_content(split)
+    assert {places[sha256] for sha256 in groups[0]} == {"test"}
+    assert Counter(picture.split for picture in split if picture.label == "a") == {"test": 30, "val": 9, "train": 81}
+
+
+@pytest.mark.parametrize(("sizes", "val"), [((112, 113), 22), ((40, 185), 40)])
+def test_validation_takes_a_part_of_a_group_rather_than_half_of_a_class(sizes: tuple[int, ...], val: int) -> None:
+    """As Cherry Wax Black in fruits360-16, whose test pictures come in a folder of their own."""
+    tests = [replace(picture, split="test") for picture in _pictures(b=3)]
+    split = assign_splits(_pictures(a=225, b=50) + tests, Fractions(0.2, 0.1), 7, _groups("a", *sizes))
+    assert Counter(picture.split for picture in split if picture.label == "a") == {"val": val, "train": 225 - val}
 
 
 @pytest.mark.parametrize("sizes", [(20,), (12, 8), (19, 1)])
