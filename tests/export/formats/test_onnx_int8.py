@@ -42,7 +42,8 @@ def activation_scales(model: onnx.ModelProto) -> list[float]:
 def test_percentile_cuts_the_ends_off_and_minmax_does_not(quantized, calibration) -> None:
     wide, cut = (np.array(activation_scales(quantized(calibration, ranges=ranges))) for ranges in ("minmax", "percentile"))
     assert (cut <= wide).all()
-    assert (cut[1:] < 0.9999 * wide[1:]).all(), "all but the input's, which is given"
+    assert (cut < wide)[1:].all(), "all but the input's, which is given"
+    assert np.median(cut[1:] / wide[1:]) < 0.99, "few of these layers' largest values are more than rare"
 
 
 def test_percentile_holds_the_activations_of_one_picture_at_a_time(quantized, calibration, monkeypatch: pytest.MonkeyPatch) -> None:
