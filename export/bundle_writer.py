@@ -10,12 +10,15 @@ from typing import Any
 
 from export.answers import Reference
 from export.calibration_file import Sets, read_sets, write_sets
+from export.device_check import record_device_scores
+from export.emulated.devices import Device
 from export.golden_pictures import record_scores, write_golden_pictures
 from export.labels_text import labels_text
 from export.trained import Run
 from runtime.atomic import locked, new_folder
 from runtime.bundle import CALIBRATION, CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
 from runtime.classifier import Classifier
+from runtime.device_scores import FILE as DEVICES
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import FILE as GOLDEN
 from runtime.golden import FOLDER, read_golden
@@ -27,7 +30,7 @@ from runtime.provenance import utc_now
 from runtime.records import parse_json, read_text
 from runtime.run_folder import MODEL
 
-PARITY_SCHEMA = 2
+PARITY_SCHEMA = 3
 
 Records = dict[str, dict[str, Any]]
 """By model file: its size in bytes, what made it, the gate's comparison, limits, reasons and doubts, latency, and calibration set."""
@@ -80,7 +83,7 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
 
 def _records_digest(bundle: Path) -> str:
     """One sha256 over the files that a later export reads back."""
-    parts = (PARITY, CALIBRATION, f"{FOLDER}/{GOLDEN}")
+    parts = (PARITY, CALIBRATION, f"{FOLDER}/{GOLDEN}", f"{FOLDER}/{DEVICES}")
     return digest("\n".join(digest((bundle / part).read_bytes()) if (bundle / part).is_file() else "" for part in parts).encode())
 
 
@@ -98,33 +101,51 @@ class Made:
     record: Mapping[str, Any]
 
 
-def publish(path: Path, run: Run, made: Sequence[Made], reference: Reference, seed: int, sets: Sets, *, overwrite: bool) -> None:
-    """Writes the bundle at `path`: what stands in it already for the same trained model, and `made`, in one step.
+@dataclass(frozen=True)
+class Publication:
+    """What is put into a bundle: artifacts of a run that passed, and what is written beside them.
 
-    `sets` are those that `made` were calibrated on. Two at once wait for each other, so that neither loses what the other published.
+    reference, seed: the Keras model, and the seed of the choice, for golden samples. sets: of calibration pictures that `made` used.
+    devices: on which the golden samples are repeated.
+    """
+
+    run: Run
+    made: Sequence[Made]
+    reference: Reference
+    seed: int
+    sets: Sets
+    devices: Sequence[Device] = ()
+
+
+def publish(path: Path, what: Publication, *, overwrite: bool) -> None:
+    """Writes the bundle at `path`: what stands in it already for the same trained model, and what is new, in one step.
+
+    Two at once wait for each other, so that neither loses what the other published.
 
     Raises:
         InputRefused: `path` holds something else and not `overwrite`.
         MachineError: it cannot be written; what was there is unchanged.
     """
+    run = what.run
     with locked(path.parent), new_folder(path) as folder:
         old, records = open_bundle(path, run, overwrite=overwrite)
-        new = {one.artifact.file: one for one in made}
+        new = {one.artifact.file: one for one in what.made}
         kept = [one for one in old.artifacts if one.file not in new] if old else []
         records = {one.file: records[one.file] for one in kept} | {file: dict(one.record) for file, one in new.items()}
         records = dict(sorted(records.items()))
-        artifacts = tuple(sorted([*kept, *(one.artifact for one in made)], key=lambda one: one.file))
+        artifacts = tuple(sorted([*kept, *(one.artifact for one in what.made)], key=lambda one: one.file))
         for one in kept:
             (folder / one.file).write_bytes(Bundle(path, run.manifest).read(one))
         for file, fresh in new.items():
             (folder / file).write_bytes(fresh.content)
         if old:
             shutil.copytree(path / FOLDER, folder / FOLDER)
-        samples = read_golden(folder) if old else write_golden_pictures(folder, run, reference, seed)
+        samples = read_golden(folder) if old else write_golden_pictures(folder, run, what.reference, what.seed)
         record_scores(folder, samples, [Classifier(folder / file) for file in new])
+        record_device_scores(folder, samples, {file: fresh.artifact.sha256 for file, fresh in new.items()}, what.devices)
         (folder / LABELS).write_text(labels_text(run.manifest.labels), "utf-8", "backslashreplace")
         (folder / PARITY).write_text(json.dumps({"schema": PARITY_SCHEMA, "artifacts": records}, indent=1))
-        sets = (read_sets(path) if old else {}) | sets
+        sets = (read_sets(path) if old else {}) | dict(what.sets)
         write_sets(folder, sets, records)
         for name, page in ((REPORT, render_report), (CARD, render_card)):
             (folder / name).write_text(page(run, records, sets), "utf-8", "backslashreplace")

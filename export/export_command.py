@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from export.emulated.devices import DEVICES, choose_device
 from export.foreign_arguments import add_foreign_options, foreign_options
 from export.formats import FORMATS
 from export.gate import Limits
@@ -30,7 +31,17 @@ def main(arguments: Sequence[str]) -> int:
     formats = list(FORMATS) if given.format == "all" else [given.format]
     targets = choose_targets(given.target or (), formats)
     foreign = foreign_options(given)
-    options = ExportOptions(given.calibration, limits, given.seed, chosen_epochs(given), targets, foreign, command_line("export", words))
+    options = ExportOptions(
+        calibration=given.calibration,
+        limits=limits,
+        seed=given.seed,
+        qat_epochs=chosen_epochs(given),
+        targets=targets,
+        foreign=foreign,
+        devices=tuple(choose_device(name) for name in dict.fromkeys(given.device_check or ())),
+        device_pictures=given.device_pictures,
+        command=command_line("export", words),
+    )
     bundle = given.output or (Path("bundles") / Path(os.path.realpath(given.run)).stem if foreign else given.run / "bundle")
     rungs: tuple[Rung, ...] = ()
     if given.format == "all":
@@ -84,6 +95,9 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--calibration", type=int, default=calibration, metavar="N", help="training pictures to measure int8 ranges on")
     command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
     command.add_argument("--target", action="append", metavar="RUNTIME", help=f"where it must run (default: {', '.join(DEFAULTS)})")
+    command.add_argument("--device-check", action="append", metavar="DEVICE", help=f"check there too, by emulation: {', '.join(DEVICES)}")
+    pictures = ExportOptions.device_pictures
+    command.add_argument("--device-pictures", type=int, default=pictures, metavar="N", help="test pictures at most for that")
     command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")
     command.add_argument("--strict", action="store_true", help="refuse also what too few test pictures leave undecided")
     command.add_argument("--overwrite", action="store_true", help="replace what another command made; what this command made is kept")

@@ -1,7 +1,7 @@
 """The parity gate: an artifact is compared with the Keras model on every held-out picture before anyone can have it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -43,6 +43,11 @@ class Verdict:
     outcome: Literal["passed", "undecided", "failed"]
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
+
+    def also(self, reasons: Iterable[str]) -> "Verdict":
+        """The same, failed for these reasons too, if there are any."""
+        more = (*self.reasons, *reasons)
+        return replace(self, outcome="failed" if more else self.outcome, reasons=more)
 
 
 class Judged(NamedTuple):

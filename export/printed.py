@@ -1,7 +1,8 @@
 """What `python -m export` prints of its results: each artifact, and what speaks against it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from export.run import ExportResult
 from export.rung import culprit
@@ -50,10 +51,16 @@ def summary(result: ExportResult) -> str:
             f"  same top-1 {parity['agreement']:.4f}, {errors}",
             f"  worst class '{cli.printable(parity['worst_class'])}': drop {parity['worst_class_drop']:+.4f}; {calibration}",
             f"  {unsure}",
+            *map(_on_device, result.record["devices"].values()),
             f"  bundle {cli.printable(result.bundle)}",
             f"  report {cli.printable(result.report)}",
         )
     )
+
+
+def _on_device(there: Mapping[str, Any]) -> str:
+    same = f"same top-1 as here {there['agreement']:.4f}, worst score difference {there['worst_score_error']:.2g}"
+    return f"  on {there['device']}: {same}, on {there['pictures']} pictures"
 
 
 def line(result: ExportResult) -> str:

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from export.bundle_writer import Made, check_place, open_bundle, publish, render_report
+from export.bundle_writer import Made, Publication, check_place, open_bundle, publish, render_report
+from export.device_check import PICTURES, Checked, check_on_device
+from export.emulated.devices import Device
 from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
 from export.gate import Limits, Verdict, decide, judge, require_deciding
@@ -35,7 +37,8 @@ class ExportOptions:
     """What artifacts are made with, beside the run.
 
     qat_epochs: of quantization-aware fine-tuning at most, 0 for none. targets: names of the runtimes that artifacts must run on.
-    foreign: of a model that is in no run folder. command: what the user typed, for the record only.
+    foreign: of a model that is in no run folder. devices, device_pictures: where each artifact is checked too, by emulation, and on how
+    many test pictures at most. command: what the user typed, for the record only.
     """
 
     calibration: int = 200
@@ -44,11 +47,15 @@ class ExportOptions:
     qat_epochs: int = 0
     targets: tuple[str, ...] = DEFAULTS
     foreign: ForeignOptions | None = None
+    devices: tuple[Device, ...] = ()
+    device_pictures: int = PICTURES
     command: str = ""
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
             raise InputRefused("--calibration", f"expected at least 1 picture, found {self.calibration}")
+        if self.device_pictures < 1:
+            raise InputRefused("--device-pictures", f"expected at least 1 picture, found {self.device_pictures}")
         if self.seed < 0:
             raise InputRefused("--seed", f"expected a whole number from 0, found {self.seed}")
         if self.qat_epochs < 0:
@@ -104,6 +111,7 @@ def open_export(
         "limits": asdict(options.limits),
         "seed": options.seed,
         "qat_epochs": options.qat_epochs,
+        "devices": {device.name: options.device_pictures for device in options.devices},
         "model_sha256": run.model_sha256,
         "pictures_sha256": run.pictures_sha256,
         "source": source_digest("runtime", "export"),
@@ -167,16 +175,20 @@ class Export:
         judged = judge(self.session.run, self.session.reference, list(files.values()))
         latencies = self.session.latencies(files)
         made = []
+        verdicts = {file: decide(one.parity, self.options.limits) for file, one in judged.items()}
+        checked = self._checked([path for file, path in files.items() if verdicts[file].outcome != "failed"])
         for kind, converted in zip(kinds, contents, strict=True):
-            parity, confidence = judged[kind.file]
+            confidence = judged[kind.file].confidence
             content = self.session.with_confidence(kind, converted, confidence)
-            verdict = decide(parity, self.options.limits)
+            devices = {name: there[kind.file] for name, there in checked.items() if kind.file in there}
+            verdict = verdicts[kind.file].also(reason for there in devices.values() for reason in there["reasons"])
             record = {
                 "bytes": len(content),
                 "command": self.options.command,
                 "versions": versions(*PACKAGES),
                 "made_by": self._made_by(kind),
                 **asdict(verdict),
+                "devices": devices,
                 "confidence": asdict(confidence),
                 "latency": asdict(latencies[kind.file]),
                 **self._calibration(kind),
@@ -192,7 +204,8 @@ class Export:
         sets = {self.session.calibration.id: self.session.described} if calibrated else {}
         passed = [one for one in made if one.record["outcome"] != "failed"]
         if passed:
-            publish(self.bundle, run, passed, self.session.reference, self.options.seed, sets, overwrite=self.overwrite)
+            what = Publication(run, passed, self.session.reference, self.options.seed, sets, self.options.devices)
+            publish(self.bundle, what, overwrite=self.overwrite)
         results = {}
         for one in made:
             file = one.artifact.file
@@ -204,6 +217,14 @@ class Export:
             page = self.bundle / REPORT if one in passed else refusal
             results[file] = ExportResult(file, str(self.bundle), str(page), one.record, reused=False)
         return results
+
+    def _checked(self, files: Sequence[Path]) -> dict[str, Checked]:
+        """By device, what these model files give there."""
+        options, run, reference = self.options, self.session.run, self.session.reference
+        return {
+            device.name: check_on_device(run, device, files, reference, options.limits, options.device_pictures, options.seed)
+            for device in (options.devices if files else ())
+        }
 
     def _calibration(self, kind: Kind) -> dict[str, Any]:
         """The id of the set it was calibrated on, if it was, and what speaks against that set."""

@@ -1,6 +1,8 @@
 """The processor's name, from /proc/cpuinfo: all that a start of the runtime has to know of the machine."""
 
+import os
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +29,12 @@ PARTS = {
 }
 """ARM's own cores (implementer 0x41) by the "CPU part" of /proc/cpuinfo: the Main ID Register's PartNum, as util-linux' lscpu names it."""
 ARM = 0x41
+
+
+def architecture() -> str:
+    """What this Python's code is made of: "x86_64", "aarch64", "armv7l" also where the kernel is a 64-bit one."""
+    machine = os.uname().machine
+    return "armv7l" if machine == "aarch64" and sys.maxsize < 2**32 else machine
 
 
 def read_cpu_model(root: Path = Path("/")) -> str | None:

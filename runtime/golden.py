@@ -41,11 +41,12 @@ class Sample:
             raise InputRefused("golden", f"expected sample.file to be a plain file name, found {self.file[:50]!r}")
         if not isinstance(self.scores, dict) or not all(isinstance(scores, list | tuple) for scores in self.scores.values()):
             raise InputRefused("golden", f"expected sample.scores to be lists by model file, found {str(self.scores)[:50]!r}")
-        if not all(_is_score(score) for scores in self.scores.values() for score in scores):
+        if not all(is_score(score) for scores in self.scores.values() for score in scores):
             raise InputRefused("golden", f"expected the scores of {self.file} to be numbers from -1e6 to 1e6")
 
 
-def _is_score(value: object) -> bool:
+def is_score(value: object) -> bool:
+    """Whether it is a number that a score may be."""
     return isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= MAX_SCORE
 
 

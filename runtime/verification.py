@@ -4,7 +4,7 @@ The stages are those a picture goes through: the file itself, decoding, resizing
 model was given at export, the model is judged on these, apart from what came before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.classifier import Classifier
+from runtime.cpu_model import architecture, read_cpu_model
+from runtime.device_scores import nearest, read_device_scores
 from runtime.errors import InputRefused, MachineError, PictureRefused
 from runtime.golden import FILE, FOLDER, Sample, read_golden, read_pixels
 from runtime.manifest import Artifact
@@ -19,9 +21,10 @@ from runtime.preprocess import decode, digest, read_picture, resize
 
 STAGES = ("file", "decode", "resize", "model")
 
-QUANTIZED_TOLERANCE, FLOAT_TOLERANCE = 2 / 256, 1e-3
-"""Score differences put down to the processor, not to a fault: two steps of a uint8 output, and a float's rounding (measured
-between x86-64 and aarch64 with the same library: 0 for TFLite int8, 6.5e-6 for float)."""
+TOLERANCES = {"fp32": 1e-4, "fp16": 1e-4, "dynamic": 0.02}
+QUANTIZED_TOLERANCE = 1 / 256
+"""By precision, the score differences put down to another processor with the same library, not to a fault; the second for the others, and
+one step of a uint8 output. The largest measured between x86-64 and aarch64: docs/parity.md."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """One artifact on the golden samples: scores from file to answer, and the stages that differ, in order."""
+    """One artifact on the golden samples: scores from file to answer, and the stages that differ, in order.
+
+    processor: the one that the bundle has scores of which these are, where they are not the workstation's; else "".
+    """
 
     artifact: str
     pictures: int
@@ -48,6 +54,12 @@ class Verification:
     worst_score_difference: float
     same_top1: float
     differences: tuple[Difference, ...]
+    processor: str = ""
+
+    @property
+    def state(self) -> str:
+        """ "as exported", "as this processor does", or "wrong"."""
+        return "wrong" if self.differences else "as this processor does" if self.processor else "as exported"
 
     @property
     def stage(self) -> str:
@@ -67,13 +79,17 @@ class Verification:
 
 @dataclass(frozen=True)
 class _Repeated:
-    """One sample: its file, the first stage before the model that differs, the differences of each pixel, of the model and of all."""
+    """One sample: its file, the first stage before the model that differs, the differences of each pixel, of the model and of all.
+
+    device: the model's difference from what it gave on a device like this one; None where that is not known.
+    """
 
     file: str
     stage: str
     levels: NDArray[np.int16] | None
     model: NDArray[np.float32] | None
     scores: NDArray[np.float32] | None
+    device: NDArray[np.float32] | None
     same_top1: bool
 
 
@@ -86,10 +102,15 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
     """
     samples = read_golden(bundle.path)
     classifier = Classifier(bundle.path, artifact=artifact.file, threads=threads)
-    repeated = [_repeat(bundle, sample, artifact, classifier) for sample in samples]
+    device = nearest(read_device_scores(bundle.path), architecture(), read_cpu_model())
+    known = device.scores.get(artifact.sha256, {}) if device else {}
+    repeated = [_repeat(bundle, sample, artifact, classifier, known.get(sample.file)) for sample in samples]
     scores = [one.scores for one in repeated if one.scores is not None]
+    tolerance = TOLERANCES.get(artifact.precision, QUANTIZED_TOLERANCE)
     differences = [_before_the_model(stage, [one for one in repeated if one.stage == stage]) for stage in STAGES[:-1]]
-    differences.append(_of_the_model(repeated, FLOAT_TOLERANCE if artifact.precision == "fp32" else QUANTIZED_TOLERANCE))
+    off = [one for one in repeated if one.model is not None and one.model.max() > tolerance]
+    as_device = bool(off) and all(one.device is not None and one.device.max() <= tolerance for one in off)
+    differences.append(None if as_device else _of_the_model(off))
     return Verification(
         artifact=artifact.file,
         pictures=len(samples),
@@ -97,6 +118,7 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
         worst_score_difference=float(np.max(scores)) if scores else 0.0,
         same_top1=float(np.mean([one.same_top1 for one in repeated])),
         differences=tuple(difference for difference in differences if difference is not None),
+        processor=device.processor if device and as_device else "",
     )
 
 
@@ -121,31 +143,35 @@ def verify_all(bundle: Bundle, wanted: str | None, threads: int | None) -> Itera
     yield from missing
 
 
-def _repeat(bundle: Bundle, sample: Sample, artifact: Artifact, classifier: Classifier) -> _Repeated:
+def _repeat(bundle: Bundle, sample: Sample, artifact: Artifact, classifier: Classifier, known: tuple[float, ...] | None) -> _Repeated:
+    """`known`: the scores of this sample on a device like this one."""
     expected = _expected(bundle, sample, artifact, len(classifier.labels))
     content = read_picture(bundle.path / FOLDER / sample.file)
     same_file = digest(content) == sample.sha256
     try:
         image = decode(content, classifier.preprocessing, sample.file)
     except PictureRefused:
-        _, model = _of_the_exported(bundle, sample, classifier, expected)
-        return _Repeated(sample.file, "decode" if same_file else "file", None, model, None, same_top1=False)
+        exported = read_pixels(bundle.path, sample, classifier.preprocessing)
+        answer = None if exported is None else classifier.scores(exported)
+        model, device = _apart(answer, expected), _apart(answer, known)
+        return _Repeated(sample.file, "decode" if same_file else "file", None, model, None, device, same_top1=False)
     pixels = resize(image, classifier.preprocessing)
     answer = classifier.scores(pixels)
-    scores = np.abs(answer - expected)
     same = (same_file, digest(image) == sample.decoded_sha256, digest(pixels) == sample.pixels_sha256)
-    exported, model = (pixels, scores) if same[2] else _of_the_exported(bundle, sample, classifier, expected)
-    levels = None if exported is None else np.abs(pixels.astype(np.int16) - exported)
     stage = "" if all(same) else STAGES[same.index(False)]
-    return _Repeated(sample.file, stage, levels, model, scores, same_top1=bool(answer.argmax() == expected.argmax()))
+    exported = pixels if same[2] else read_pixels(bundle.path, sample, classifier.preprocessing)
+    of_exported = answer if same[2] else None if exported is None else classifier.scores(exported)
+    levels = None if exported is None else np.abs(pixels.astype(np.int16) - exported)
+    model, device = _apart(of_exported, expected), _apart(of_exported, known)
+    top1 = bool(answer.argmax() == expected.argmax())
+    return _Repeated(sample.file, stage, levels, model, _apart(answer, expected), device, same_top1=top1)
 
 
-def _of_the_exported(
-    bundle: Bundle, sample: Sample, classifier: Classifier, expected: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
-    """The pixels that the model was given at export, and by how much its scores of these differ here; None where they are not there."""
-    exported = read_pixels(bundle.path, sample, classifier.preprocessing)
-    return exported, None if exported is None else np.abs(classifier.scores(exported) - expected)
+def _apart(answer: NDArray[np.float32] | None, other: Sequence[float] | NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """By how much two lists of scores differ; None where one is not there, or of another length."""
+    if answer is None or other is None or len(other) != len(answer):
+        return None
+    return np.abs(answer - np.asarray(other, np.float32))
 
 
 def _before_the_model(stage: str, repeated: list[_Repeated]) -> Difference | None:
@@ -156,12 +182,9 @@ def _before_the_model(stage: str, repeated: list[_Repeated]) -> Difference | Non
     return Difference(stage, tuple(one.file for one in repeated), mean, worst)
 
 
-def _of_the_model(repeated: list[_Repeated], tolerance: float) -> Difference | None:
-    other = {one.file: one.model for one in repeated if one.model is not None and one.model.max() > tolerance}
-    if not other:
-        return None
-    scores = list(other.values())
-    return Difference("model", tuple(other), float(np.mean(scores)), float(np.max(scores)))
+def _of_the_model(off: list[_Repeated]) -> Difference | None:
+    scores = [one.model for one in off if one.model is not None]
+    return Difference("model", tuple(one.file for one in off), float(np.mean(scores)), float(np.max(scores))) if off else None
 
 
 def _expected(bundle: Bundle, sample: Sample, artifact: Artifact, classes: int) -> NDArray[np.float32]:

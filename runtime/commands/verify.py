@@ -30,7 +30,8 @@ def main(arguments: Sequence[str]) -> int:
         if isinstance(result, MachineError):  # its interpreter is not installed; the others were checked
             cli.say(f"not checked: {result}")
             continue
-        record = {**asdict(result), "stage": result.stage, "details": result.details, "passed": result.passed, "bundle": bundle.id}
+        derived = {"state": result.state, "stage": result.stage, "details": result.details, "passed": result.passed}
+        record = {**asdict(result), **derived, "bundle": bundle.id}
         cli.show(record, as_json=options.json, text=partial(describe, result, bundle))
         code = max(code, cli.DONE if result.passed else cli.CHECK_FAILED)
     if missing := missing_cpu_files():
@@ -42,6 +43,8 @@ def describe(result: Verification, bundle: Bundle) -> str:
     """One line, and where it is not as exported one more for each stage, with what to do."""
     what = f"{result.artifact}: {result.pictures} golden pictures, same top-1 {result.same_top1:.1%}"
     what += f", worst score difference {result.worst_score_difference:.2g}"
+    if result.passed and result.processor:
+        return f"{what}: differs as this processor does (as {cli.printable(result.processor)} did in the check at export)"
     if result.passed:
         return f"{what}: as exported"
     names = ", ".join(map(cli.printable, result.details[:NAMED]))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import runtime
-from export.bundle_writer import Made, bundle_manifest, check_place, open_bundle, publish
+from export.bundle_writer import Made, Publication, bundle_manifest, check_place, open_bundle, publish
 from export.keras_model import scores
 from export.labels_text import labels_text
 from runtime.bundle import Bundle
@@ -214,7 +214,8 @@ def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(bundle: Path, 
     artifact = Bundle.open(bundle).manifest.artifacts[0]
     records = json.loads((bundle / "parity.json").read_text())["artifacts"]
     made = Made(artifact, (bundle / artifact.file).read_bytes(), records[artifact.file])
-    publish(place.with_name("other"), opened, [made], lambda pixels: scores(keras_model, pixels), 7, {}, overwrite=False)
+    what = Publication(opened, [made], lambda pixels: scores(keras_model, pixels), 7, {})
+    publish(place.with_name("other"), what, overwrite=False)
     assert {path.name for path in place.parent.iterdir()} <= {"bundle", "other"}, "leftovers of the killed writers"
 
 

@@ -1,0 +1,100 @@
+"""Builds a system's root folder below the cache: once, and anew when its recipe changes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from export.emulated.systems import PACKAGES, System
+from runtime.atomic import locked, scratch_folder
+from runtime.cache_folder import default_cache
+from runtime.errors import MachineError
+from runtime.preprocess import digest
+from runtime.progress import Progress
+from runtime.provenance import versions
+
+RECIPE = 1
+"""Raised by whoever changes what the functions below put into a folder."""
+TRIES, SHOWN = 3, 300
+
+
+def root_folder(system: System) -> Path:
+    """The system's root folder, built if it is not in the cache.
+
+    Raises:
+        MachineError: a program is missing, or Debian's packages cannot be had.
+    """
+    for program, package in (("mmdebstrap", "mmdebstrap"), (system.qemu, "qemu-user-static")):
+        if not shutil.which(program):
+            raise MachineError(program, f"not here, and needed to emulate the device; sudo apt install {package}")
+    recipe = f"{RECIPE} {system} {PACKAGES}"
+    return _built(f"system-{system.name}", recipe, lambda folder: _fill_root(folder, system), f"build {system.name}")
+
+
+def site_folder(system: System, packages: Sequence[str]) -> Path:
+    """A folder of the packages in these versions as that system installs them, for PYTHONPATH.
+
+    Raises:
+        MachineError: pip cannot get one of them.
+    """
+    recipe = f"{RECIPE} {system} {sorted(packages)}"
+    return _built(f"site-{system.name}", recipe, lambda folder: _fill_site(folder, system, packages), f"packages of {system.name}")
+
+
+def pinned(*packages: str) -> list[str]:
+    """ "numpy==2.4.6" for each that is installed here: a comparison of processors is one of the same versions."""
+    return [f"{name}=={version}" for name, version in versions(*packages).items()]
+
+
+def _built(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> Path:
+    """The folder of this recipe in the cache; one process fills it, others wait, and one that is interrupted leaves nothing of it."""
+    cache = default_cache() / "emulated"
+    folder = cache / f"{name}-{digest(recipe.encode())[:12]}"
+    with locked(cache):
+        if not folder.is_dir():
+            with Progress(label, 1) as bar, scratch_folder(cache) as scratch:
+                new = scratch / "new"
+                new.mkdir()
+                fill(new)
+                new.rename(folder)
+                bar.advance()
+    return folder
+
+
+def _fill_root(folder: Path, system: System) -> None:
+    """Debian's packages, unpacked without running their scripts, and without device files, which only root could make."""
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    command = ["mmdebstrap", f"--mode={mode}", "--variant=extract", "--format=tar", f"--architectures={system.architecture}"]
+    archive = folder.with_name("archive.tar")
+    command += [f"--include={','.join(PACKAGES + system.packages)}", system.suite, str(archive)]
+    _run(command, f"Debian's {system.suite} for {system.architecture}")
+    _run(["tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*"], str(archive))
+    (folder / "usr/bin/sh").unlink(missing_ok=True)
+    (folder / "usr/bin/sh").symlink_to("bash")  # dash' script would have made it
+    archive.unlink()
+
+
+def _fill_site(folder: Path, system: System, packages: Sequence[str]) -> None:
+    version = system.python.replace(".", "")
+    tags = [f"--abi={abi}" for abi in (f"cp{version}", "abi3", "none")] + [f"--platform={wheel}" for wheel in system.wheels]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command += [f"--target={folder}", "--implementation=cp", f"--python-version={version}", *tags, *packages]
+    _run(command, f"packages of {system.name}")
+
+
+def _run(command: Sequence[str], what: str) -> None:
+    """Runs it, three times if need be: Debian's mirrors fail now and then while they are updated.
+
+    Raises:
+        MachineError: it fails each time.
+    """
+    for left in reversed(range(TRIES)):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode == 0:
+            return
+        if not left:
+            lines = done.stderr.strip().splitlines() or ["nothing"]
+            said = next((line for line in lines if line.lower().startswith(("e:", "error"))), lines[-1])[:SHOWN]
+            raise MachineError(what, f"cannot be had: {command[0]} ended with {done.returncode} and said: {said}")

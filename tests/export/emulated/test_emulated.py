@@ -1,0 +1,63 @@
+"""The emulated device: what is known of processors and systems without running one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from export.emulated import root
+from export.emulated.devices import DEVICES, choose_device
+from export.emulated.processors import PROCESSORS, cpuinfo
+from export.emulated.python import machine_files
+from export.emulated.root import root_folder
+from export.emulated.systems import SYSTEMS
+from runtime.cpu_model import name_cpu
+from runtime.errors import InputRefused, MachineError
+from runtime.machine import missing_cpu_files, read_machine
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSORS))
+def test_cpuinfo_is_read_as_that_processor(name: str) -> None:
+    assert name_cpu(cpuinfo(PROCESSORS[name], 2)) == name.title()
+    assert cpuinfo(PROCESSORS[name], 3).count("processor\t:") == 3
+
+
+def test_only_the_newest_has_the_dot_product() -> None:
+    assert [name for name, processor in PROCESSORS.items() if "asimddp" in processor.features.split()] == ["cortex-a76"]
+
+
+def test_machine_files_are_all_that_interpreters_ask_for(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    assert missing_cpu_files(tmp_path) != ()
+    machine_files(tmp_path, PROCESSORS["cortex-a53"], 4)
+    assert missing_cpu_files(tmp_path) == ()
+    machine = read_machine(tmp_path)
+    assert (machine.cpu_model, machine.cores_present) == ("Cortex-A53", 4)
+
+
+def test_packages_are_those_installed_here_to_the_version() -> None:
+    pinned = DEVICES["aarch64"].packages({"tflite", "onnx"})
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", package) for package in pinned), pinned
+    assert {package.split("==")[0] for package in pinned} >= {"numpy", "pillow", "ai-edge-litert", "onnxruntime"}
+    assert DEVICES["armv7l"].packages({"tflite"}) == ["tflite-runtime==2.14.0"]
+
+
+def test_what_nothing_runs_there_is_refused() -> None:
+    with pytest.raises(InputRefused, match="--device-check: nothing runs onnx files on 32-bit ARM"):
+        DEVICES["armv7l"].packages({"onnx", "tflite"})
+    with pytest.raises(InputRefused, match="cortex-a72"):
+        choose_device("cortex-a27")
+
+
+def test_a_missing_program_is_one_line_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MachineError, match="sudo apt install mmdebstrap") as refusal:
+        root_folder(SYSTEMS["trixie"])
+    assert refusal.value.exit_code == 4
+
+
+def test_a_build_that_fails_says_why_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(MachineError, match="cannot be had: .* no-such-package-of-anybody"):
+        root.site_folder(SYSTEMS["bookworm"], ["no-such-package-of-anybody==1"])
+    assert list((tmp_path / "quince" / "emulated").iterdir()) == []

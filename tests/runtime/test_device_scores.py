@@ -1,0 +1,113 @@
+"""runtime.device_scores, and what verify makes of them: a processor's own way is told from a fault."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime import verification
+from runtime.bundle import Bundle
+from runtime.commands import verify as command
+from runtime.device_scores import DeviceScores, nearest, read_device_scores, write_device_scores
+from runtime.errors import InputRefused
+from runtime.golden import read_golden
+from runtime.verification import Verification, verify
+
+
+def device(processor: str, architecture: str = "aarch64", **scores: dict[str, tuple[float, ...]]) -> DeviceScores:
+    return DeviceScores(processor, architecture, "emulated", {"numpy": "2.4.6"}, scores)
+
+
+@pytest.fixture
+def fruit(make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(verification, "architecture", lambda: "aarch64")
+    monkeypatch.setattr(verification, "read_cpu_model", lambda: "Cortex-A72")
+    return make_bundle("fruit")
+
+
+def exported_elsewhere(bundle: Path, edit_json: Callable[..., None], by: float) -> dict[str, tuple[float, ...]]:
+    """Makes golden.json say that the workstation's first score of the first sample was `by` higher; the scores here, by sample."""
+    here = {sample.file: tuple(sample.scores["small.onnx"]) for sample in read_golden(bundle)}
+
+    def shift(data: dict) -> None:
+        data["samples"][0]["scores"]["small.onnx"][0] += by
+
+    edit_json(bundle / "golden/golden.json", shift)
+    return here
+
+
+def verified(bundle: Path) -> Verification:
+    opened = Bundle.open(bundle)
+    return verify(opened, opened.manifest.artifacts[0])
+
+
+def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "golden").mkdir()
+    written = (device("Cortex-A72", ab={"00.png": (0.25, 0.75)}), device("Cortex-A53"))
+    write_device_scores(tmp_path / "golden", written)
+    assert read_device_scores(tmp_path) == (device("Cortex-A72", ab={"00.png": [0.25, 0.75]}), device("Cortex-A53"))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "processor", "found"),
+    [
+        ("aarch64", "Cortex-A76", "Cortex-A76"),
+        ("aarch64", "Neoverse-N1", "Cortex-A72"),
+        ("aarch64", None, "Cortex-A72"),
+        ("x86_64", "Cortex-A72", None),
+    ],
+)
+def test_the_same_processor_is_nearest_then_the_same_architecture(architecture: str, processor: str | None, found: str | None) -> None:
+    there = nearest([device("Cortex-A72"), device("Cortex-A76"), device("Cortex-A7", "armv7l")], architecture, processor)
+    assert (there.processor if there else None) == found
+
+
+def test_what_this_processor_gave_at_export_too_is_no_fault(fruit: Path, edit_json, capsys: pytest.CaptureFixture[str]) -> None:
+    here = exported_elsewhere(fruit, edit_json, by=0.3)
+    assert verified(fruit).state == "wrong"
+    sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
+    write_device_scores(fruit / "golden", [device("Cortex-A72", **{sha256: here})])
+    found = verified(fruit)
+    assert (found.state, found.passed, found.processor) == ("as this processor does", True, "Cortex-A72")
+    assert found.worst_score_difference == pytest.approx(0.3, abs=1e-6)
+    assert command.main([str(fruit)]) == 0
+    assert "differs as this processor does (as Cortex-A72 did in the check at export)" in capsys.readouterr().out
+
+
+def test_what_neither_gave_is_wrong(fruit: Path, edit_json) -> None:
+    here = exported_elsewhere(fruit, edit_json, by=0.3)
+    other = {name: (scores[0] + 0.1, *scores[1:]) for name, scores in here.items()}
+    sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
+    for known in ({sha256: other}, {"f" * 64: here}):
+        write_device_scores(fruit / "golden", [device("Cortex-A72", **known)])
+        assert verified(fruit).state == "wrong"
+
+
+def test_as_exported_is_said_where_it_is_so(fruit: Path) -> None:
+    here = {sample.file: tuple(sample.scores["small.onnx"]) for sample in read_golden(fruit)}
+    sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
+    write_device_scores(fruit / "golden", [device("Cortex-A72", **{sha256: here})])
+    assert verified(fruit).state == "as exported"
+
+
+DEVICE = {"processor": "a", "architecture": "b", "system": "c", "versions": {}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"schema": 2, "devices": []}',
+        '{"schema": 1, "devices": {}}',
+        '{"schema": 1, "devices": [{"processor": "a"}]}',
+        json.dumps({"schema": 1, "devices": [{**DEVICE, "scores": {"d": 1}}]}),
+        json.dumps({"schema": 1, "devices": [{**DEVICE, "scores": {"d": {"e": ["f"]}}}]}),
+        json.dumps({"schema": 1, "devices": [{**DEVICE, "versions": {"numpy": 2}, "scores": {}}]}),
+    ],
+)
+def test_a_file_that_does_not_hold_up_is_refused_by_name(fruit: Path, text: str) -> None:
+    (fruit / "golden/devices.json").write_text(text)
+    with pytest.raises(InputRefused, match=r"golden/devices\.json: not usable scores of devices"):
+        read_device_scores(fruit)
