@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test camera-test check clean
 
 demo: $(VENV)/installed
 	$(BIN)/python demo.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+camera-test: $(VENV)/installed
+	$(BIN)/python -m pytest tests/camera_vm -s
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

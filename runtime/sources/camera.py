@@ -73,8 +73,20 @@ def _configured(device: Device, path: str) -> Generator[tuple[VideoCapture, Layo
     got = capture.get_format()
     if got.pixel_format.name not in PIXELS:
         raise MachineError(path, f"was asked for {mode.pixels} pixels and gives {got.pixel_format.name}")
-    with capture:
+    try:
+        capture.open()
         yield capture, Layout(got.pixel_format.name, got.width, got.height, got.bytes_per_line)
+    finally:
+        _release(capture)
+
+
+def _release(capture: VideoCapture) -> None:
+    """Frees the buffers, also of a device that is gone: while one is mapped its number is taken, and plugged in again it gets another."""
+    mapped = getattr(capture.buffer, "buffers", None) or ()
+    with suppress(OSError, ValueError):  # of a device that is gone it cannot be asked
+        capture.close()
+    for buffer in mapped:
+        buffer.close()
 
 
 def _formats(device: Device) -> list[Mode]:

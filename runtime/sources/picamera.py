@@ -37,6 +37,8 @@ def frames(address: str) -> Frames:
     if not (address.isascii() and address.isdigit()):
         raise InputRefused(name, "expected the number of a camera, as in picamera2:0")
     try:
+        if int(address) >= len(Picamera2.global_camera_info()):  # asked first: each opening that fails leaves a file open (0.3.38)
+            raise MachineError(name, "no such camera: rpicam-hello --list-cameras shows what is connected")
         with closing(Picamera2(int(address))) as camera:
             camera.configure(camera.create_video_configuration(main={"size": SIZE, "format": "RGB888"}))
             camera.start()
@@ -44,7 +46,12 @@ def frames(address: str) -> Frames:
                 yield Frame(name, camera.capture_image("main", wait=False).get_result(timeout=SILENCE_S), time.monotonic())
     except JobTimeout as error:
         raise MachineError(name, f"no frame for {SILENCE_S:g} s: is its cable loose?") from error
-    except IndexError as error:
-        raise MachineError(name, "no such camera: rpicam-hello --list-cameras shows what is connected") from error
     except (RuntimeError, OSError) as error:
-        raise MachineError(name, " ".join(str(error).split()) or type(error).__name__) from error
+        raise MachineError(name, _first_cause(error)) from error
+
+
+def _first_cause(error: BaseException) -> str:
+    """What went wrong at first: of a camera in use picamera2 0.3.38 itself says "Camera __init__ sequence did not complete."."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,8 +1,10 @@
-"""runtime.sources.camera where there is no camera (FAULTS R10). With one it is tested in a virtual machine."""
+"""runtime.sources.camera where there is no camera (FAULTS R10). With one it is tested in a virtual machine: make camera-test."""
 
 import errno
+import mmap
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,3 +67,18 @@ def test_what_a_driver_answers_is_told_in_words(monkeypatch: pytest.MonkeyPatch,
     error = failure("camera:/dev/null")
     assert isinstance(error, MachineError)
     assert words in str(error)
+
+
+@pytest.mark.parametrize("answer", [errno.ENODEV, None])
+def test_a_device_that_is_gone_is_let_go_of(answer: int | None) -> None:
+    """A mapped buffer keeps the device's number taken (seen with vivid, Linux 6.1): /dev/video0, plugged in again, was /dev/video1."""
+    camera = pytest.importorskip("runtime.sources.camera")
+    mapped = [mmap.mmap(-1, 4096) for _ in range(3)]
+
+    def close() -> None:
+        if answer:
+            raise OSError(answer, os.strerror(answer))
+
+    camera._release(SimpleNamespace(buffer=SimpleNamespace(buffers=mapped), close=close))
+    assert all(one.closed for one in mapped)
+    camera._release(SimpleNamespace(buffer=None, close=close))

@@ -1,0 +1,155 @@
+"""A virtual arm64 computer with a camera: Debian's kernel, its `vivid` driver, and what pyproject.toml installs on a Raspberry Pi.
+
+Made once and kept in $XDG_CACHE_HOME/quince/camera-vm-HASH (about 350 MB), where HASH is that of this recipe: another recipe makes
+another one. Older ones may be deleted.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RELEASE, PYTHON = "bookworm", "311"
+PACKAGES = "base-files,python3,libstdc++6,libatomic1,busybox-static,linux-image-arm64"
+EXTRAS = ("tflite", "camera", "live")
+PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64")
+MODULES = {
+    "virtio_pci": "",
+    "9pnet_virtio": "",
+    "9p": "",
+    "vivid": "n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0 no_error_inj=1",
+    "vhci_hcd": "",
+    "uvcvideo": "",
+}
+"""Kernel modules in the order they are loaded, with their parameters. vivid: one webcam that only captures. vhci_hcd: a USB port whose
+other end is a program (USB/IP). uvcvideo: the driver of USB cameras."""
+PROGRAMS = {
+    "qemu-system-aarch64": "qemu-system-arm",
+    "mmdebstrap": "mmdebstrap",
+    "qemu-aarch64-static": "qemu-user-static",
+    "modprobe": "kmod",
+    "cpio": "cpio",
+}
+"""Each program needed, and the Debian package that has it."""
+EMULATOR = ("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024")
+EMULATOR += ("-nographic", "-no-reboot", "-net", "none")
+KERNEL_OPTIONS = "console=ttyAMA0 quiet panic=-1"
+INIT = """#!/busybox sh
+/busybox mkdir -p /proc /sys /dev /root
+/busybox mount -t proc proc /proc
+/busybox mount -t sysfs sys /sys
+/busybox mount -t devtmpfs dev /dev
+while read file parameters; do /busybox insmod /modules/$file $parameters || echo "module $file failed"; done < /modules/order
+/busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose root /root
+/busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=none share /root/share
+/busybox mount -t tmpfs tmp /root/tmp
+for folder in dev proc sys; do /busybox mount --move /$folder /root/$folder; done
+/busybox ip link set lo up
+PYTHONPATH=/share:/site TMPDIR=/tmp HOME=/tmp /busybox chroot /root /usr/bin/python3 -u /share/inside/run.py
+/busybox poweroff -f
+"""
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages to install before a machine can be made."""
+    return [package for program, package in PROGRAMS.items() if not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
+
+
+def requirements() -> list[str]:
+    """What pyproject.toml asks for on the device."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [*project["dependencies"], *(one for extra in EXTRAS for one in project["optional-dependencies"][extra])]
+
+
+def machine() -> Path:
+    """The folder of the machine: kernel, initrd, root/. Made now if it is not there; half of one is never there."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + "\n".join(requirements()).encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quince"
+    folder = cache / f"camera-vm-{recipe}"
+    if folder.is_dir():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as made:
+        _make(Path(made) / "machine")
+        os.rename(Path(made) / "machine", folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    root = folder / "root"
+    root.mkdir(parents=True)
+    tar = folder / "root.tar"
+    _run("mmdebstrap", "--variant=extract", "--architectures=arm64", f"--include={PACKAGES}", RELEASE, str(tar))
+    _run("tar", "-C", str(root), "--exclude=./dev/*", "--no-same-owner", "-xf", str(tar))
+    tar.unlink()
+    platforms = [word for one in PLATFORMS for word in ("--platform", one)]
+    where = ["--target", str(root / "site"), "--implementation", "cp", "--python-version", PYTHON]
+    abis = ["--abi", f"cp{PYTHON}", "--abi", "abi3", "--abi", "none"]
+    _run(sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", *where, *abis, *platforms, *requirements())
+    for name in ("share", "tmp", "proc", "sys", "dev"):
+        (root / name).mkdir(exist_ok=True)
+    (kernel,) = (root / "boot").glob("vmlinuz-*")
+    _make_initrd(root, kernel.name.removeprefix("vmlinuz-"), folder)
+    shutil.move(kernel, folder / "kernel")
+    for name in ("boot", "lib/modules", "usr/share/doc", "usr/share/locale", "usr/lib/linux-image-" + kernel.name.removeprefix("vmlinuz-")):
+        shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _make_initrd(root: Path, version: str, folder: Path) -> None:
+    initrd = folder / "initrd.d"
+    (initrd / "modules").mkdir(parents=True)
+    (busybox,) = (path for path in (root / "bin/busybox", root / "usr/bin/busybox") if path.is_file() and not path.parent.is_symlink())
+    shutil.copy(busybox, initrd / "busybox")
+    (initrd / "init").write_text(INIT)
+    (initrd / "init").chmod(0o755)
+    _run("depmod", "-b", str(root), version)
+    order: dict[str, str] = {}
+    for name, parameters in MODULES.items():
+        for line in _run("modprobe", "-d", str(root), "-S", version, "--show-depends", name).splitlines():
+            path = Path(line.split()[1])
+            shutil.copy(path, initrd / "modules")
+            order.setdefault(path.name, "")
+        order[path.name] = parameters
+    (initrd / "modules/order").write_text("".join(f"{file} {parameters}\n" for file, parameters in order.items()))
+    names = "\n".join(str(path.relative_to(initrd)) for path in sorted(initrd.rglob("*")))
+    archive = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=initrd, input=names.encode(), capture_output=True, check=True)
+    (folder / "initrd").write_bytes(gzip.compress(archive.stdout, 1))
+    shutil.rmtree(initrd)
+
+
+def boot(folder: Path, share: Path, seconds: float) -> float:
+    """Runs `share`/inside/run.py in the machine until it powers off; what it prints is in `share`/console. Returns the seconds taken."""
+    drives = [word for tag, path in (("root", folder / "root"), ("share", share)) for word in ("-virtfs", _virtfs(tag, path))]
+    began = time.monotonic()
+    with (share / "console").open("wb") as console:
+        process = subprocess.Popen(
+            [*EMULATOR, *drives, "-kernel", str(folder / "kernel"), "-initrd", str(folder / "initrd"), "-append", KERNEL_OPTIONS],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            process.wait(seconds)
+        finally:
+            process.kill()
+            process.wait()
+    return time.monotonic() - began
+
+
+def _virtfs(tag: str, path: Path) -> str:
+    return f"local,path={path},mount_tag={tag},security_model=none,id={tag}"
+
+
+def _run(*command: str) -> str:
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
