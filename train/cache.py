@@ -20,16 +20,6 @@ DECODED_FOR = Preprocessing(224, 224)
 """Thumbnails are made from the picture as it is decoded for this geometry, the one most backbones were made for."""
 
 
-def default_cache() -> Path:
-    """$XDG_CACHE_HOME/quince, else ~/.cache/quince, else .quince-cache here."""
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "quince"
-    try:
-        return Path.home() / ".cache" / "quince"
-    except RuntimeError:
-        return Path(".quince-cache")
-
-
 class PixelCache:
     """The pixels of pictures at one geometry, found by the sha256 of the file they came from."""
 

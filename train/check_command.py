@@ -5,10 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from runtime import cli
+from runtime.cache_folder import default_cache
 from runtime.plugins import require
 from runtime.preprocess import Preprocessing
 from train.backbones import BACKBONES
-from train.cache import PixelCache, default_cache
+from train.cache import PixelCache
 from train.data import find_labels, scan
 from train.health import counts, examine
 from train.health_text import measures, refusals, table

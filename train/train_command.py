@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime import cli
+from runtime.cache_folder import default_cache
 from runtime.command import command_line
-from train.cache import default_cache
 from train.distribute import LOST, add_distribute, choose_engine, only_the_first_speaks, place
 from train.guard import run_guarded
 from train.interrupt import ends_soon

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from runtime import cli
-from train.cache import default_cache
+from runtime.cache_folder import default_cache
 from train.interrupt import ends_soon
 from train.options import TrainOptions, add_flags, chosen_options, flags
 from train.space import TUNABLE

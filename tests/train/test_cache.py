@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.cache_folder import default_cache
 from runtime.errors import MachineError, PictureRefused
 from runtime.preprocess import Preprocessing, decode, digest, preprocess, resize
 from train import cache as cache_module
-from train.cache import DECODED_FOR, THUMBNAIL, PixelCache, default_cache
+from train.cache import DECODED_FOR, THUMBNAIL, PixelCache
 from train.data import scan
 from train.split import Fractions
 
