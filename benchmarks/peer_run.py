@@ -58,16 +58,14 @@ def _ours(model: Path, pythons: Mapping[str, Path]) -> Environment:
 
 
 def _model_file(name: str, peer: Peer, source: Path) -> Path:
-    """The bundle's file that the peer takes, an int8 one before others; or `source`, if it is a model file that it takes."""
-    if not source.is_dir():
-        files = [source]
-    else:
-        artifacts = sorted(Bundle.open(source).exported(), key=lambda one: one.precision != FIRST)
-        files = [source / one.file for one in artifacts]
+    """The bundle's file that the peer takes, an int8 one before others; or `source`, a model file with any name but of that suffix."""
+    artifacts = sorted(Bundle.open(source).exported(), key=lambda one: one.precision != FIRST) if source.is_dir() else []
+    files = [source / one.file for one in artifacts] or [source]
+    pattern = peer.model if artifacts else f"*{Path(peer.model).suffix}"
     for file in files:
-        if fnmatch(file.name, peer.model):
+        if fnmatch(file.name, pattern):
             return file
-    raise InputRefused(name, f"takes {peer.model}, found {', '.join(file.name for file in files)}; python -m export makes one")
+    raise InputRefused(name, f"takes {pattern}, found {', '.join(file.name for file in files)}; python -m export makes one")
 
 
 def _own_model(name: str, peer: Peer, environment: Environment) -> Path:
