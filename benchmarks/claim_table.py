@@ -1,17 +1,12 @@
 """A Markdown table of what `python -m benchmarks claims --json` wrote, with date, machine and versions: a part of docs/results.md."""
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.conditions import Conditions
-from benchmarks.latency_report import read_result
+from benchmarks.runs import Kind, Run
 from benchmarks.table import escaped
 from benchmarks.typed import expect_types
-from runtime.errors import InputRefused
-from runtime.records import build, expect_list
-
-KIND, SCHEMA = "claims", 1
+from runtime.records import build
 
 
 @dataclass(frozen=True)
@@ -38,30 +33,17 @@ class Figure:
         return f"at {'least' if self.least else 'most'} {self.bar:g}"
 
 
-def claim_table(path: Path) -> str:
-    """The table of the result at `path`.
+def claim_table(runs: Sequence[Run]) -> str:
+    """A table of each run's figures, and under it how it was measured."""
+    return "\n".join(f"{_table(run.results)}\n\n{run.notes}\n" for run in runs)
 
-    Raises:
-        InputRefused: not such a result, or one that does not hold up.
-    """
-    data = read_result(path, KIND)
-    try:
-        if data.get("schema") != SCHEMA:
-            raise InputRefused("claims", f"expected schema {SCHEMA}, found {data.get('schema')!r}")
-        before = Conditions.from_data(data.get("before"))
-        figures = [build(Figure, one) for one in expect_list("claims", data.get("claims"))]
-        doubts = [str(doubt) for doubt in expect_list("doubts", data.get("doubts"))]
-    except InputRefused as refusal:
-        raise InputRefused(str(path), f"not a usable result of claims: {refusal.reason}") from refusal
-    machine = before.machine
-    where = ", ".join(part for part in (machine.board, machine.cpu_model, machine.system, f"{machine.cores_allowed} cores") if part)
-    versions = ", ".join(f"{name} {version}" for name, version in before.versions.items())
+
+def _table(figures: Sequence[Figure]) -> str:
     rows = [
         f"| {escaped(one.name)} | {one.figure:.3g} {escaped(one.unit)} | {one.bar_text} | {'holds' if one.holds else '**does not hold**'} |"
         for one in figures
     ]
-    notes = [
-        f"Measured {time.strftime('%Y-%m-%d', time.gmtime(before.at_s))} on {where}; {versions}.",
-        *(f"Doubt: {one}." for one in doubts),
-    ]
-    return "\n".join(["| claim | figure | bar | |", "|---|---|---|---|", *rows, "", *map(escaped, notes)]) + "\n"
+    return "\n".join(["| claim | figure | bar | |", "|---|---|---|---|", *rows])
+
+
+CLAIMS = Kind("claims", 2, lambda one: build(Figure, one), claim_table)

@@ -28,6 +28,8 @@ def expect_types(record: Any, what: str) -> None:
 
 def _fits(value: Any, kind: Any) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
     if origin is UnionType:
         return any(_fits(value, one) for one in inner)
     if origin is tuple:

@@ -29,8 +29,13 @@ OPTIONAL = {
     "runtime/sources/clip.py": {"av"},
     "runtime/sources/rtsp.py": {"av"},
     "runtime/sources/picamera.py": {"picamera2"},
+    "benchmarks/peers/plain.py": {"ai_edge_litert"},
+    "benchmarks/peers/raspberry_pi.py": {"ai_edge_litert", "cv2"},
+    "benchmarks/peers/mediapipe.py": {"mediapipe"},
+    "benchmarks/peers/ultralytics.py": {"ultralytics"},
+    "benchmarks/peers/ultralytics_model.py": {"torch", "ultralytics"},
 }
-"""What single leaves may import beside that, each its own; nothing but runtime.plugins loads them."""
+"""What single leaves may import beside that, each its own; nothing but runtime.plugins loads them, or another process."""
 INTERPRETERS = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 BASE, TFLITE, ONNX = (
     ("numpy", "pillow"),

@@ -10,4 +10,5 @@ VERBS = {
     "recommend": Verb("benchmarks.commands.recommend", "measure this machine and name the model file and threads to use"),
     "soak": Verb("benchmarks.commands.soak", "run a model for long: do memory, latency and temperature stay?"),
     "claims": Verb("benchmarks.commands.claims", "measure what Quince claims, and say whether it holds"),
+    "peers": Verb("benchmarks.commands.peers", "measure other programs and ours on the same pictures, side by side"),
 }

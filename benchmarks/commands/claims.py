@@ -1,17 +1,15 @@
 """python -m benchmarks claims [NAME...]: what Quince claims, measured again."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 
-from benchmarks.arguments import add_overwrite_argument, check_free
-from benchmarks.claim_scripts import Script, run, scripts
-from benchmarks.claim_table import KIND, SCHEMA, Figure, claim_table
+from benchmarks.claim_scripts import Script, scripts
+from benchmarks.claim_scripts import run as run_script
+from benchmarks.claim_table import CLAIMS, Figure
 from benchmarks.commands import VERBS
-from benchmarks.conditions import doubts_of, read_conditions
+from benchmarks.conditions import read_conditions
+from benchmarks.run_arguments import add_run_arguments, check_run_arguments, show_table, told_command
+from benchmarks.runs import made_run, write_run
 from runtime import cli
-from runtime.atomic import write_file
 from runtime.errors import InputRefused, MachineError
 from runtime.plugins import choose
 from runtime.records import build
@@ -29,14 +27,12 @@ def main(arguments: Sequence[str]) -> int:
         users = ", ".join(script.name for script in table.values() if kind in script.needs)
         parser.add_argument(f"--{kind}", nargs="+", metavar="PATH", help=f"for {users}")
     parser.add_argument("--list", action="store_true", help="say what there is and what each needs, and measure nothing")
-    parser.add_argument("--table", type=Path, metavar="FILE", help="print what --json wrote there as a Markdown table, and measure nothing")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the conditions there")
-    add_overwrite_argument(parser)
+    add_run_arguments(parser)
     options = parser.parse_args(arguments)
-    check_free(options.json, overwrite=options.overwrite)
+    check_run_arguments(options, CLAIMS)
     chosen = [choose(table, name.replace("_", "-"), "claim") for name in options.names] or list(table.values())
     if options.table:
-        print(claim_table(options.table), end="", flush=True)
+        show_table(options, CLAIMS)
         return cli.DONE
     if options.list:
         for script in chosen:
@@ -52,33 +48,31 @@ def main(arguments: Sequence[str]) -> int:
         raise InputRefused("claims", f"each needs something to measure: {', '.join(f'--{kind}' for kind in kinds)}; see --list")
     before = read_conditions()
     found, failed = _run_all(ready, given)
-    after = read_conditions()
-    doubts = list(doubts_of(before, after))
-    for doubt in doubts:
+    run = made_run(told_command(CLAIMS, arguments), before, read_conditions(), found, failed)
+    for doubt in run.doubts:
         cli.say(f"{NAME}: doubt: {doubt}")
     for name, needs in lacking.items():
         if needs:
             cli.say(f"{NAME}: {name}: not measured: needs {' and '.join(f'--{need} PATH' for need in needs)}")
     if options.json:
-        result = {"before": asdict(before), "after": asdict(after), "doubts": doubts, "claims": found, "failed": failed}
-        write_file(options.json, json.dumps({"kind": KIND, "schema": SCHEMA, **result}, indent=1) + "\n")
+        write_run(options.json, CLAIMS, run, add=options.add)
     if failed:
         return cli.MACHINE
-    return cli.DONE if all(claim["holds"] for claim in found) else cli.CHECK_FAILED
+    return cli.DONE if all(one.holds for one in found) else cli.CHECK_FAILED
 
 
-def _run_all(ready: Sequence[Script], given: dict[str, list[str]]) -> tuple[list[dict[str, object]], list[str]]:
-    """The figures of all, printed as they come; and the scripts that gave none."""
-    found: list[dict[str, object]] = []
-    failed = []
+def _run_all(ready: Sequence[Script], given: dict[str, list[str]]) -> tuple[list[Figure], dict[str, str]]:
+    """The figures of all, printed as they come; and the scripts that gave none, with the reason."""
+    found: list[Figure] = []
+    failed = {}
     for script in ready:
         try:
-            figures = run(script, given)
+            figures = run_script(script, given)
         except MachineError as error:
             cli.say(f"{NAME}: {error}")
-            failed.append(script.name)
+            failed[script.name] = error.reason
             continue
         for one in figures:
-            found.append({"script": script.name, **one})
-            print(cli.printable(str(build(Figure, found[-1]))), flush=True)
+            found.append(build(Figure, {"script": script.name, **one}))
+            print(cli.printable(str(found[-1])), flush=True)
     return found, failed

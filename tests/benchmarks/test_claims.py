@@ -9,6 +9,7 @@ import pytest
 from benchmarks import claim_scripts
 from benchmarks.__main__ import main
 from benchmarks.claim_scripts import FOLDER, scripts
+from runtime.errors import InputRefused
 
 HELPERS = {"__init__", "article", "alternate"}
 SCRIPT = '''"""python -m benchmarks.claims.{name} BUNDLE [MORE]: something.
@@ -50,14 +51,48 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(two: Pat
     out, errors = capfd.readouterr()
     assert out.splitlines() == ["bad: 15 ms, at most 10: DOES NOT HOLD", "good: 5 ms, at most 10: holds"]
     assert "on the way ['b']" in errors
-    found = json.loads(path.read_text())
-    assert [(one["script"], one["figure"], one["holds"]) for one in found["claims"]] == [("bad", 15, False), ("good", 5, True)]
+    (found,) = json.loads(path.read_text())["runs"]
+    assert [(one["script"], one["figure"], one["holds"]) for one in found["results"]] == [("bad", 15, False), ("good", 5, True)]
+    assert found["command"] == "python -m benchmarks claims --bundle b --json claims.json"
     assert found["before"]["machine"]["cores_allowed"] >= 1
     assert main(["claims", "--table", str(path)]) == 0
     table = capfd.readouterr().out
     assert "| bad | 15 ms | at most 10 | **does not hold** |\n| good | 5 ms | at most 10 | holds |\n" in table
     assert "numpy 2" in table
     assert main(["claims", "good", "--bundle", "b"]) == 0
+
+
+def test_add_keeps_other_runs_and_replaces_the_one_of_the_same_command(two: Path, tmp_path: Path, monkeypatch, capfd) -> None:
+    path = tmp_path / "claims.json"
+    words = ["--bundle", "b", "--json", str(path)]
+    assert main(["claims", "good", *words]) == 0
+    with pytest.raises(InputRefused, match="is there already"):
+        main(["claims", "bad", *words])
+    assert main(["claims", "bad", *words, "--add"]) == 3
+    good = two / "good.py"
+    good.write_text(good.read_text().replace("5, ", "6, "))
+    assert main(["claims", "good", *words, "--add"]) == 0
+    assert len(path.read_text().splitlines()) == 8  # a line for each run and each result, and what closes them
+    runs = json.loads(path.read_text())["runs"]
+    assert [[one["figure"] for one in run["results"]] for run in runs] == [[15], [6]]
+    capfd.readouterr()
+    assert main(["claims", "--table", str(path)]) == 0
+    table = capfd.readouterr().out
+    assert table.count("| claim | figure | bar | |") == 2
+    assert "`python -m benchmarks claims good --bundle b --json claims.json`" in table
+
+
+def test_add_to_something_else_is_refused(two: Path, tmp_path: Path, capfd) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text('{"kind": "claims", "schema": 1, "claims": []}')
+    for words, reason in (
+        (["--json", str(path), "--add"], "expected schema 2, found 1"),
+        (["--add"], "expected --json FILE"),
+        (["--into", "page.md"], "expected --table FILE"),
+    ):
+        with pytest.raises(InputRefused, match=reason):
+            main(["claims", "good", "--bundle", "b", *words])
+    assert capfd.readouterr().out == ""
 
 
 def test_claim_that_lacks_its_argument_is_refused_by_name(run_cli) -> None:
