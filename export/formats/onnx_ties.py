@@ -98,11 +98,12 @@ def _met_in_sums(graph: _Graph) -> list[tuple[list[str], set[str]]]:
 def _mean(graph: _Graph, node: Any) -> None:
     """The scale of what a pooling takes becomes area * k / MOST_OF_MEANS of what it gives, where nothing else takes it."""
     taken, given = graph.scale_in(node.input[0]), graph.scale_out(node.output[0])
-    shapes = {value.name: value.type.tensor_type.shape.dim for value in graph.model.graph.value_info}
-    if taken is None or given is None or list(graph.readers(taken)) != [node] or node.input[0] not in shapes:
+    if taken is None or given is None or list(graph.readers(taken)) != [node]:
         return
-    area = np.prod([side.dim_value for side in shapes[node.input[0]][2:]])
-    if area:
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in graph.model.graph.value_info}
+    quantizer = graph.givers[graph.givers[node.input[0]].input[0]]
+    area = np.prod([side.dim_value for side in shapes.get(quantizer.input[0], ())[2:]])
+    if len(shapes.get(quantizer.input[0], ())) == 4 and area:
         unit = graph.value(given).astype(np.float64) * area / MOST_OF_MEANS
         graph.set(taken, np.array(unit * np.ceil(graph.value(taken) / unit), np.float32))
 
