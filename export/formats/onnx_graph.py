@@ -18,6 +18,7 @@ INPUT = "pixels"
 WHITE = "white"
 PLANES = f"{INPUT}_planes"
 """The picture after the Transpose: (batch, 3, height, width), as convolutions take it."""
+REAL_PLANES = f"{PLANES}_real"
 
 
 def body(model: keras.Model, dtype: tf.DType, batch: int, scratch: Path) -> onnx.ModelProto:
@@ -47,17 +48,18 @@ def take_pictures(model: onnx.ModelProto, *, floats: bool = False) -> None:
     """Puts before `model`, in place, a Transpose from raw pixels INPUT (batch, height, width, 3) uint8 to the planes it takes.
 
     With `floats`, what makes the planes of floats (batch, 3, height, width) in 0..1: 255 times as much, rounded. A QuantizeLinear
-    that was to make uint8 of the planes goes: they are what it would give.
+    that was to make uint8 of the planes goes: they are what it would give. Planes of real values that no such node takes are cast.
     """
     graph = model.graph
     (planes,) = graph.input
     batch, channels, height, width = (one.dim_value for one in planes.type.tensor_type.shape.dim)
     quantizers = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == planes.name]
     replaced = {planes.name, *(node.output[0] for node in quantizers)}
+    cast = not quantizers and planes.type.tensor_type.elem_type == TensorProto.FLOAT
     for node in quantizers:
         graph.node.remove(node)
     for node in graph.node:
-        node.input[:] = [PLANES if name in replaced else name for name in node.input]
+        node.input[:] = [REAL_PLANES if name in replaced and cast else PLANES if name in replaced else name for name in node.input]
     if floats:
         graph.initializer.append(numpy_helper.from_array(np.array(255, np.float32), WHITE))
         scaled = helper.make_node("Mul", [INPUT, WHITE], [f"{INPUT}_scaled"])
@@ -67,6 +69,8 @@ def take_pictures(model: onnx.ModelProto, *, floats: bool = False) -> None:
     else:
         nodes = [helper.make_node("Transpose", [INPUT], [PLANES], perm=[0, 3, 1, 2])]
         value = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, [batch, height, width, channels])
+    if cast:
+        nodes.append(helper.make_node("Cast", [PLANES], [REAL_PLANES], to=TensorProto.FLOAT))
     for node in reversed(nodes):
         graph.node.insert(0, node)
     planes.CopyFrom(value)

@@ -1,4 +1,4 @@
-"""Gives everything in an ONNX graph a name by its place, where tf2onnx and the quantizer draw names at random."""
+"""Gives everything in an ONNX graph a place and a name by it, where tf2onnx and the quantizer draw names at random, and order by them."""
 
 import onnx
 
@@ -6,6 +6,7 @@ import onnx
 def rename_everything(model: onnx.ModelProto) -> None:
     """Renames graph, nodes, weights and intermediate values of `model` in place; inputs and outputs keep their names."""
     graph = model.graph
+    _order(graph)
     kept = {value.name for value in (*graph.input, *graph.output)}
     names = {name: name for name in kept}
     for number, weight in enumerate(_in_order_of_use(graph)):
@@ -23,6 +24,25 @@ def rename_everything(model: onnx.ModelProto) -> None:
     graph.initializer.sort(key=lambda weight: weight.name)
     del graph.value_info[:]
     graph.name, graph.doc_string = "quince", ""
+
+
+def _order(graph: onnx.GraphProto) -> None:
+    """Sorts the nodes: each behind those that it takes from, first what its first input needs."""
+    givers = {output: node for node in graph.node for output in node.output}
+    placed: dict[str, onnx.NodeProto] = {}
+    waiting = [(value.name, False) for value in reversed(graph.output)]
+    while waiting:
+        name, given = waiting.pop()
+        if name not in givers or givers[name].output[0] in placed:
+            continue
+        node = givers[name]
+        if given:
+            placed[node.output[0]] = node
+        else:
+            waiting += [(name, True), *((taken, False) for taken in reversed(node.input))]
+    nodes = list(placed.values())
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _in_order_of_use(graph: onnx.GraphProto) -> list[str]:

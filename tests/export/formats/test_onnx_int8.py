@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import calibrate
 
-from export.formats.onnx_graph import body
+from export.formats.onnx_graph import body, take_pictures
 from export.formats.onnx_int8 import quantize
+from export.formats.onnx_names import rename_everything
 from export.formats.onnx_scales import weight_overrides
 from export.kind import Kind
 from export.normalisation import split_normalisation
@@ -104,3 +107,82 @@ def test_scale_of_a_channel_is_its_largest_sum_of_two_neighbours_over_127(tmp_pa
     assert channels[0]["axis"] == 0
     assert [one["scale"].item() for one in channels[:2]] == pytest.approx([4 / 127, 3 / 127])
     assert channels[2]["scale"] > 0
+
+
+def small_residual(rescaling: tuple[float, float]) -> keras.Model:
+    """A network with three sums, two of them of a sum, and a mean, on x * scale + offset; its weights drawn."""
+    keras.utils.set_random_seed(3)
+    drawn = keras.initializers.RandomNormal(stddev=0.05)
+    pixels = keras.Input((24, 24, 3))
+    value = keras.layers.Conv2D(8, 3, padding="same", activation="relu", bias_initializer=drawn)(keras.layers.Rescaling(*rescaling)(pixels))
+    for _ in range(3):
+        value = keras.layers.Add()([value, keras.layers.Conv2D(8, 3, padding="same", bias_initializer=drawn)(value)])
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(16, 1, activation="relu", bias_initializer=drawn)(value))
+    return keras.Model(pixels, keras.layers.Dense(4, activation="softmax", bias_initializer=drawn)(pooled))
+
+
+def quantized_network(model: keras.Model, folder: Path) -> onnx.ModelProto:
+    pixels = np.random.default_rng(5).integers(0, 256, (20, 24, 24, 3)).astype(np.uint8)
+    normalisation, inner = split_normalisation(model)
+    with quiet(1, 2):
+        prepared = body(inner, tf.float32, 1, folder)
+        return quantize(prepared, pixels, Kind("onnx", "int8"), Quantization(normalisation.scale, normalisation.zero_point), folder)
+
+
+def fused(model: onnx.ModelProto, folder: Path) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """The nodes and weights that ONNX Runtime makes of a graph."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "fused.onnx")
+    options.log_severity_level = 4
+    take_pictures(model)
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    graph = onnx.load(folder / "fused.onnx").graph
+    return list(graph.node), {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
+
+
+def test_no_sum_and_no_mean_can_lie_half_way_between_two_steps(tmp_path: Path) -> None:
+    nodes, weights = fused(quantized_network(small_residual((1 / 128, -127 / 128)), tmp_path), tmp_path)
+    steps = np.arange(-255, 256)
+    sums = [node for node in nodes if node.op_type == "QLinearAdd"]
+    assert len(sums) == 3
+    for node in sums:
+        first, second = (weights[node.input[place]].astype(float) / weights[node.input[6]] for place in (1, 4))
+        total = steps[:, None] * first + steps * second
+        assert np.abs(total - np.floor(total) - 0.5).min() > 4e-4
+    (mean,) = [node for node in nodes if node.op_type == "QLinearGlobalAveragePool"]
+    values = np.arange(255 * 24 * 24) * (weights[mean.input[1]].astype(float) / weights[mean.input[3]] / 24**2)
+    values = values[values < 256]
+    assert np.abs(values - np.floor(values) - 0.5).min() > 4e-5
+
+
+def test_arithmetic_on_pixels_that_no_zero_point_can_stand_for_stays_in_float(tmp_path: Path) -> None:
+    """Of x / 127.5 - 1 in steps of 2 / 255 every pixel is half-way between two: rounded one way on x86, another on ARM."""
+    nodes, _ = fused(quantized_network(small_residual((1 / 127.5, -1.0)), tmp_path), tmp_path)
+    kinds = [node.op_type for node in nodes]
+    assert "QLinearMul" not in kinds
+    assert kinds.count("QLinearAdd") == 3
+
+
+def test_biases_fit_the_scales_that_were_changed(tmp_path: Path) -> None:
+    model = quantized_network(small_residual((1 / 128, -127 / 128)), tmp_path)
+    weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    givers = {node.output[0]: node for node in model.graph.node}
+    layers = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm") and len(node.input) == 3]
+    assert len(layers) == 6
+    for node in layers:
+        taken, weight, bias = (weights[givers[name].input[1]] for name in node.input)
+        np.testing.assert_allclose(bias, taken * weight, rtol=1e-5)
+
+
+def test_a_graph_is_in_the_same_order_however_it_was_given(tmp_path: Path) -> None:
+    model = quantized_network(small_residual((1 / 128, -127 / 128)), tmp_path)
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    free = [node for node in other.graph.node if all(name in {w.name for w in other.graph.initializer} for name in node.input)]
+    for node in free:  # weights' nodes, which depend on nothing, in reverse
+        other.graph.node.remove(node)
+    for node in free:
+        other.graph.node.insert(0, node)
+    for one in (model, other):
+        rename_everything(one)
+    assert model.graph == other.graph
