@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.cache_folder import default_cache
 from runtime.errors import MachineError, PictureRefused
 from runtime.preprocess import Preprocessing, decode, digest, preprocess, resize
 from train import cache as cache_module
