@@ -2,14 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEVICES := $(foreach cpu,a53 a72 a76,bookworm/cortex-$(cpu) trixie/cortex-$(cpu)) bookworm-32/cortex-a7
 
-.PHONY: demo test camera-test check clean
+.PHONY: demo test device-test device-test-all camera-test check clean
 
 demo: $(VENV)/installed
 	$(BIN)/python demo.py
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+device-test: $(VENV)/installed
+	$(BIN)/python -m pytest tests/emulation -rs
+
+device-test-all: $(VENV)/installed
+	$(BIN)/python -m pytest tests/emulation -rs $(foreach device,$(DEVICES),--device $(device))
 
 camera-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/camera_vm -s

@@ -15,7 +15,7 @@ from runtime.preprocess import digest
 from runtime.progress import Progress
 from runtime.provenance import versions
 
-RECIPE = 1
+RECIPE = 3
 """Raised by whoever changes what the functions below put into a folder."""
 TRIES, SHOWN = 3, 300
 
@@ -71,8 +71,12 @@ def _fill_root(folder: Path, system: System) -> None:
     command += [f"--include={','.join(PACKAGES + system.packages)}", system.suite, str(archive)]
     _run(command, f"Debian's {system.suite} for {system.architecture}")
     _run(["tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*"], str(archive))
-    (folder / "usr/bin/sh").unlink(missing_ok=True)
-    (folder / "usr/bin/sh").symlink_to("bash")  # dash' script would have made it
+    shell = next(folder / name for name in ("bin", "usr/bin") if (folder / name / "bash").is_file())
+    (shell / "sh").unlink(missing_ok=True)
+    (shell / "sh").symlink_to("bash")  # dash' script would have made it
+    for library in folder.glob("usr/lib/*/*/lib*.so.3"):  # libblas and liblapack, which update-alternatives would have linked
+        if not (link := library.parents[1] / library.name).exists():
+            link.symlink_to(library.relative_to(link.parent))
     archive.unlink()
 
 
