@@ -3,6 +3,7 @@
 import os
 import runpy
 import sys
+from importlib.util import find_spec
 
 from runtime import cli
 
@@ -20,6 +21,9 @@ def main() -> None:
     given = sys.argv[1] if len(sys.argv) > 1 else ""
     if given == "--version":
         print(f"quince {cli.version()}")
+    elif given in verbs and find_spec(verbs[given]) is None:
+        cli.say(f"quince {given}: the package {verbs[given]} was not copied to this machine; it runs on the workstation")
+        raise SystemExit(cli.MACHINE)
     elif given in verbs:
         sys.argv[:2] = [f"quince {given}"]
         runpy.run_module(verbs[given], run_name="__main__")

@@ -25,7 +25,7 @@ from runtime.errors import MachineError
 
 ROOT = Path(__file__).parents[2]
 SHORT = ["bookworm/cortex-a72"]
-COPIED = ("pyproject.toml", "README.md", "runtime", "train", "export", "benchmarks")
+COPIED = ("pyproject.toml", "README.md", "runtime", "benchmarks")
 KINDS = [Kind(name, precision) for name in ("tflite", "onnx") for precision in ("int8", "fp32")]
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 HOME = "home/pi"

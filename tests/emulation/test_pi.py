@@ -64,6 +64,12 @@ def test_nothing_of_the_workstation_is_needed(ready: Any) -> None:
     assert not loaded & {"tensorflow", "keras", "train", "export", "jax", "torch"}
     missing = ready.run(f"{PYTHON} -c 'import tensorflow'")
     assert "No module named 'tensorflow'" in missing.stderr
+    there = ready.run("venv/bin/quince train pictures")
+    assert there.returncode == 4
+    assert there.stderr == "quince train: the package train was not copied to this machine; it runs on the workstation\n"
+        4,
+        "quince train: the package train was not copied to this machine; it runs on the workstation\n",
+    )
 
 
 def test_a_photo_gets_the_label_and_scores_of_the_workstation(ready: Any, fruit: Path, workstation: Path) -> None:
