@@ -82,7 +82,7 @@ def _draw(units: dict[str, list[Unit]], fraction: float, splits_after: int, gene
             if len(taken) < at_most and len(unit) <= wanted:
                 taken.append(unit)
                 wanted -= len(unit)
-        if not taken:
+        if not taken and shuffled:
             smallest = min(shuffled, key=len)
             taken = [smallest[:whole] if apart and len(smallest) > 2 * whole else smallest]
         drawn.update(sha256 for unit in taken for sha256 in unit)
