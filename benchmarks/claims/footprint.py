@@ -2,8 +2,8 @@
 
 On disk: the files that pip puts beside an empty virtual environment for aarch64, with their bytecode, by the sizes that they say they have.
 In memory, on an emulated Cortex-A72: the peak of a process that imports numpy and LiteRT, loads the model and invokes it, and of one that
-classifies the first golden picture from its file. QEMU's own memory is in both, and grows with the code that runs, so the difference is more
-than a device's (claim memory). Modules: how many are imported by then.
+classifies the first golden picture from its file. QEMU's own memory is in both, and grows with the code that runs, so the difference is
+more than a device's (claim memory). Modules: how many are imported by then.
 """
 
 import compileall

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Generator
@@ -165,3 +166,36 @@ def pi(request: pytest.FixtureRequest, install: Callable[[System], Path], tmp_pa
     machine = tmp_path_factory.mktemp(processor)
     machine_files(machine, PROCESSORS[processor])
     return Pi(SYSTEMS[system], PROCESSORS[processor], install(SYSTEMS[system]), machine)
+
+
+def commands(document: str, heading: str) -> list[str]:
+    """The commands in the code blocks under a heading, a line each."""
+    section = (ROOT / document).read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    return [line for block in re.findall(r"```\n(.*?)```", section, re.DOTALL) for line in block.splitlines() if line]
+
+
+@pytest.fixture(scope="session")
+def ready(pi: Pi, workstation: Path) -> Pi:
+    """Installed as the documents say; once for all processors of a system."""
+    if (pi.home / "installed").exists():
+        return pi
+    environment = {**os.environ, "PATH": f"{workstation / 'bin'}:{os.environ['PATH']}", "PI": str(pi.home)}
+    steps = commands("README.md", "On the Raspberry Pi")
+    if pi.system.machine == "armv7l":
+        steps = [step for step in steps if step.startswith(("ssh", "scp"))] + commands("docs/raspberry-pi.md", "On 32 bit")
+    for step in steps:
+        if step.startswith(("ssh", "scp")):
+            subprocess.run(["sh", "-c", step], cwd=workstation, env=environment, check=True)
+        elif step.startswith("sudo apt"):
+            assert {"python3-venv", *pi.system.packages} >= set(step.split()[3:]), step
+        else:
+            pi.must(step)
+    if pi.system.machine != "armv7l":
+        pi.must("venv/bin/pip install './quince[onnx]'")
+    (pi.home / "installed").touch()
+    return pi
+
+
+@pytest.fixture(scope="session")
+def commands_of() -> Callable[[str, str], list[str]]:
+    return commands

@@ -1,10 +1,9 @@
 """What a Raspberry Pi's owner does, on an emulated one: the documents' commands, then every command that runs there."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +17,13 @@ CPU_FILES = "sys/devices/system/cpu"
 PYTHON = "venv/bin/python"
 
 
-def commands(document: str, heading: str) -> list[str]:
-    """The commands in the code blocks under a heading, a line each."""
-    section = (ROOT / document).read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-    return [line for block in re.findall(r"```\n(.*?)```", section, re.DOTALL) for line in block.splitlines() if line]
-
-
-@pytest.fixture(scope="session")
-def ready(pi: Any, workstation: Path) -> Any:
-    """Installed as the documents say; once for all processors of a system."""
-    if (pi.home / "installed").exists():
-        return pi
-    environment = {**os.environ, "PATH": f"{workstation / 'bin'}:{os.environ['PATH']}", "PI": str(pi.home)}
-    steps = commands("README.md", "On the Raspberry Pi")
-    if pi.system.machine == "armv7l":
-        steps = [step for step in steps if step.startswith(("ssh", "scp"))] + commands("docs/raspberry-pi.md", "On 32 bit")
-    for step in steps:
-        if step.startswith(("ssh", "scp")):
-            subprocess.run(["sh", "-c", step], cwd=workstation, env=environment, check=True)
-        elif step.startswith("sudo apt"):
-            assert {"python3-venv", *pi.system.packages} >= set(step.split()[3:]), step
-        else:
-            pi.must(step)
-    if pi.system.machine != "armv7l":
-        pi.must("venv/bin/pip install './quince[onnx]'")
-    (pi.home / "installed").touch()
-    return pi
-
-
 def files_there(pi: Any) -> list[str]:
     return [file for file in FILES if pi.system.machine != "armv7l" or file.endswith("tflite")]
 
 
-def test_the_documents_say_the_same() -> None:
-    readme = commands("README.md", "On the Raspberry Pi")
-    page = [line for line in commands("docs/raspberry-pi.md", "Install") if line.startswith(("python3", "venv"))]
+def test_the_documents_say_the_same(commands_of: Callable[[str, str], list[str]]) -> None:
+    readme = commands_of("README.md", "On the Raspberry Pi")
+    page = [line for line in commands_of("docs/raspberry-pi.md", "Install") if line.startswith(("python3", "venv"))]
     assert len(page) >= 4
     assert [line for line in page if line not in readme] == []
 
