@@ -60,7 +60,7 @@ def summary(result: ExportResult) -> str:
 
 def _on_device(there: Mapping[str, Any]) -> str:
     same = f"same top-1 as here {there['agreement']:.4f}, worst score difference {there['worst_score_error']:.2g}"
-    return f"  on {there['device']}: {same}, on {there['pictures']} pictures"
+    return f"  on {there['device']}, {there['pictures']} pictures:\n    {same}"
 
 
 def line(result: ExportResult) -> str:

@@ -27,6 +27,7 @@ def result(file: str, outcome: str = "undecided") -> ExportResult:
         "outcome": outcome,
         "bytes": 106_000_000,
         "parity": PARITY,
+        "devices": {},
         "confidence": {"temperature": 1.4, "min_score": 0.6213, "pictures": 24, "right_kept": 0.952, "wrong_refused": 0.5834},
         "latency": {"p50_ms": 1234.5, "threads": 2},
         "doubts": ["24 test pictures are too few"],
@@ -65,3 +66,9 @@ def test_summary_tells_what_unknown_costs_and_brings() -> None:
     none = {"temperature": 1.0, "min_score": 0.0, "pictures": 24, "right_kept": 1.0, "wrong_refused": 0.0}
     lines = summary(replace(found, record={**found.record, "confidence": none})).splitlines()
     assert "  nothing is called unknown: too few of these answers are wrong to tell when" in lines
+
+
+def test_summary_tells_what_another_processor_gave() -> None:
+    there = {"device": "Cortex-A72, emulated", "agreement": 0.995, "worst_score_error": 0.25, "pictures": 200}
+    text = summary(replace(result("a.tflite"), record={**result("a.tflite").record, "devices": {"aarch64": there}}))
+    assert "  on Cortex-A72, emulated, 200 pictures:\n    same top-1 as here 0.9950, worst score difference 0.25\n" in text
