@@ -1,11 +1,11 @@
 """python -m benchmarks.claims.train_speed DATA: our recipe against the article's, both on EfficientNet-Lite0 with ImageNet weights.
 
 The article's (benchmarks/claims/article.py): Flatten, Dense(519, relu), Dropout(0.5), softmax; five epochs with the base frozen, then the
-last convolutions thawed at 1e-5. It ends when it reaches the target or after 13 epochs, as the article did; if it did not get there, the
-ratio is a lower bound, and the line says so. Ours: the default command, with nothing cached, from the first file read to the end of the
-epoch that reaches the target. Both validate on the Test folder, as the article did: a validation split drawn from the frames trained on is
-soon learnt by any head. Same pictures, same size, same process; ours runs between two epochs of the article's. TensorFlow's import
-counts for neither.
+last convolutions thawed at 1e-5. The article ended after 13 epochs; here it goes on until it reaches the target or has taken ten times our
+time; if it did not get there, the ratio is a lower bound, and the line says so. Ours: the default command, with nothing cached, from the
+first file read to the end of the epoch that reaches the target. Both validate on the Test folder, as the article did: a validation split drawn from the frames trained on is
+soon learnt by any head. Same pictures, same size, same process; ours runs after the first epoch of the article's and again after its last,
+and the slower of the two counts. TensorFlow's import counts for neither.
 
 --limit and --epochs are to try this script: what it prints then is no claim.
 """
@@ -53,7 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--limit", type=int, help="pictures of each class and split")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the article's side, at most")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of the article's side, at least")
     given = parser.parse_args()
     options = TrainOptions()
     backbone = BACKBONES[options.backbone]
@@ -65,14 +65,21 @@ def main() -> int:
         head_epochs = min(HEAD_EPOCHS, max(1, given.epochs // 2))
         theirs = article(train, val, size, len(data.labels), head_epochs, options.seed)
         epochs = [_said(next(theirs))]
-        ours, to_target = _ours(given.data, given.limit, size, options, Path(folder))
-        while epochs[-1][1] < TARGET and len(epochs) < given.epochs:
+        ours, to_target = _ours(given.data, given.limit, size, options, Path(folder) / "first")
+        enough_s = BARS["train-speed"] * (to_target or 0)
+        while epochs[-1][1] < TARGET and (len(epochs) < given.epochs or _seconds(epochs) < enough_s):
             epochs.append(_said(next(theirs)))
+        again = _ours(given.data, given.limit, size, options, Path(folder) / "again")[1]
+        to_target = max(to_target, again) if to_target and again else None
     head = [epoch.seconds for epoch in ours if epoch.stage == "head"]
-    article_s, reached = sum(seconds for seconds, _ in epochs), epochs[-1][1] >= TARGET
+    article_s, reached = _seconds(epochs), epochs[-1][1] >= TARGET
     print(f"{len(train.paths)} training and {len(val.paths)} validation pictures at {size}x{size}")
     frozen = median(seconds for seconds, _ in epochs[:head_epochs])
-    bound = f"of {article_s:.0f} s" if reached else f"or more: the article's side took {article_s:.0f} s and reached {epochs[-1][1]:.4f}"
+    bound = (
+        f"of {article_s:.0f} s"
+        if reached
+        else f"or more: the article's side took {article_s:.0f} s in {len(epochs)} epochs and reached {max(accuracy for _, accuracy in epochs):.4f}"
+    )
     ratio = 0.0 if to_target is None else article_s / to_target
     ours_said = "never reached" if to_target is None else f"{to_target:.0f} s"
     return show(
@@ -87,6 +94,10 @@ def main() -> int:
     )
 
 
+def _seconds(epochs: list[tuple[float, float]]) -> float:
+    return sum(seconds for seconds, _ in epochs)
+
+
 def _said(epoch: tuple[float, float]) -> tuple[float, float]:
     print(f"the article's, an epoch: {epoch[0]:.1f} s, validation {epoch[1]:.4f}", flush=True)
     return epoch
@@ -94,6 +105,7 @@ def _said(epoch: tuple[float, float]) -> tuple[float, float]:
 
 def _ours(root: Path, limit: int | None, size: int, options: TrainOptions, folder: Path) -> tuple[list[Epoch], float | None]:
     """The epochs up to the target, and the seconds from the first file to there; None if it was not reached."""
+    folder.mkdir()
     epochs: list[Epoch] = []
     start = time.monotonic()
 
