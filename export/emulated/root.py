@@ -17,6 +17,8 @@ from runtime.provenance import versions
 
 RECIPE = 3
 """Raised by whoever changes what the functions below put into a folder."""
+MIRROR = "QUINCE_DEBIAN_MIRROR"
+"""A variable that names another mirror of Debian's than mmdebstrap's own, which it takes with the updates of security beside it."""
 TRIES, SHOWN = 3, 300
 
 
@@ -69,6 +71,7 @@ def _fill_root(folder: Path, system: System) -> None:
     command = ["mmdebstrap", f"--mode={mode}", "--variant=extract", "--format=tar", f"--architectures={system.architecture}"]
     archive = folder.with_name("archive.tar")
     command += [f"--include={','.join(PACKAGES + system.packages)}", system.suite, str(archive)]
+    command += [mirror] if (mirror := os.environ.get(MIRROR)) else []
     _run(command, f"Debian's {system.suite} for {system.architecture}")
     _run(["tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*"], str(archive))
     shell = next(folder / name for name in ("bin", "usr/bin") if (folder / name / "bash").is_file())
