@@ -208,10 +208,16 @@ def upright_rgb(image: Image.Image) -> Image.Image:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("F", "I"):
         raise PictureRefused("picture", f"mode {image.mode} (float or 32-bit pixels) has no fixed range; save it as 8-bit")
-    if image.has_transparency_data:
+    if _has_transparency(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _has_transparency(image: Image.Image) -> bool:
+    """An alpha channel, a palette with one, or one colour declared transparent: Pillow's own property, which Debian 12's Pillow 9 lacks."""
+    palette_alpha = image.mode == "P" and image.palette is not None and image.palette.mode.endswith("A")
+    return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info or palette_alpha
 
 
 def resize(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
