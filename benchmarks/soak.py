@@ -16,6 +16,7 @@ from benchmarks.typed import expect_types
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.machine import read_machine, throttling
+from runtime.parity import Z95
 from runtime.records import build, expect_list
 
 SCHEMA, KIND = 1, "soak"
@@ -24,7 +25,6 @@ WINDOWS, LONGEST_S = 20, 60.0
 MIB = 2**20
 MOST_GROWTH_MIB = 1.0
 MOST_DRIFT = 1.10
-Z95 = 1.96
 
 
 @dataclass(frozen=True)

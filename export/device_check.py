@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from export.answers import Reference, collect
 from export.emulated.check import device_scores
 from export.emulated.devices import Device
-from export.gate import Limits, decide
+from export.gate import Judged, Limits, decide
 from export.trained import Run, balanced
 from runtime.cpu_model import PARTS
 from runtime.device_scores import DeviceScores, read_device_scores, write_device_scores
@@ -30,30 +29,30 @@ Checked = dict[str, dict[str, Any]]
 """By model file, what parity.json says of it on one device."""
 
 
-def check_on_device(
-    run: Run, device: Device, files: Sequence[Path], reference: Reference, limits: Limits, count: int, seed: int
-) -> Checked:
-    """Holds what each model file answers on the device for at most `count` test pictures against what it answers here.
+def check_on_device(run: Run, device: Device, judged: Mapping[Path, Judged], limits: Limits, count: int, seed: int) -> Checked:
+    """Holds what each model file answers on the device for at most `count` test pictures against what the gate saw it answer here.
 
     Raises:
         InputRefused: nothing runs one of them there, or a picture is gone.
         MachineError: the device cannot be emulated here.
     """
+    place = {picture.path: number for number, picture in enumerate(run.split("test"))}
     pictures = balanced(run.split("test"), count, seed)
-    keras, here = collect(run, pictures, reference, files)
-    there = device_scores(device, files, [Path(os.path.join(run.data, picture.path)) for picture in pictures])
+    chosen = [place[picture.path] for picture in pictures]
+    there = device_scores(device, list(judged), [Path(os.path.join(run.data, picture.path)) for picture in pictures])
     labels = run.manifest.labels
     truth = np.array([labels.index(picture.label) for picture in pictures])
     names = [picture.path for picture in pictures]
     checked = {}
-    for file, scores in there.items():
-        verdict = decide(compare(names, truth, here[file], scores, labels), replace(limits, strict=False))
-        checked[file] = {
+    for path, seen in judged.items():
+        scores = there[path.name]
+        verdict = decide(compare(names, truth, seen.found[chosen], scores, labels), replace(limits, strict=False))
+        checked[path.name] = {
             "device": device.described,
             "versions": device.versions,
             "outcome": "failed" if verdict.reasons else "passed",
             "reasons": [f"on {device.name}, against the same file here: {reason}" for reason in verdict.reasons],
-            "agreement_with_keras": float(np.mean(scores.argmax(1) == keras.argmax(1))),
+            "agreement_with_keras": float(np.mean(scores.argmax(1) == seen.expected[chosen].argmax(1))),
             **{name: value for name, value in asdict(verdict.parity).items() if name != "true_scores"},
         }
     return checked

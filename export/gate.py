@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.answers import Reference, collect
 from export.confidence import fit_confidence
@@ -51,10 +52,12 @@ class Verdict:
 
 
 class Judged(NamedTuple):
-    """What one pass over the test pictures tells of a model file."""
+    """What one pass over the test pictures tells of a model file; (n, classes) float32 scores of Keras and of the file, in their order."""
 
     parity: ParityReport
     confidence: Confidence
+    expected: NDArray[np.float32]
+    found: NDArray[np.float32]
 
 
 def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, Judged]:
@@ -69,7 +72,10 @@ def judge(run: Run, reference: Reference, files: Sequence[Path]) -> dict[str, Ju
     labels = run.manifest.labels
     truth = np.array([labels.index(picture.label) for picture in pictures])
     names = [picture.path for picture in pictures]
-    return {file: Judged(compare(names, truth, expected, found, labels), fit_confidence(found, truth)) for file, found in answers.items()}
+    return {
+        file: Judged(compare(names, truth, expected, found, labels), fit_confidence(found, truth), expected, found)
+        for file, found in answers.items()
+    }
 
 
 def pictures_text(count: int) -> str:

@@ -12,7 +12,7 @@ from export.device_check import PICTURES, Checked, check_on_device
 from export.emulated.devices import Device
 from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
-from export.gate import Limits, Verdict, decide, judge, require_deciding
+from export.gate import Judged, Limits, Verdict, decide, judge, require_deciding
 from export.kind import CALIBRATED, Kind
 from export.session import Session
 from export.targets import DEFAULTS, check_targets, of_format
@@ -176,7 +176,7 @@ class Export:
         latencies = self.session.latencies(files)
         made = []
         verdicts = {file: decide(one.parity, self.options.limits) for file, one in judged.items()}
-        checked = self._checked([path for file, path in files.items() if verdicts[file].outcome != "failed"])
+        checked = self._checked({path: judged[file] for file, path in files.items() if verdicts[file].outcome != "failed"})
         for kind, converted in zip(kinds, contents, strict=True):
             confidence = judged[kind.file].confidence
             content = self.session.with_confidence(kind, converted, confidence)
@@ -218,12 +218,12 @@ class Export:
             results[file] = ExportResult(file, str(self.bundle), str(page), one.record, reused=False)
         return results
 
-    def _checked(self, files: Sequence[Path]) -> dict[str, Checked]:
+    def _checked(self, judged: Mapping[Path, Judged]) -> dict[str, Checked]:
         """By device, what these model files give there."""
-        options, run, reference = self.options, self.session.run, self.session.reference
+        options, run = self.options, self.session.run
         return {
-            device.name: check_on_device(run, device, files, reference, options.limits, options.device_pictures, options.seed)
-            for device in (options.devices if files else ())
+            device.name: check_on_device(run, device, judged, options.limits, options.device_pictures, options.seed)
+            for device in (options.devices if judged else ())
         }
 
     def _calibration(self, kind: Kind) -> dict[str, Any]:

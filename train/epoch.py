@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Z95 = 1.959964
-"""The 97.5 % point of the standard normal distribution."""
+from runtime.parity import Z95
 
 
 @dataclass(frozen=True)

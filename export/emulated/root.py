@@ -32,7 +32,7 @@ def root_folder(system: System) -> Path:
         if not shutil.which(program):
             raise MachineError(program, f"not here, and needed to emulate the device; sudo apt install {package}")
     recipe = f"{RECIPE} {system} {PACKAGES}"
-    return _built(f"system-{system.name}", recipe, lambda folder: _fill_root(folder, system), f"build {system.name}")
+    return cached(f"system-{system.name}", recipe, lambda folder: unpack_debian(folder, system), f"build {system.name}")
 
 
 def site_folder(system: System, packages: Sequence[str]) -> Path:
@@ -42,7 +42,7 @@ def site_folder(system: System, packages: Sequence[str]) -> Path:
         MachineError: pip cannot get one of them.
     """
     recipe = f"{RECIPE} {system} {sorted(packages)}"
-    return _built(f"site-{system.name}", recipe, lambda folder: _fill_site(folder, system, packages), f"packages of {system.name}")
+    return cached(f"site-{system.name}", recipe, lambda folder: unpack_wheels(folder, system, packages), f"packages of {system.name}")
 
 
 def pinned(*packages: str) -> list[str]:
@@ -50,7 +50,7 @@ def pinned(*packages: str) -> list[str]:
     return [f"{name}=={version}" for name, version in versions(*packages).items()]
 
 
-def _built(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> Path:
+def cached(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> Path:
     """The folder of this recipe in the cache; one process fills it, others wait, and one that is interrupted leaves nothing of it."""
     cache = default_cache() / "emulated"
     folder = cache / f"{name}-{digest(recipe.encode())[:12]}"
@@ -65,8 +65,12 @@ def _built(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> 
     return folder
 
 
-def _fill_root(folder: Path, system: System) -> None:
-    """Debian's packages, unpacked without running their scripts, and without device files, which only root could make."""
+def unpack_debian(folder: Path, system: System) -> None:
+    """Debian's packages, unpacked into `folder` without running their scripts, and without device files, which only root could make.
+
+    Raises:
+        MachineError: they cannot be had.
+    """
     mode = "root" if os.geteuid() == 0 else "unshare"
     command = ["mmdebstrap", f"--mode={mode}", "--variant=extract", "--format=tar", f"--architectures={system.architecture}"]
     archive = folder.with_name("archive.tar")
@@ -83,10 +87,16 @@ def _fill_root(folder: Path, system: System) -> None:
     archive.unlink()
 
 
-def _fill_site(folder: Path, system: System, packages: Sequence[str]) -> None:
+def unpack_wheels(folder: Path, system: System, packages: Sequence[str], *, dependencies: bool = False) -> None:
+    """The wheels that pip would install on the system, and with `dependencies` those they ask for, in `folder`.
+
+    Raises:
+        MachineError: pip cannot get one of them.
+    """
     version = system.python.replace(".", "")
     tags = [f"--abi={abi}" for abi in (f"cp{version}", "abi3", "none")] + [f"--platform={wheel}" for wheel in system.wheels]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
+    command += [] if dependencies else ["--no-deps"]
     command += [f"--target={folder}", "--implementation=cp", f"--python-version={version}", *tags, *packages]
     _run(command, f"packages of {system.name}")
 

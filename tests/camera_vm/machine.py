@@ -1,25 +1,24 @@
 """A virtual arm64 computer with a camera: Debian's kernel, its `vivid` driver, and what pyproject.toml installs on a Raspberry Pi.
 
-Made once and kept in $XDG_CACHE_HOME/quince/camera-vm-HASH (about 350 MB), where HASH is that of this recipe: another recipe makes
+Made once and kept in $XDG_CACHE_HOME/quince/emulated/camera-vm-HASH (about 350 MB), where HASH is that of this recipe: another recipe makes
 another one. Older ones may be deleted.
 """
 
 import gzip
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+from export.emulated.root import RECIPE, cached, unpack_debian, unpack_wheels
+from export.emulated.systems import SYSTEMS
+
 ROOT = Path(__file__).parents[2]
-RELEASE, PYTHON = "bookworm", "311"
-PACKAGES = "base-files,python3,libstdc++6,libatomic1,busybox-static,linux-image-arm64"
+SYSTEM = replace(SYSTEMS["bookworm"], packages=("busybox-static", "linux-image-arm64"))
 EXTRAS = ("tflite", "camera", "live")
-PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64")
 MODULES = {
     "virtio_pci": "",
     "9pnet_virtio": "",
@@ -70,29 +69,15 @@ def requirements() -> list[str]:
 
 def machine() -> Path:
     """The folder of the machine: kernel, initrd, root/. Made now if it is not there; half of one is never there."""
-    recipe = hashlib.sha256(Path(__file__).read_bytes() + "\n".join(requirements()).encode()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quince"
-    folder = cache / f"camera-vm-{recipe}"
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as made:
-        _make(Path(made) / "machine")
-        os.rename(Path(made) / "machine", folder)
-    return folder
+    recipe = f"{RECIPE} {Path(__file__).read_text()} {requirements()}"
+    return cached("camera-vm", recipe, _make, "build the computer with a camera")
 
 
 def _make(folder: Path) -> None:
     root = folder / "root"
-    root.mkdir(parents=True)
-    tar = folder / "root.tar"
-    _run("mmdebstrap", "--variant=extract", "--architectures=arm64", f"--include={PACKAGES}", RELEASE, str(tar))
-    _run("tar", "-C", str(root), "--exclude=./dev/*", "--no-same-owner", "-xf", str(tar))
-    tar.unlink()
-    platforms = [word for one in PLATFORMS for word in ("--platform", one)]
-    where = ["--target", str(root / "site"), "--implementation", "cp", "--python-version", PYTHON]
-    abis = ["--abi", f"cp{PYTHON}", "--abi", "abi3", "--abi", "none"]
-    _run(sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", *where, *abis, *platforms, *requirements())
+    root.mkdir()
+    unpack_debian(root, SYSTEM)
+    unpack_wheels(root / "site", SYSTEM, requirements(), dependencies=True)
     for name in ("share", "tmp", "proc", "sys", "dev"):
         (root / name).mkdir(exist_ok=True)
     (kernel,) = (root / "boot").glob("vmlinuz-*")
