@@ -6,9 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from runtime.errors import MachineError
+from runtime.memory import addresses_left
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+
+
+STACK = 10 * 2**20
+"""Bytes of addresses that a thread takes: 8 MB of stack, and what it begins with. One that has too few for that dies unseen, and Python
+waits for it for ever."""
 
 
 def work_ahead(
@@ -23,7 +29,8 @@ def work_ahead(
     Raises:
         MachineError: no thread can be started.
     """
-    pool = ThreadPoolExecutor(threads)
+    left = addresses_left()
+    pool = ThreadPoolExecutor(threads if left is None else _fitting(threads, left))
     waiting: deque[tuple[Item, Future[Done]]] = deque()
     try:
         for item in items:
@@ -34,6 +41,12 @@ def work_ahead(
             yield waiting.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _fitting(threads: int, left: int) -> int:
+    if left < STACK:
+        raise MachineError("threads", f"one needs {STACK >> 20} MB of addresses, and ulimit -v leaves {left >> 20} MB")
+    return min(threads, left // STACK)
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[[Item], Done], item: Item) -> Future[Done]:

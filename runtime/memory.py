@@ -1,4 +1,4 @@
-"""A limit of memory around work that a file made to exhaust it could turn against the machine."""
+"""Limits of memory: one around work that a file made to exhaust it could turn against the machine, and what one set from outside leaves."""
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -19,12 +19,23 @@ def limited_memory(extra: int) -> Generator[None, None, None]:
     """
     before = None
     with suppress(AttributeError, OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:"))
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + extra, before[1]))
+        resource.setrlimit(resource.RLIMIT_DATA, (_taken("VmData") + extra, before[1]))
     try:
         yield
     finally:
         if before is not None:
             resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def addresses_left() -> int | None:
+    """Bytes of addresses that this process may still take; None without a limit on them (`ulimit -v`, systemd's LimitAS=)."""
+    with suppress(AttributeError, OSError, ValueError, StopIteration):
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return None if limit == resource.RLIM_INFINITY else max(0, limit - _taken("VmSize"))
+    return None
+
+
+def _taken(kind: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))

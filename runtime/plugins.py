@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,6 +18,11 @@ class Plugin:
 
     target: str
     extra: str
+
+    @property
+    def imported(self) -> bool:
+        """Whether its module is there already, so that loading it takes nothing."""
+        return self.target.split(":")[0] in sys.modules
 
     def load(self) -> Any:
         """The thing itself.

@@ -5,7 +5,7 @@ last convolutions thawed at 1e-5. The article ended after 13 epochs; here it goe
 time; if it did not get there, the ratio is a lower bound, and the line says so. Ours: the default command, with nothing cached, from the
 first file read to the end of the epoch that reaches the target. Both validate on the Test folder, as the article did: a validation split
 drawn from the frames trained on is soon learnt by any head. Same pictures, same size, same process; ours runs after the first epoch of the
-article's and again after its last, and the slower of the two counts. TensorFlow's import counts for neither.
+article's and again after what would be its last, and the slower of the two counts. TensorFlow's import counts for neither.
 
 --limit and --epochs are to try this script: what it prints then is no claim.
 """
@@ -66,11 +66,16 @@ def main() -> int:
         theirs = article(train, val, size, len(data.labels), head_epochs, options.seed)
         epochs = [_said(next(theirs))]
         ours, to_target = _ours(given.data, given.limit, size, options, Path(folder) / "first")
-        enough_s = BARS["train-speed"] * (to_target or 0)
-        while epochs[-1][1] < TARGET and (len(epochs) < given.epochs or _seconds(epochs) < enough_s):
-            epochs.append(_said(next(theirs)))
+
+        def go_on() -> None:
+            enough_s = BARS["train-speed"] * (to_target or 0)
+            while epochs[-1][1] < TARGET and (len(epochs) < given.epochs or _seconds(epochs) < enough_s):
+                epochs.append(_said(next(theirs)))
+
+        go_on()
         again = _ours(given.data, given.limit, size, options, Path(folder) / "again")[1]
         to_target = max(to_target, again) if to_target and again else None
+        go_on()
     head = [epoch.seconds for epoch in ours if epoch.stage == "head"]
     best = max(accuracy for _, accuracy in epochs)
     article_s, reached = _seconds(epochs), epochs[-1][1] >= TARGET

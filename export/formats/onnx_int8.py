@@ -15,6 +15,7 @@ from export.formats.onnx_graph import INPUT
 from export.formats.onnx_scales import weight_overrides
 from export.formats.onnx_ties import avoid_ties
 from export.kind import Kind
+from runtime import cli
 from runtime.quantization import Quantization, dequantize
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
@@ -63,7 +64,11 @@ def quantize(
         },
     )
     quantized: onnx.ModelProto = onnx.load(target)
-    avoid_ties(quantized)
+    if left := avoid_ties(quantized):
+        cli.say(
+            f"{kind.file}: {len(left)} of its sums and means may come out a step apart on another kind of processor ({left[0]}"
+            f"{', ...' if len(left) > 1 else ''}); --device-check cortex-a72 measures what that does"
+        )
     return quantized
 
 

@@ -44,6 +44,10 @@ class _Graph:
     def set(self, name: str, value: NDArray[Any]) -> None:
         self.weights[name].CopyFrom(numpy_helper.from_array(value, name))
 
+    def quantized(self, name: str) -> bool:
+        """Whether a value, an activation or a weight, comes of 8 bits."""
+        return name in self.givers and self.givers[name].op_type == "DequantizeLinear"
+
     def scale_in(self, name: str) -> str | None:
         """The scale's name of an activation that a DequantizeLinear gives; None for a weight, or what is not quantized."""
         node = self.givers.get(name)
@@ -63,19 +67,31 @@ class _Graph:
                 yield from self.takers.get(node.output[0], [])
 
 
-def avoid_ties(model: onnx.ModelProto) -> None:
-    """Makes the scales of `model`, in place, a little larger where sums and means need it, and the biases that they are part of fit."""
+def avoid_ties(model: onnx.ModelProto) -> list[str]:
+    """Makes the scales of `model`, in place, a little larger where sums and means need it, and the biases that they are part of fit.
+
+    Returns the names of the sums and means that keep their scales, so that they may be a step apart on another processor: those with a
+    constant, and the means of what another node takes too.
+    """
     graph = _Graph(model)
     before = {name: graph.value(name).astype(np.float64) for name in graph.weights if graph.value(name).ndim == 0}
-    for members, sums in _met_in_sums(graph):
+    groups = _met_in_sums(graph)
+    chosen = {name for _, sums in groups for name in sums}
+    left = [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Add" and all(map(graph.quantized, node.input)) and graph.scale_out(node.output[0]) not in chosen
+    ]
+    for members, sums in groups:
         unit = max(before[name] for name in members) / MOST
         for name in members:
             steps = np.ceil(before[name] / unit - 1e-6)
             graph.set(name, np.array(unit * (steps + (1 - steps % 2) * (name in sums)), np.float32))
     for node in model.graph.node:
-        if node.op_type == "GlobalAveragePool":
-            _mean(graph, node)
+        if node.op_type == "GlobalAveragePool" and graph.quantized(node.input[0]) and not _mean(graph, node):
+            left.append(node.name)
     _fit_biases(graph, before)
+    return left
 
 
 def _met_in_sums(graph: _Graph) -> list[tuple[list[str], set[str]]]:
@@ -95,17 +111,19 @@ def _met_in_sums(graph: _Graph) -> list[tuple[list[str], set[str]]]:
     return found
 
 
-def _mean(graph: _Graph, node: Any) -> None:
-    """The scale of what a pooling takes becomes area * k / MOST_OF_MEANS of what it gives, where nothing else takes it."""
+def _mean(graph: _Graph, node: Any) -> bool:
+    """The scale of what a pooling takes becomes area * k / MOST_OF_MEANS of what it gives; False where another node takes it too."""
     taken, given = graph.scale_in(node.input[0]), graph.scale_out(node.output[0])
     if taken is None or given is None or list(graph.readers(taken)) != [node]:
-        return
+        return False
     shapes = {value.name: value.type.tensor_type.shape.dim for value in graph.model.graph.value_info}
     quantizer = graph.givers[graph.givers[node.input[0]].input[0]]
     area = np.prod([side.dim_value for side in shapes.get(quantizer.input[0], ())[2:]])
-    if len(shapes.get(quantizer.input[0], ())) == 4 and area:
-        unit = graph.value(given).astype(np.float64) * area / MOST_OF_MEANS
-        graph.set(taken, np.array(unit * np.ceil(graph.value(taken) / unit), np.float32))
+    if len(shapes.get(quantizer.input[0], ())) != 4 or not area:
+        return False
+    unit = graph.value(given).astype(np.float64) * area / MOST_OF_MEANS
+    graph.set(taken, np.array(unit * np.ceil(graph.value(taken) / unit), np.float32))
+    return True
 
 
 def _fit_biases(graph: _Graph, before: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from runtime.errors import InputRefused, MachineError
+from runtime.memory import addresses_left
 from runtime.plugins import Plugin
 from runtime.quiet import quiet
 from runtime.tensors import Tensor
@@ -45,19 +46,27 @@ BACKENDS = {
     ".onnx": Plugin("runtime.backends.onnx:ONNXBackend", extra="onnx"),
 }
 
+ADDRESSES = 48 * 2**20
+"""Bytes of addresses that an interpreter takes at the least: with fewer, ONNX Runtime 1.32 ends its process without a word when it is
+imported. Its libraries are 37 MB, LiteRT 2.3's 27 MB."""
+
 
 def load_backend(path: Path, content: bytes, threads: int) -> Backend:
     """The model file at `path`, whose content was read already, in the interpreter for its suffix.
 
     Raises:
         InputRefused: no model file by its name, or the interpreter cannot load it.
-        MachineError: its interpreter is not installed.
+        MachineError: its interpreter is not installed, or may not take the memory it needs.
     """
     if path.suffix not in BACKENDS:
         raise InputRefused(str(path), f"expected a model file ending in {' or '.join(BACKENDS)}")
+    row = BACKENDS[path.suffix]
+    left = None if row.imported else addresses_left()
+    if left is not None and left < ADDRESSES:
+        raise MachineError(str(path), f"an interpreter needs {ADDRESSES >> 20} MB of addresses, and ulimit -v leaves {left >> 20} MB")
     try:
         with quiet():  # what libraries say of too little memory, or of another numpy, comes back as their error
-            interpreter = BACKENDS[path.suffix].load()
+            interpreter = row.load()
     except MachineError as error:
         raise MachineError(str(path), error.reason) from error
     backend: Backend = interpreter(str(path), content, threads)

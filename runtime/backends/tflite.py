@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.backends.tflite_interpreter import NAME, build
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
+from runtime.memory import addresses_left
 from runtime.quantization import Quantization
 from runtime.tensors import Tensor
 from runtime.tflite_file import texts_in_tail
 
 EDGE_TPU = "edgetpu-custom-op"
+NO_RUNTIME = "failed to create XNNPACK runtime"
+"""What LiteRT says of a model that it cannot compute, and of too little memory for one that it can."""
 
 
 class TFLiteBackend:
@@ -24,6 +27,8 @@ class TFLiteBackend:
         try:
             self._interpreter = build(name, content, threads)
         except (ValueError, RuntimeError) as error:
+            if NO_RUNTIME in str(error) and addresses_left() is not None:
+                raise MachineError(name, "not enough memory for it; ulimit -v is too low") from error
             raise InputRefused(name, f"{NAME} cannot load it: {_reason(error)}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:

@@ -67,3 +67,14 @@ def test_thread_that_cannot_be_started_is_the_machine_s_fault(monkeypatch: pytes
     monkeypatch.setattr(ahead, "ThreadPoolExecutor", Full)
     with pytest.raises(MachineError, match=r"can't start new thread: .*ulimit"):
         next(work_ahead(str, [1], threads=1, ahead=1))
+
+
+def test_under_a_limit_of_addresses_as_many_threads_work_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many dies before it says that it began, for which Python waits for ever."""
+    monkeypatch.setattr(ahead, "addresses_left", lambda: 2 * ahead.STACK + 1)
+    both = threading.Barrier(2)
+    with closing(work_ahead(lambda _: both.wait(10) or threading.get_ident(), range(40), threads=8, ahead=8)) as results:
+        assert len({future.result() for _, future in results}) == 2
+    monkeypatch.setattr(ahead, "addresses_left", lambda: ahead.STACK - 1)
+    with pytest.raises(MachineError, match="threads: one needs 10 MB of addresses, and ulimit -v leaves 9 MB"):
+        next(work_ahead(str, range(3), threads=8, ahead=8))

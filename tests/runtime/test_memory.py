@@ -1,4 +1,4 @@
-"""The limit of memory holds inside, and is gone afterwards."""
+"""The limit of memory holds inside, and is gone afterwards; one that was set outside is known."""
 
 import subprocess
 import sys
@@ -25,3 +25,27 @@ print(len(bytearray(400 * 2**20)) >> 20, len(small) >> 20, large)
 def test_more_than_allowed_is_refused_inside_and_allowed_afterwards() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "refused\n400 50 None\n"), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this limit")
+def test_addresses_that_are_left_are_those_that_can_be_taken() -> None:
+    script = """
+from runtime.memory import addresses_left
+left = addresses_left()
+print(bool(bytearray(left - 2**20)))
+try:
+    bytearray(left + 2**20)
+except MemoryError:
+    print("refused")
+"""
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -v 200000; exec "$0" -c "$1"', sys.executable, script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "True\nrefused\n"), done.stderr
+    unlimited = subprocess.run(
+        [sys.executable, "-c", "from runtime.memory import addresses_left; print(addresses_left())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert unlimited.stdout == "None\n"

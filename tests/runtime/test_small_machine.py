@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 MakeBundle = Callable[..., Path]
+SIZE = """
+import runtime.predictions, runtime.classifier
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmSize:")))
+"""
+"""KB of addresses that a process has before it loads an interpreter."""
 VERBS = ("predict {bundle} {picture}", "verify {bundle}", "info {bundle}", "doctor {bundle}")
 
 
@@ -38,6 +43,14 @@ def test_less_works_or_is_one_line_and_exit_4(words: dict[str, Path], verb: str,
     assert done.returncode in (0, 4), done.stderr
     assert len(done.stderr.splitlines()) == (1 if done.returncode else done.stderr.count("not checked"))
     assert "None" not in done.stderr
+
+
+def test_too_few_addresses_for_an_interpreter_are_told_before_it_is_imported(words: dict[str, Path]) -> None:
+    """ONNX Runtime ended the process without a word, at just the size at which its libraries fit and what they begin with does not."""
+    own = subprocess.run([sys.executable, "-c", SIZE], capture_output=True, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    done = run(VERBS[0].format(**words), f"ulimit -v {int(own.stdout) + 40 * 1024};")
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 1), done.stderr
+    assert "an interpreter needs 48 MB of addresses, and ulimit -v leaves " in done.stderr
 
 
 def test_nothing_is_written_by_what_only_reads(words: dict[str, Path], tmp_path: Path) -> None:

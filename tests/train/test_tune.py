@@ -139,7 +139,7 @@ def test_study_of_other_data_or_options_is_refused(study: Path, data: Path, cach
     assert _rows(study) == before
 
 
-@pytest.mark.parametrize("limit", [("--trials", "2"), ("--trials", "9", "--timeout", "0.001")], ids=["enough", "no time"])
+@pytest.mark.parametrize("limit", [("--trials", "2"), ("--trials", "9", "--timeout", "1e-9")], ids=["enough", "no time"])
 def test_study_that_is_complete_or_out_of_time_only_tells_its_result(study: Path, tuned, data: Path, cache: Path, run_cli, limit) -> None:
     before = _rows(study)
     done = run_cli("train", "tune", data, "-o", study, *QUICK, "--cache", cache, *limit, "--json")

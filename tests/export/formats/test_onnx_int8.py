@@ -163,6 +163,22 @@ def test_arithmetic_on_pixels_that_no_zero_point_can_stand_for_stays_in_float(tm
     assert kinds.count("QLinearAdd") == 3
 
 
+def test_sums_and_means_that_may_differ_elsewhere_are_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    quantized_network(small_residual((1 / 128, -127 / 128)), tmp_path)
+    assert capfd.readouterr().err == ""
+    pixels = keras.Input((24, 24, 3))
+    value = keras.layers.Conv2D(8, 3, padding="same")(keras.layers.Rescaling(1 / 128, -127 / 128)(pixels))
+    value = keras.layers.Multiply()([value, keras.layers.ReLU(6.0)(value + 3.0)])  # hard swish: a sum with a constant
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(value)  # of what the product takes too
+    value = keras.layers.Multiply()([value, keras.layers.Conv2D(8, 1, activation="sigmoid")(mean)])
+    scores = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(value))
+    nodes, _ = fused(quantized_network(keras.Model(pixels, scores), tmp_path), tmp_path)
+    assert [node.op_type for node in nodes].count("QLinearAdd") == 1
+    said = capfd.readouterr().err
+    assert said.startswith("model.int8.onnx: 2 of its sums and means may come out a step apart on another kind of processor (")
+    assert said.endswith(", ...); --device-check cortex-a72 measures what that does\n")
+
+
 def test_biases_fit_the_scales_that_were_changed(tmp_path: Path) -> None:
     model = quantized_network(small_residual((1 / 128, -127 / 128)), tmp_path)
     weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
