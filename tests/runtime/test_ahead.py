@@ -73,7 +73,12 @@ def test_under_a_limit_of_addresses_as_many_threads_work_as_fit(monkeypatch: pyt
     """One too many dies before it says that it began, for which Python waits for ever."""
     monkeypatch.setattr(ahead, "addresses_left", lambda: 2 * ahead.STACK + 1)
     both = threading.Barrier(2)
-    with closing(work_ahead(lambda _: both.wait(10) or threading.get_ident(), range(40), threads=8, ahead=8)) as results:
+
+    def work(item: int) -> int:
+        both.wait(10)
+        return threading.get_ident()
+
+    with closing(work_ahead(work, range(40), threads=8, ahead=8)) as results:
         assert len({future.result() for _, future in results}) == 2
     monkeypatch.setattr(ahead, "addresses_left", lambda: ahead.STACK - 1)
     with pytest.raises(MachineError, match="threads: one needs 10 MB of addresses, and ulimit -v leaves 9 MB"):
