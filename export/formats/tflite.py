@@ -18,6 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from export.formats.tflite_biases import correct_biases
 from export.formats.tflite_file import add_buffer
 from export.formats.tflite_metadata import LABELS_FILE, metadata_buffer
 from export.formats.tflite_quantize import quantize, tensors_of
@@ -43,8 +44,8 @@ Pictures = NDArray[np.uint8]
 PIXEL_IS_INPUT = ("int8", "mixed")
 """The precisions in which the normalisation is the input's scale and zero point."""
 
-_calibrated: WeakKeyDictionary[keras.Model, tuple[str, bytes]] = WeakKeyDictionary()
-"""What `calibrate` gave last for each model, and the sha256 of its weights and pictures."""
+_calibrated: WeakKeyDictionary[keras.Model, tuple[str, dict[Any, bytes]]] = WeakKeyDictionary()
+"""For each model the sha256 of the weights and pictures `calibrate` saw last, and what it gave of them, by ranges and float layers."""
 
 
 def convert(model: keras.Model, kind: Kind, calibration: Pictures, manifest: Manifest) -> bytes:
@@ -114,18 +115,29 @@ def _int8(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
 def calibrate(model: keras.Model, kind: Kind, calibration: Pictures) -> bytes:
     """A float `.tflite` of what follows the model's normalisation, with the range of every tensor on the representative dataset in it.
 
-    Converting and measuring is the slow part of int8: for the same model and dataset it is done once.
+    Its biases make up for what rounding does to the layers that the kind leaves in int8. Converting and measuring is the slow part of int8:
+    for the same model and dataset it is done once.
     """
     measured_on = digest(b"".join(one.tobytes() for one in (*model.get_weights(), calibration)))
     if model not in _calibrated or _calibrated[model][0] != measured_on:
+        _calibrated[model] = (measured_on, {})
+    known = _calibrated[model][1]
+    if "minmax" not in known:
         converter = int8_converter(model, calibration)
         converter._experimental_calibrate_only = True
-        _calibrated[model] = (measured_on, _run(converter))
-    content = _calibrated[model][1]
-    if kind.ranges == "percentile":
-        values = _representative(calibration, split_normalisation(model)[0])
-        content = cut_ranges(content, (picture for (picture,) in values))
-    return content
+        known["minmax"] = _run(converter)
+    if kind.ranges not in known:
+        known[kind.ranges] = cut_ranges(known["minmax"], _values(model, calibration))
+    if (kind.ranges, kind.float_layers) not in known:
+        content = known[kind.ranges]
+        known[kind.ranges, kind.float_layers] = correct_biases(
+            content, _values(model, calibration), tensors_of(model, content, kind.float_layers)
+        )
+    return known[kind.ranges, kind.float_layers]
+
+
+def _values(model: keras.Model, calibration: Pictures) -> Iterator[NDArray[np.float32]]:
+    return (picture for (picture,) in _representative(calibration, split_normalisation(model)[0]))
 
 
 def _from_fake_quantization(model: keras.Model, inner: keras.Model, kind: Kind) -> bytes:

@@ -5,7 +5,8 @@ in its empirical form: the error is measured on the representative dataset. Each
 are corrected at once.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,28 +24,30 @@ LEAST_ACTIVE = 0.1
 """The part of a channel's values that its activation must let through: the bias of one that is nearly always cut moves next to nothing."""
 
 
-def correct_biases(calibrated: bytes, inputs: Iterable[NDArray[np.float32]], float_tensors: Iterable[str] = ()) -> bytes:
+def correct_biases(calibrated: bytes, inputs: Iterable[NDArray[np.float32]], float_tensors: Collection[str] = ()) -> bytes:
     """The calibrated model with the biases that make up for rounding on `inputs`, (1, height, width, 3) each.
 
-    Operators whose output is in `float_tensors` will stay in float, and keep theirs.
+    Operators whose output is in `float_tensors` will stay in float, and keep theirs; so do those that share one with another.
     """
-    errors = _mean_errors(verifying(calibrated, tuple(float_tensors)), inputs)
+    errors = mean_errors(verifying(calibrated, float_tensors), inputs)
     content = bytearray(calibrated)
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
-    for index in range(graph.OperatorsLength()):
-        operator = graph.Operators(index)
-        code = model.OperatorCodes(operator.OpcodeIndex())
+    operators = [graph.Operators(index) for index in range(graph.OperatorsLength())]
+    used = Counter(graph.Tensors(index).Buffer() for operator in operators for index in operator.InputsAsNumpy() if index >= 0)
+    for operator in operators:
         error = errors.get(graph.Tensors(operator.Outputs(0)).Name().decode())
-        if code.BuiltinCode() not in WITH_BIAS or operator.InputsLength() <= BIAS or operator.Inputs(BIAS) < 0 or error is None:
+        code = model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()
+        if code not in WITH_BIAS or operator.InputsLength() <= BIAS or operator.Inputs(BIAS) < 0 or error is None:
             continue
-        bias: Any = model.Buffers(graph.Tensors(operator.Inputs(BIAS)).Buffer()).DataAsNumpy()
-        if len(bias) == 4 * len(error):
+        buffer = graph.Tensors(operator.Inputs(BIAS)).Buffer()
+        bias: Any = model.Buffers(buffer).DataAsNumpy()
+        if used[buffer] == 1 and model.Buffers(buffer).DataLength() == error.nbytes:
             bias.view(np.float32)[:] -= error
     return bytes(content)
 
 
-def _mean_errors(content: bytes, inputs: Iterable[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+def mean_errors(content: bytes, inputs: Iterable[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """By the name of a quantized operator's output: what of its bias each channel's mean error asks off, (channels,) real values.
 
     Where the activation lets through the part p of a channel's values, a bias moves their mean by p of itself.
@@ -73,8 +76,8 @@ def _mean_errors(content: bytes, inputs: Iterable[NDArray[np.float32]]) -> dict[
             error[quantized] = error[quantized] + (given - real).mean(axis=0, dtype=np.float64)
             active[quantized] = active[quantized] + within.mean(axis=0, dtype=np.float64)
     return {
-        details[quantized]["name"]: np.where(
+        details[exact]["name"]: np.where(
             active[quantized] >= LEAST_ACTIVE * count, error[quantized] / np.maximum(active[quantized], 1e-9), 0
         ).astype(np.float32)
-        for quantized, _ in pairs
+        for quantized, exact in pairs
     }
