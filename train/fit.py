@@ -76,6 +76,7 @@ def fit(
             _restore(tail, begun, partial)
             best, begun = begun.best, None
         validation = (frozen.plain(val, stage.boundary), *val_targets)
+        learnt = tail.get_weights()
         count = options.views if stage.boundary == frozen.base else min(options.views, HEAD_VIEWS)
         views: dict[int, NDArray[np.float16]] = {}
         with Progress(f"train {stage.name}", (stage.epochs - len(_losses(stage, history))) * steps) as bar:
@@ -86,19 +87,21 @@ def fit(
                     views[view] = frozen.view(train, view, stage.boundary)
                 batches = Batches(views[view], *targets, batch, (options.seed, before, share.index), full=share.count > 1)
                 reseed(tail, before)
-                tail.fit(
-                    batches,
-                    initial_epoch=number,
-                    epochs=number + 1,
-                    validation_data=validation,
-                    validation_batch_size=VALIDATION_BATCH * share.devices,
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[watch],
+                tail.set_weights(learnt)
+                tail.fit(batches, initial_epoch=number, epochs=number + 1, shuffle=False, verbose=0, callbacks=[watch])
+                learnt = watch.learnt
+                watch.validated(
+                    **tail.evaluate(
+                        *validation[:2],
+                        sample_weight=validation[2],
+                        batch_size=VALIDATION_BATCH * share.devices,
+                        verbose=0,
+                        return_dict=True,
+                    )
                 )
                 if kept(history, validated) is history[-1]:
                     best = tail.get_weights()
-                partial.write(_checkpoint(tail, best, history, time.monotonic() - start, partial))
+                partial.write(_checkpoint(tail, learnt, best, history, time.monotonic() - start, partial))
                 after_epoch(history[-1])
         tail.set_weights(best)
     return history, time.monotonic() - start
@@ -130,14 +133,16 @@ def _ended(stage: Stage, history: list[Epoch], patience: int) -> bool:
 
 
 def _compiled_tail(model: keras.Model, stage: Stage, steps: int) -> keras.Model:
-    """The part of the model that learns in this stage, which shares the model's layers."""
+    """The part of the model that learns in this stage, which shares the model's layers. Where the stage averages its weights, `fit` leaves
+    the average in it, which is what Keras does of an optimizer with `use_ema`."""
     tail = keras.Model(output(model, stage.boundary), model.output)
     learning = {layer.name for layer in tail.layers}
     for layer in model.layers:
         frozen_statistics = isinstance(layer, keras.layers.BatchNormalization) and not stage.batch_norm
         layer.trainable = layer.name in learning and not frozen_statistics
     compiled = keras.backend.backend() == "jax"  # which would else go through each step operation by operation
-    tail.compile(keras.optimizers.Adam(_rate(stage, steps)), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
+    optimizer = keras.optimizers.Adam(_rate(stage, steps), use_ema=stage.average is not None, ema_momentum=stage.average or 0.0)
+    tail.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
     tail.optimizer.build(tail.trainable_variables)
     return tail
 
@@ -148,9 +153,9 @@ def _rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSc
     return keras.optimizers.schedules.CosineDecay(0.0, later, warmup_target=stage.rate, warmup_steps=steps)
 
 
-def _checkpoint(tail: keras.Model, best: Arrays, history: list[Epoch], seconds: float, partial: Unfinished) -> Checkpoint:
+def _checkpoint(tail: keras.Model, learnt: Arrays, best: Arrays, history: list[Epoch], seconds: float, partial: Unfinished) -> Checkpoint:
     optimizer = [np.asarray(variable) for variable in tail.optimizer.variables]
-    return Checkpoint(tuple(history), seconds, tail.get_weights(), best, optimizer, partial.made_by)
+    return Checkpoint(tuple(history), seconds, learnt, best, optimizer, partial.made_by)
 
 
 def _restore(tail: keras.Model, checkpoint: Checkpoint, partial: Unfinished) -> None:

@@ -25,6 +25,7 @@ class Settings:
     rate: float
     dropout: float
     hidden: int | None
+    average: float | None
 
     @property
     def pretrained(self) -> bool:
@@ -66,6 +67,7 @@ def settle(options: TrainOptions) -> Settings:
         rate=_first(options.rate, recipe.rate),
         dropout=_first(options.dropout, recipe.dropout),
         hidden=recipe.hidden,
+        average=recipe.average,
     )
 
 

@@ -14,13 +14,14 @@ INPUT, POOL, FLATTEN = "pixels", "pool", "flatten"
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of the training: everything after the layer `boundary` learns, everything before it is frozen."""
+    """One part of the training: everything after the layer `boundary` learns, everything before it is frozen. average: see Recipe."""
 
     name: str
     boundary: str
     rate: float
     epochs: int
     batch_norm: bool = False
+    average: float | None = None
 
 
 def stages(model: keras.Model, settings: Settings) -> tuple[Stage, ...]:
@@ -32,7 +33,7 @@ def stages(model: keras.Model, settings: Settings) -> tuple[Stage, ...]:
     if not settings.pretrained:
         return (Stage("all", INPUT, settings.head_rate, settings.head_epochs + settings.epochs, batch_norm=True),)
     head = Stage("head", _vector(settings), settings.head_rate, settings.head_epochs)
-    thawed = Stage("fine-tune", _border(model, settings), settings.rate, settings.epochs)
+    thawed = Stage("fine-tune", _border(model, settings), settings.rate, settings.epochs, average=settings.average)
     return tuple(stage for stage in (head, thawed) if stage.epochs)
 
 

@@ -8,6 +8,7 @@ import keras
 
 from runtime.errors import CheckFailed
 from runtime.progress import Progress
+from train.checkpoint import Arrays
 from train.epoch import Epoch
 from train.stages import Stage
 
@@ -24,7 +25,9 @@ class Watch(keras.callbacks.Callback):
     def __init__(self, stage: Stage, history: list[Epoch], bar: Progress, partial: Path) -> None:
         super().__init__()
         self._stage, self._history, self._bar, self._partial = stage, history, bar, partial
-        self._epoch, self._start = 1, 0.0
+        self._epoch, self._start, self._logs = 1, 0.0, {"loss": 0.0, "accuracy": 0.0}
+        self.learnt: Arrays = ()
+        """The weights as the epoch's last step left them."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes the time."""
@@ -37,12 +40,16 @@ class Watch(keras.callbacks.Callback):
         self._bar.advance(note=self._note(loss))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the validation loss, and records the epoch."""
-        logs = logs or {}
-        numbers = {name: float(logs[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        self._require_sound("validation loss", numbers["val_loss"], f"epoch {self._epoch}, its last step")
-        self._history.append(Epoch(self._stage.name, self._epoch, **numbers, seconds=time.monotonic() - self._start))
-        self._bar.advance(0, self._note(numbers["loss"]))
+        """Takes what the epoch gave."""
+        self._logs = {name: float((logs or {})[name]) for name in ("loss", "accuracy")}
+        self.learnt = self.model.get_weights()
+
+    def validated(self, loss: float, accuracy: float) -> None:
+        """Looks at the validation loss of the epoch that is over, and records the epoch."""
+        self._require_sound("validation loss", loss, f"epoch {self._epoch}, its last step")
+        seconds = time.monotonic() - self._start
+        self._history.append(Epoch(self._stage.name, self._epoch, **self._logs, val_loss=loss, val_accuracy=accuracy, seconds=seconds))
+        self._bar.advance(0, self._note(self._logs["loss"]))
 
     def _require_sound(self, name: str, loss: float, where: str) -> None:
         if loss <= DIVERGED:

@@ -176,6 +176,26 @@ def test_weights_of_the_epoch_to_keep_are_kept(examples, pixels, tmp_path: Path,
     assert _loss(model, examples["val"], pixels) == pytest.approx(wanted, rel=1e-3)
 
 
+@pytest.mark.parametrize("recipe", ["quince", "article"])
+def test_fine_tuning_keeps_a_running_average_in_our_recipe_and_the_last_step_in_the_article_s(examples, pixels, tmp_path, recipe) -> None:
+    """Of w1 and w2, the weights after its two steps, 0.98 w1 + 0.02 w2: next to w1, which a rate of nothing leaves where it began."""
+    options = replace(LITE, recipe=recipe, head_epochs=0, epochs=1, batch=-(-len(examples["train"].targets) // 2))
+    model = _build(options, pixels)
+    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+    _fit(model, options, examples, pixels, tmp_path)
+    checkpoint = Unfinished(tmp_path / "run.partial", {"options": {}}).read()
+    assert checkpoint is not None
+    tail = keras.Model(model.get_layer(stages(model, settle(options))[-1].boundary).output, model.output)
+    start = [weight for layer in tail.layers for weight in before.get(layer.name, ())]
+    part = [
+        np.abs(kept - old).sum() / np.abs(last - old).sum()
+        for old, last, kept in zip(start, checkpoint.weights, checkpoint.best, strict=True)
+        if not np.array_equal(old, last)
+    ]
+    assert len(part) > 3
+    assert part == pytest.approx([0.02 if recipe == "quince" else 1] * len(part), rel=0.01)
+
+
 def test_stage_stops_after_so_many_epochs_without_gain(examples, pixels, tmp_path: Path) -> None:
     options = replace(SMALL, head_epochs=15, epochs=15, head_rate=0.03, patience=3)
     losses = [epoch.val_loss for epoch in _fit(_build(SMALL, pixels), options, examples, pixels, tmp_path)]
