@@ -29,7 +29,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, JpegImagePlugin, UnidentifiedImageError
 
 from runtime.errors import InputRefused, PictureRefused
 from runtime.quiet import quiet
@@ -203,6 +203,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")  # Pillow stretches a PGM's grey to 0..65535
     if image.mode != "RGB" or image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # else it would only be copied
+        from PIL import ImageOps  # with what it imports, a hundredth of a start; upright RGB photos do not need it
+
         image = ImageOps.exif_transpose(image)
     if deep:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -224,6 +226,8 @@ def resize(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8
     """An upright RGB image at the target size: (height, width, 3) uint8, 0..255."""
     target = (preprocessing.width, preprocessing.height)
     if preprocessing.fit == "pad":
+        from PIL import ImageOps  # as above
+
         image = ImageOps.pad(image, target, Image.Resampling.BILINEAR, color=(127, 127, 127))
     elif preprocessing.fit == "crop":
         image = image.resize(target, Image.Resampling.BILINEAR, box=_centre_box(image, target))

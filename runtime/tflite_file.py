@@ -1,13 +1,10 @@
-"""What a TFLite file says of itself, read from its bytes: the operator that makes its scores, its metadata, the texts behind it.
+"""What a TFLite file says of itself, read from its bytes: the operator that makes its scores, its metadata.
 
 Field numbers are those of TensorFlow Lite's schema.fbs (file identifier TFL3).
 """
 
 import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
-from io import BytesIO
 
 from runtime.flatbuffer import byte, integers, octets, root, tables, text, unsigned
 from runtime.tensors import Ending
@@ -23,7 +20,6 @@ ENDINGS: Mapping[int, Ending] = {25: "softmax", 14: "sigmoid"}
 PASSING = frozenset({6, 22, 39, 43, 53, 70, 114})
 """DEQUANTIZE, RESHAPE, TRANSPOSE, SQUEEZE, CAST, EXPAND_DIMS and QUANTIZE: what they pass on is still the same scores."""
 MAX_PASSED = 20
-MAX_TEXT_BYTES = 8 * 2**20
 
 
 def operator_code(content: bytes, table: int) -> int:
@@ -65,16 +61,3 @@ def read_metadata_buffer(content: bytes, name: str) -> bytes:
     except (ValueError, IndexError, struct.error):
         pass
     return b""
-
-
-def texts_in_tail(content: bytes) -> dict[str, str]:
-    """The text files in the zip archive that TFLite Metadata appends to a model; none if they are over 8 MB together."""
-    if not zipfile.is_zipfile(BytesIO(content)):
-        return {}
-    try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_TEXT_BYTES:
-                return {}
-            return {member.filename: archive.read(member).decode(errors="replace") for member in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError, OSError, RuntimeError):
-        return {}

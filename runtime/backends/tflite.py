@@ -11,7 +11,7 @@ from runtime.errors import InputRefused, MachineError
 from runtime.memory import addresses_left
 from runtime.quantization import Quantization
 from runtime.tensors import Tensor
-from runtime.tflite_file import texts_in_tail
+from runtime.zip_tail import texts_in_tail
 
 EDGE_TPU = "edgetpu-custom-op"
 NO_RUNTIME = "failed to create XNNPACK runtime"

@@ -15,7 +15,7 @@ from runtime.backends.tflite import TFLiteBackend
 from runtime.errors import InputRefused
 from runtime.quantization import Quantization
 from runtime.reading import Model, Reading
-from runtime.tflite_file import MAX_TEXT_BYTES
+from runtime.zip_tail import MAX_TEXT_BYTES
 
 Change = Callable[[schema.ModelT], object]
 
