@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
 from runtime.progress import Progress
+from train.averaging import Averaging
 from train.batches import Batches
 from train.cache import PixelCache
 from train.checkpoint import Arrays, Checkpoint
@@ -89,7 +90,8 @@ def fit(
                 reseed(tail, before)
                 tail.set_weights(learnt)
                 tail.fit(batches, initial_epoch=number, epochs=number + 1, shuffle=False, verbose=0, callbacks=[watch])
-                learnt = watch.learnt
+                learnt = tail.get_weights()
+                tail.optimizer.put_average(tail.trainable_variables)
                 watch.validated(
                     **tail.evaluate(
                         *validation[:2],
@@ -133,16 +135,14 @@ def _ended(stage: Stage, history: list[Epoch], patience: int) -> bool:
 
 
 def _compiled_tail(model: keras.Model, stage: Stage, steps: int) -> keras.Model:
-    """The part of the model that learns in this stage, which shares the model's layers. Where the stage averages its weights, `fit` leaves
-    the average in it, which is what Keras does of an optimizer with `use_ema`."""
+    """The part of the model that learns in this stage, which shares the model's layers."""
     tail = keras.Model(output(model, stage.boundary), model.output)
     learning = {layer.name for layer in tail.layers}
     for layer in model.layers:
         frozen_statistics = isinstance(layer, keras.layers.BatchNormalization) and not stage.batch_norm
         layer.trainable = layer.name in learning and not frozen_statistics
     compiled = keras.backend.backend() == "jax"  # which would else go through each step operation by operation
-    optimizer = keras.optimizers.Adam(_rate(stage, steps), use_ema=stage.average is not None, ema_momentum=stage.average or 0.0)
-    tail.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
+    tail.compile(Averaging(_rate(stage, steps), stage.average), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
     tail.optimizer.build(tail.trainable_variables)
     return tail
 

@@ -8,7 +8,6 @@ import keras
 
 from runtime.errors import CheckFailed
 from runtime.progress import Progress
-from train.checkpoint import Arrays
 from train.epoch import Epoch
 from train.stages import Stage
 
@@ -26,8 +25,6 @@ class Watch(keras.callbacks.Callback):
         super().__init__()
         self._stage, self._history, self._bar, self._partial = stage, history, bar, partial
         self._epoch, self._start, self._logs = 1, 0.0, {"loss": 0.0, "accuracy": 0.0}
-        self.learnt: Arrays = ()
-        """The weights as the epoch's last step left them."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes the time."""
@@ -42,7 +39,6 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes what the epoch gave."""
         self._logs = {name: float((logs or {})[name]) for name in ("loss", "accuracy")}
-        self.learnt = self.model.get_weights()
 
     def validated(self, loss: float, accuracy: float) -> None:
         """Looks at the validation loss of the epoch that is over, and records the epoch."""

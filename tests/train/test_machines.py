@@ -83,6 +83,15 @@ def test_worker_that_is_killed_ends_the_other_soon_and_they_go_on(start: Start, 
     assert "goes on with an unfinished training" in err
 
 
+def test_a_pretrained_network_is_fine_tuned_with_a_running_average(start: Start, cells: Path, tmp_path: Path, run_cli) -> None:
+    """Its average and its weights are arrays of their own: JAX gives up those of a step for the next."""
+    words = ("--backbone", "efficientnet-lite0", "--thaw", "1", "--head-epochs", "1", "--epochs", "2", "--json")
+    (first, out, err), _ = _ended(start(cells, *words))
+    assert first == 0, err
+    there = run_cli("train", "evaluate", tmp_path / "1" / "run", "--json")
+    assert json.loads(there.stdout)["scorecard"]["accuracy"] == pytest.approx(json.loads(out)["test_accuracy"])
+
+
 def test_worker_with_other_options_is_refused_by_name(start: Start, cells: Path) -> None:
     (first, _, _), (second, _, err) = _ended(start(cells, "--head-epochs", "1", second=("--seed", "8")))
     assert second == 2
