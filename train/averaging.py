@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 
 class Averaging(keras.optimizers.Adam):  # type: ignore[misc]
@@ -23,4 +22,4 @@ class Averaging(keras.optimizers.Adam):  # type: ignore[misc]
         if self.use_ema:
             super().finalize_variable_values(trainable_variables)
             for variable in trainable_variables:  # on JAX it is now the very array of the average, which would go with it
-                variable.assign(np.array(variable))
+                variable.assign(keras.ops.convert_to_numpy(variable).copy())
