@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from export.formats.onnx_biases import correct_biases
 from export.formats.onnx_graph import INPUT
 from export.formats.onnx_scales import weight_overrides
 from export.formats.onnx_ties import avoid_ties
@@ -64,6 +65,7 @@ def quantize(
         },
     )
     quantized: onnx.ModelProto = onnx.load(target)
+    correct_biases(quantized, prepared, iter(_Reader(calibration, kind.batch, pixel).get_next, None))
     if left := avoid_ties(quantized):
         cli.say(
             f"{kind.file}: {len(left)} of its sums and means may come out a step apart on another kind of processor ({left[0]}"
