@@ -71,7 +71,7 @@ def fit(
     steps = -(-len(train.targets) // batch)
 
     for stage in plan[_position(plan, history) :]:
-        tail = _compiled_tail(model, stage, steps)
+        tail, averaging = _compiled_tail(model, stage, steps)
         best: Arrays = tail.get_weights()
         if begun:
             _restore(tail, begun, partial)
@@ -91,7 +91,7 @@ def fit(
                 tail.set_weights(learnt)
                 tail.fit(batches, initial_epoch=number, epochs=number + 1, shuffle=False, verbose=0, callbacks=[watch])
                 learnt = tail.get_weights()
-                tail.optimizer.put_average(tail.trainable_variables)
+                averaging.put_average(tail.trainable_variables)
                 watch.validated(
                     **tail.evaluate(
                         *validation[:2],
@@ -134,17 +134,19 @@ def _ended(stage: Stage, history: list[Epoch], patience: int) -> bool:
     return len(losses) >= stage.epochs or (waited > 0 and waited >= patience)
 
 
-def _compiled_tail(model: keras.Model, stage: Stage, steps: int) -> keras.Model:
-    """The part of the model that learns in this stage, which shares the model's layers."""
+def _compiled_tail(model: keras.Model, stage: Stage, steps: int) -> tuple[keras.Model, Averaging]:
+    """The part of the model that learns in this stage, which shares the model's layers; and its optimizer, which Keras wraps in another
+    where the arithmetic is in float16."""
     tail = keras.Model(output(model, stage.boundary), model.output)
     learning = {layer.name for layer in tail.layers}
     for layer in model.layers:
         frozen_statistics = isinstance(layer, keras.layers.BatchNormalization) and not stage.batch_norm
         layer.trainable = layer.name in learning and not frozen_statistics
     compiled = keras.backend.backend() == "jax"  # which would else go through each step operation by operation
-    tail.compile(Averaging(_rate(stage, steps), stage.average), "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
+    averaging = Averaging(_rate(stage, steps), stage.average)
+    tail.compile(averaging, "categorical_crossentropy", metrics=["accuracy"], jit_compile=compiled)
     tail.optimizer.build(tail.trainable_variables)
-    return tail
+    return tail, averaging
 
 
 def _rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -19,6 +19,7 @@ from train.fit import fit, predict
 from train.frozen import Examples, Frozen
 from train.model import build_augmentation, build_model
 from train.options import ClassWeights, Flip, TrainOptions
+from train.precision import FLOAT32, MIXED, precision
 from train.settings import settle
 from train.split import Fractions
 from train.stages import FLATTEN, INPUT, POOL, stages
@@ -176,13 +177,16 @@ def test_weights_of_the_epoch_to_keep_are_kept(examples, pixels, tmp_path: Path,
     assert _loss(model, examples["val"], pixels) == pytest.approx(wanted, rel=1e-3)
 
 
-@pytest.mark.parametrize("recipe", ["quince", "article"])
-def test_fine_tuning_keeps_a_running_average_in_our_recipe_and_the_last_step_in_the_article_s(examples, pixels, tmp_path, recipe) -> None:
+@pytest.mark.parametrize(("recipe", "arithmetic"), [("quince", FLOAT32), ("article", FLOAT32), ("quince", MIXED)])
+def test_fine_tuning_keeps_a_running_average_in_our_recipe_and_the_last_step_in_the_article_s(
+    examples, pixels, tmp_path, recipe, arithmetic
+) -> None:
     """Of w1 and w2, the weights after its two steps, 0.98 w1 + 0.02 w2: next to w1, which a rate of nothing leaves where it began."""
     options = replace(LITE, recipe=recipe, head_epochs=0, epochs=1, batch=-(-len(examples["train"].targets) // 2))
-    model = _build(options, pixels)
-    before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
-    _fit(model, options, examples, pixels, tmp_path)
+    with precision(arithmetic):
+        model = _build(options, pixels)
+        before = {layer.name: [weight.copy() for weight in layer.get_weights()] for layer in model.layers}
+        _fit(model, options, examples, pixels, tmp_path)
     checkpoint = Unfinished(tmp_path / "run.partial", {"options": {}}).read()
     assert checkpoint is not None
     tail = keras.Model(model.get_layer(stages(model, settle(options))[-1].boundary).output, model.output)
