@@ -12,11 +12,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from runtime.backends.onnx import LOG_NOTHING_BUT_FATAL
+
 LAYERS = {"Conv": (0, 2, 3), "Gemm": (0,)}
 """The operators with a bias as third input, and the axes of their output that are not its channels."""
 QUANTIZED = "_quantized"
 """What ONNX Runtime's quantizer adds to the name of a weight."""
-LOG_NOTHING_BUT_FATAL = 4
 
 
 def correct_biases(quantized: onnx.ModelProto, prepared: onnx.ModelProto, feeds: Iterable[dict[str, NDArray[Any]]]) -> None:
