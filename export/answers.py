@@ -4,12 +4,10 @@ Each picture goes from its file through `runtime.preprocess` and the artifact's 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,32 +30,30 @@ Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Answers = dict[str, NDArray[np.float32]]
 """(n, classes) float32 scores by model file name."""
 
-Thing = TypeVar("Thing")
 Answer = TypeVar("Answer")
 
 
 def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: Sequence[Path]) -> tuple[NDArray[np.float32], Answers]:
     """Scores of the Keras model, (n, classes) float32, and of each model file, in the order of `pictures`.
 
-    A core takes a picture at a time, with an interpreter of one thread for each file: more pictures a second than all cores on one.
+    A core takes a picture at a time: more pictures a second than all cores on one.
 
     Raises:
         CheckFailed: a model answers NaN.
         InputRefused: a picture is gone or changed, or a file cannot be run.
     """
     cores = allowed_cores()
-    sets = _Spares([[Classifier(file, threads=1) for file in files] for _ in range(cores)])
+    classifiers = [Classifier(file, threads=1) for file in files]
 
     def answer(picture: Picture) -> tuple[NDArray[np.uint8], list[NDArray[np.float32]]]:
         pixels = preprocess(run.read(picture), run.manifest.preprocessing)
-        with sets.one() as classifiers:
-            return pixels, [classifier.scores(pixels) for classifier in classifiers]
+        return pixels, [classifier.scores(pixels) for classifier in classifiers]
 
     expected: list[NDArray[np.float32]] = []
     answers: list[list[NDArray[np.float32]]] = []
     ahead = work_ahead(answer, pictures, threads=cores, ahead=BATCH * AHEAD)
-    with closing(ahead) as futures, Progress("parity", len(pictures)) as bar:
-        for batch in _batches(futures):
+    with closing(ahead) as results, Progress("parity", len(pictures)) as bar:
+        for batch in _batches(results):
             expected.append(reference(np.stack([pixels for pixels, _ in batch])))
             answers += [scores for _, scores in batch]
             bar.advance(len(batch))
@@ -65,23 +61,6 @@ def collect(run: Run, pictures: Sequence[Picture], reference: Reference, files: 
     return np.concatenate(expected), by_file
 
 
-def _batches(futures: Iterator[tuple[Picture, Future[Answer]]]) -> Iterator[list[Answer]]:
-    while batch := [future.result() for _, future in islice(futures, BATCH)]:
+def _batches(results: Iterator[tuple[Picture, Callable[[], Answer]]]) -> Iterator[list[Answer]]:
+    while batch := [result() for _, result in islice(results, BATCH)]:
         yield batch
-
-
-class _Spares(Generic[Thing]):
-    """Things that only one thread may use at a time, handed out in turn."""
-
-    def __init__(self, things: Sequence[Thing]) -> None:
-        self._free: SimpleQueue[Thing] = SimpleQueue()
-        for thing in things:
-            self._free.put(thing)
-
-    @contextmanager
-    def one(self) -> Iterator[Thing]:
-        thing = self._free.get()
-        try:
-            yield thing
-        finally:
-            self._free.put(thing)

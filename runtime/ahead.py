@@ -2,11 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from runtime.errors import MachineError
 from runtime.memory import addresses_left
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
@@ -19,19 +22,26 @@ waits for it for ever."""
 
 def work_ahead(
     work: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int
-) -> Generator[tuple[Item, Future[Done]], None, None]:
-    """Each item and the future of `work(item)`, in the order of the items; the future raises what the work raised.
+) -> Generator[tuple[Item, Callable[[], Done]], None, None]:
+    """Each item, and what returns or raises what `work(item)` did, in the order of the items.
 
     At most `ahead` items beyond the one given are taken, waited for or done, so memory stays flat however many there are. The items
     are to be there already: one that keeps its taker waiting (a pipe, a camera) keeps back the results before it too. Closing the
-    generator drops what is not begun and waits for what is.
+    generator drops what is not begun and waits for what is. With none ahead there are no threads: the work is done when its result is
+    asked for.
 
     Raises:
         MachineError: no thread can be started.
     """
+    if not ahead:
+        for item in items:
+            yield item, partial(work, item)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # with what it imports, a hundredth of a start of the runtime
+
     left = addresses_left()
     pool = ThreadPoolExecutor(threads if left is None else _fitting(threads, left))
-    waiting: deque[tuple[Item, Future[Done]]] = deque()
+    waiting: deque[tuple[Item, Callable[[], Done]]] = deque()
     try:
         for item in items:
             waiting.append((item, _submit(pool, work, item)))
@@ -49,8 +59,8 @@ def _fitting(threads: int, left: int) -> int:
     return min(threads, left // STACK)
 
 
-def _submit(pool: ThreadPoolExecutor, work: Callable[[Item], Done], item: Item) -> Future[Done]:
+def _submit(pool: "ThreadPoolExecutor", work: Callable[[Item], Done], item: Item) -> Callable[[], Done]:
     try:
-        return pool.submit(work, item)
+        return pool.submit(work, item).result
     except RuntimeError as error:  # "can't start new thread"
         raise MachineError("threads", f"{error}: too little memory, or too few processes allowed (ulimit -v, ulimit -u)") from error

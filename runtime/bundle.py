@@ -11,8 +11,8 @@ README.md            the same in short, as a Hugging Face model card
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime.backends import BACKENDS
 from runtime.errors import InputRefused
@@ -22,12 +22,12 @@ from runtime.preprocess import digest
 from runtime.records import read_text
 
 MANIFEST = "manifest.json"
+RECOMMENDED = "recommended.json"
 LABELS, REPORT, PARITY, CALIBRATION, CARD = "labels.txt", "report.html", "parity.json", "calibration.json", "README.md"
 ID_LENGTH = 12
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """An opened bundle folder: its manifest was read and checked, its model files not yet."""
 
     path: Path

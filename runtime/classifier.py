@@ -1,35 +1,37 @@
 """A bundle or a model file, opened: pictures in, labels and scores out."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.backends import EMBEDDED_MANIFEST, load_backend
-from runtime.bundle import ID_LENGTH, Bundle
+from runtime.backends import EMBEDDED_MANIFEST, Backend, load_backend
+from runtime.bundle import ID_LENGTH, RECOMMENDED, Bundle
 from runtime.confidence import tempered
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.foreign import Foreign
 from runtime.manifest import Artifact
+from runtime.memory import addresses_left
 from runtime.model_file import read_model_file
 from runtime.ours import open_ours
 from runtime.plugins import Plugin, choose
 from runtime.preprocess import digest, preprocess
-from runtime.recommended import read_recommended
 from runtime.threads import allowed_cores
 
 OPEN_FOREIGN = Plugin("runtime.foreign_file:open_foreign", extra="")
 """Loaded for a file from elsewhere only: reading what such files say of themselves is a tenth of our own part of a start."""
+READ_RECOMMENDED = Plugin("runtime.recommended:read_recommended", extra="")
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes from a bundle that has several artifacts; after these, the first that can run here."""
+LARGE = 48 * 2**20
+"""Bytes of a model file above which there is one interpreter, whatever is asked for: each may keep its weights once more, in an order of
+its own."""
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """One class and its score, a probability in 0..1."""
 
     label: str
@@ -37,14 +39,21 @@ class Prediction:
 
 
 class Classifier:
-    """A loaded model with its labels and preprocessing. `classify` for people, `scores` for programs.
+    """A loaded model with its labels and preprocessing. `classify` for people, `scores` for programs; threads may share one.
 
     `id` stands for all of it: that of the bundle it was opened from, or the start of a lone model file's sha256.
+    `streams`: how many threads do well to ask it at once, 1 unless it was opened for throughput.
     `confidence` has the temperature of `classify`, and the score below which its answer is unknown; None in a file that says none.
     """
 
     def __init__(
-        self, source: Path | str, *, artifact: str | None = None, threads: int | None = None, foreign: Foreign | None = None
+        self,
+        source: Path | str,
+        *,
+        artifact: str | None = None,
+        threads: int | None = None,
+        foreign: Foreign | None = None,
+        throughput: bool = False,
     ) -> None:
         """Opens a bundle folder, one of its model files taken alone, or a classifier made elsewhere.
 
@@ -54,6 +63,8 @@ class Classifier:
                 before float, TFLite before ONNX, of those that can run here.
             threads: of the interpreter; by default what was recommended with it, else every core this process may use; never more.
             foreign: what a classifier made elsewhere does not say of itself: labels, normalisation, ...
+            throughput: not the least time for one picture but the most pictures a second, for callers that ask from as many threads at
+                once as `streams` then says.
 
         Raises:
             InputRefused: missing, damaged, or not a model this runtime can feed.
@@ -61,18 +72,18 @@ class Classifier:
         """
         path = Path(source)
         cores = allowed_cores()
-        self.threads = min(threads or cores, cores)
+        self.threads, self.streams, self._throughput = min(threads or cores, cores), 1, throughput
         if os.path.isdir(path):
             _refuse(foreign, path)
             bundle = Bundle.open(path)
             self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
-            recommended = read_recommended(bundle)
+            recommended = READ_RECOMMENDED.load()(bundle) if os.path.lexists(path / RECOMMENDED) else None
             if recommended and artifact in (None, recommended.artifact):
-                self.threads = min(threads or recommended.threads, cores)
+                self.threads = min(threads or (cores if throughput else recommended.threads), cores)
             self._load_from(bundle, artifact, recommended.artifact if recommended else "")
         else:
             content = read_model_file(path)
-            self.file, self.backend, self.id = path, load_backend(path, content, self.threads), digest(content)[:ID_LENGTH]
+            self.file, self.backend, self.id = path, self._loaded(path, content), digest(content)[:ID_LENGTH]
             if EMBEDDED_MANIFEST in self.backend.metadata:
                 _refuse(foreign, path)
                 self.manifest, self.model = open_ours(path, self.backend)
@@ -125,6 +136,11 @@ class Classifier:
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
         return scores
 
+    def _loaded(self, path: Path, content: bytes) -> Backend:
+        if self._throughput and len(content) <= LARGE and addresses_left() is None:
+            self.streams = self.threads
+        return load_backend(path, content, self.threads // self.streams)
+
     def _load_from(self, bundle: Bundle, wanted: str | None, first: str) -> None:
         artifacts = {artifact.file: artifact for artifact in bundle.exported()}
         candidates = (
@@ -136,7 +152,7 @@ class Classifier:
         for candidate in candidates:
             content = bundle.read(candidate)
             try:
-                self.backend = load_backend(bundle.path / candidate.file, content, self.threads)
+                self.backend = self._loaded(bundle.path / candidate.file, content)
                 self.file = bundle.path / candidate.file
                 inside, self.model = open_ours(self.file, self.backend, self.manifest)
                 self.confidence = inside.confidence

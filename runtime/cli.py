@@ -31,7 +31,16 @@ VERBS = {"train": "train", "export": "export", "runtime": "run", "benchmarks": "
 """Of the `quince` command, by package."""
 
 
+NO_TERMINAL = 80
+"""Columns of what is no terminal."""
+
+
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    def __init__(self, prog: str, **options: Any) -> None:
+        """One is made for each argument that is added, and asks `shutil` how wide the terminal is: with what that imports, a hundredth of a
+        start of the runtime."""
+        super().__init__(prog, **{"width": _columns() - 2, **options})
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
@@ -47,6 +56,15 @@ class Parser(argparse.ArgumentParser):
         """Ends the program with exit code 2."""
         say(f"{self.prog}: {message} (see {self.prog} --help)")
         raise SystemExit(REFUSED)
+
+
+def _columns() -> int:
+    with suppress(KeyError, ValueError):
+        if columns := int(os.environ["COLUMNS"]):
+            return columns
+    with suppress(OSError, ValueError):  # no terminal, or no standard output
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or NO_TERMINAL
+    return NO_TERMINAL
 
 
 def program(package: str) -> str:

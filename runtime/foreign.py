@@ -1,7 +1,6 @@
 """What the user, or the file itself, says of a model file of someone else's; `runtime.foreign_file` opens one."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from runtime.preprocess import Fit
 from runtime.scaling import Scaling
@@ -11,8 +10,7 @@ Channels = Literal["rgb", "bgr"]
 Scores = Literal["probabilities", "logits"]
 
 
-@dataclass(frozen=True)
-class Foreign:
+class Foreign(NamedTuple):
     """What is known of a model of someone else's; None: not said.
 
     labels: in output order. labels_from: what an error about them names.

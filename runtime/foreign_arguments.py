@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 from runtime.foreign import Channels, Foreign, Scores
-from runtime.labels_file import read_repeated_labels
 from runtime.preprocess import Fit
 from runtime.scaling import MODES, UNSCALED, parse_input_size, parse_scaling
 from runtime.tensors import Layout
@@ -38,6 +37,8 @@ def foreign_options(given: argparse.Namespace) -> Foreign | None:
     """
     if all(getattr(given, flag) is None for flag in FLAGS):
         return None
+    from runtime.labels_file import read_repeated_labels  # only files from elsewhere need it
+
     return Foreign(
         labels=read_repeated_labels(given.labels) if given.labels else None,
         labels_from=str(given.labels) if given.labels else None,

@@ -5,7 +5,6 @@ says is read off the shapes of input and output where they can mean one thing on
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +79,7 @@ def _found(path: Path, content: bytes, backend: Backend, given: Foreign) -> Fore
 
 
 def _together(given: Foreign, found: Foreign) -> Foreign:
-    told = {part.name: getattr(given, part.name) for part in fields(Foreign) if getattr(given, part.name) is not None}
-    return replace(found, **told)
+    return found._replace(**{name: value for name, value in given._asdict().items() if value is not None})
 
 
 def _scaling(name: str, backend: Backend, given: Scaling | None, known: Scaling | None) -> Scaling | None:

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from runtime.ahead import work_ahead
 from runtime.classifier import Prediction
 from runtime.errors import InputRefused, PictureRefused, QuinceError
 from runtime.preprocess import Preprocessing, preprocess, refusals
-from runtime.sources import Frame, Source, open_source
+from runtime.sources import SOURCES, Frame, Source, open_source
 from runtime.threads import allowed_cores
 
 AHEAD = 4
 """Pictures decoded, or being decoded, for each core while the model works on one."""
+
+STANDARD_INPUT = "-"
 
 Given = Path | Frame | QuinceError
 """A picture file, a frame of a clip, or what is to be raised in its place."""
@@ -35,12 +37,18 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=cli.positive, default=3, metavar="K", help="how many classes to show")
 
 
+def are_many(pictures: list[str]) -> bool:
+    """Whether these words stand for pictures of which several may be worked on at once: not one file, and no paths that come one by one."""
+    return STANDARD_INPUT not in pictures and (len(pictures) > 1 or open_source(pictures[0]).kind is not SOURCES["picture"])
+
+
 def answer_pictures(
-    answer: Answer, preprocessing: Preprocessing, pictures: Iterable[Given], ahead: int = AHEAD
+    answer: Answer, preprocessing: Preprocessing, pictures: Iterable[Given], ahead: int = AHEAD, streams: int = 1
 ) -> Generator[tuple[Given, tuple[Prediction, ...] | PictureRefused], None, None]:
     """What `answer` says of each picture, or why it is refused, in the order of the pictures.
 
-    They are read and decoded ahead on all cores, `ahead` for each; the answers are given one at a time, in the caller's thread.
+    They are read and decoded ahead on all cores, `ahead` for each (0: when they are asked for); the answers are given one at a time, in
+    the caller's thread. With more `streams` than one, as many threads take a picture each from its file to its answer.
     """
 
     def pixels(picture: Given) -> NDArray[np.uint8]:
@@ -51,11 +59,15 @@ def answer_pictures(
         with refusals(picture.name):
             return preprocess(picture.image, preprocessing)
 
-    cores = allowed_cores()
-    with closing(work_ahead(pixels, pictures, threads=cores, ahead=ahead * cores)) as decoded:
-        for picture, future in decoded:
+    def answered(picture: Given) -> tuple[Prediction, ...]:
+        return answer(pixels(picture))
+
+    apart, cores = streams > 1, allowed_cores()
+    work: Callable[[Given], Any] = answered if apart else pixels
+    with closing(work_ahead(work, pictures, threads=streams if apart else cores, ahead=ahead * cores)) as done:
+        for picture, result in done:
             try:
-                yield picture, answer(future.result())
+                yield picture, result() if apart else answer(result())
             except PictureRefused as refusal:
                 yield picture, refusal
 
@@ -69,18 +81,19 @@ def show_predictions(
     as_json: bool,
     model_id: str | None = None,
     min_score: float = 0.0,
+    streams: int = 1,
 ) -> int:
     """Prints what `answer` says of each picture, one line or JSON object each; the program `name` says on stderr which are refused.
 
     Paths on standard input are answered one by one, as they come. `model_id`: which JSON gives as `id`. `min_score`: below it, 0..1, the
-    answer is unknown. Returns the exit code.
+    answer is unknown. `streams`: how many threads may ask `answer` at once. Returns the exit code.
 
     Raises:
         InputRefused: a folder or standard input holds no files, a pattern matches none, or a camera is named.
     """
     found = refused = 0
     sources = [_finite(open_source(picture)) for picture in pictures]
-    with closing(answer_pictures(answer, preprocessing, _all(sources), 0 if "-" in pictures else AHEAD)) as answers:
+    with closing(answer_pictures(answer, preprocessing, _all(sources), AHEAD if are_many(pictures) else 0, streams)) as answers:
         for picture, outcome in answers:
             found += 1
             if isinstance(outcome, PictureRefused):
@@ -123,6 +136,6 @@ def _name(picture: Given) -> str:
 def _show(name: str, predictions: tuple[Prediction, ...], model_id: str | None, min_score: float, *, as_json: bool) -> None:
     unknown = predictions[0].score < min_score
     known = {"picture": cli.printable(name)} | ({"id": model_id, "unknown": unknown} if model_id else {})
-    result = {**known, "predictions": [asdict(prediction) for prediction in predictions]}
+    result = {**known, "predictions": [prediction._asdict() for prediction in predictions]}
     ranked = ", ".join(f"{cli.printable(one.label)} {one.score:.3f}" for one in predictions)
     cli.show(result, as_json=as_json, text=lambda: f"{cli.printable(name)}: {f'unknown ({ranked})' if unknown else ranked}")

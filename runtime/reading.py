@@ -1,8 +1,7 @@
 """How a model is asked: pixels become the values of its input, and its output becomes probabilities."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,7 @@ LUMA = (19595, 38470, 7471)
 Pixels = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What is known of a model beside its file.
 
     size: (height, width) of its picture. scaling: None where the pixel itself is the quantized input: uint8, or int8 less 128.

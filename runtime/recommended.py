@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.bundle import Bundle
+from runtime.bundle import RECOMMENDED, Bundle
 from runtime.cpu_model import read_cpu_model
 from runtime.errors import InputRefused
 from runtime.records import build, expect_text, parse_json, read_text
 
-FILE, SCHEMA = "recommended.json", 1
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def read_recommended(bundle: Bundle, root: Path = Path("/")) -> Recommended | No
     Raises:
         InputRefused: the file does not hold up.
     """
-    path = bundle.path / FILE
+    path = bundle.path / RECOMMENDED
     if not path.exists():
         return None
     try:

@@ -1,7 +1,6 @@
 """What a model file says of its input and its output, and what can be read off their shapes without a guess."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -18,8 +17,7 @@ CHANNELS = (3, 1)
 CHANNEL_AXIS: dict[str, int] = {"nhwc": 3, "nchw": 1}
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """An input or output: its shape (None where the file leaves a size open, or does not say the rank: ()), its dtype, and per-tensor
     scale and zero point where it is quantized."""
 

@@ -1,11 +1,11 @@
 """A command line of several verbs, each in a module of its own that is imported when it is chosen."""
 
-import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from runtime import cli
+from runtime.plugins import import_module
 
 
 class Verb(NamedTuple):
@@ -26,7 +26,7 @@ def dispatch(name: str, description: str, verbs: Mapping[str, Verb], arguments: 
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in verbs:
-        return int(importlib.import_module(verbs[words[0]].module).main(words[1:]))
+        return int(import_module(verbs[words[0]].module).main(words[1:]))
     parser = cli.Parser(prog=name, description=description)
     cli.add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

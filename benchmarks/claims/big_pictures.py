@@ -29,7 +29,7 @@ def main() -> int:
     bundle = Path(sys.argv[1])
     found = list(expand([Path(word) for word in sys.argv[2:]]))
     photos = (found * -(-PHOTOS // len(found)))[: max(PHOTOS, len(found))]
-    classifier, script = Classifier(bundle), Script(tflite_file(bundle), bundle / "labels.txt")
+    classifier, script = Classifier(bundle, throughput=True), Script(tflite_file(bundle), bundle / "labels.txt")
     times = times_of({"script": lambda: script.run(photos), "ours": lambda: _ours(classifier, photos)}, ROUNDS)
     figure, processor = median_ratio(times["script"], times["ours"])
     speed = len(photos) / median(times["ours"].clock)
@@ -59,7 +59,7 @@ class Script:
 
 
 def _ours(classifier: Classifier, photos: Iterable[Path]) -> None:
-    for photo, answer in answer_pictures(classifier.answer, classifier.preprocessing, photos):
+    for photo, answer in answer_pictures(classifier.answer, classifier.preprocessing, photos, streams=classifier.streams):
         if not isinstance(answer, tuple):
             raise SystemExit(f"{photo}: {answer}")
 

@@ -1,7 +1,7 @@
 """python -m benchmarks.claims.small_pictures BUNDLE PICTURE...: what a small picture costs beside the interpreter's bare `invoke`.
 
 The bare side is `invoke` and nothing else, on all cores, as often as there are pictures. Ours goes from the pictures' files to labels: as
-`python -m runtime predict` does a folder, and one at a time with `Classifier.classify`.
+`python -m runtime predict` does a folder (a picture a core), and one at a time with `Classifier.classify` (all cores on one picture).
 """
 
 import sys
@@ -27,13 +27,13 @@ def main() -> int:
     bundle = Path(sys.argv[1])
     pictures = list(expand([Path(word) for word in sys.argv[2:]]))
     pictures = pictures[:: max(1, len(pictures) // PICTURES)][:PICTURES]
-    classifier = Classifier(bundle)
+    classifier, many = Classifier(bundle), Classifier(bundle, throughput=True)
     interpreter = Interpreter(str(tflite_file(bundle)), num_threads=allowed_cores())
     interpreter.allocate_tensors()
     times = times_of(
         {
             "invoke": lambda: [interpreter.invoke() for _ in pictures],
-            "folder": lambda: list(answer_pictures(classifier.answer, classifier.preprocessing, pictures)),
+            "folder": lambda: list(answer_pictures(many.answer, many.preprocessing, pictures, streams=many.streams)),
             "alone": lambda: [classifier.classify(picture) for picture in pictures],
         },
         ROUNDS,

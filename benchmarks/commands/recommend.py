@@ -15,9 +15,9 @@ from benchmarks.targets import find_targets
 from benchmarks.wording import lines
 from runtime import cli
 from runtime.atomic import write_file
-from runtime.bundle import Bundle
+from runtime.bundle import RECOMMENDED, Bundle
 from runtime.errors import MachineError
-from runtime.recommended import FILE, Recommended
+from runtime.recommended import Recommended
 
 NAME = cli.program("benchmarks")
 DEFAULT = Limits()
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         return cli.CHECK_FAILED
     cpu_model = before.machine.cpu_model
     if cpu_model is None:
-        raise MachineError(str(options.bundle), f"no {FILE} written: this machine does not tell its processor's name")
+        raise MachineError(str(options.bundle), f"no {RECOMMENDED} written: this machine does not tell its processor's name")
     chosen = Recommended(best.artifact, best.sha256, best.threads, cpu_model, best.interpreter, round(p90_ms(best), 4))
-    write_file(options.bundle / FILE, json.dumps(asdict(chosen), indent=2) + "\n")
-    cli.say(f"{NAME}: written to {options.bundle / FILE}: the runtime takes it as its default on such a machine")
+    write_file(options.bundle / RECOMMENDED, json.dumps(asdict(chosen), indent=2) + "\n")
+    cli.say(f"{NAME}: written to {options.bundle / RECOMMENDED}: the runtime takes it as its default on such a machine")
     return cli.DONE

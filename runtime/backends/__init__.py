@@ -15,7 +15,7 @@ from runtime.tensors import Tensor
 
 
 class Backend(Protocol):
-    """A loaded model with one input and one output.
+    """A loaded model with one input and one output. Several threads may ask it at once, each with `threads` of its own at work.
 
     Its constructor takes (name, content, threads), where content is the model file's, and raises InputRefused, naming `name`, for a model
     that the interpreter cannot load or that has another number of inputs or outputs.
@@ -26,13 +26,15 @@ class Backend(Protocol):
     metadata: Mapping[str, str]
     """Texts stored in the model file, by name; our manifest is under "quince.json"."""
     invoked: tuple[int, int]
-    """When the interpreter last began and ended its own work, of `time.perf_counter_ns`: what is before is ours, and what is after."""
+    """When the interpreter last began and ended its own work, of `time.perf_counter_ns`: what is before is ours, and what is after.
+    Of one thread's calls only where a single thread asks."""
 
     def run(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values of the input's dtype and shape (sizes the file leaves open are as given) -> the output as the model gives it.
 
         Raises:
             InputRefused: the interpreter fails on it.
+            MachineError: another interpreter is needed, since others are asked too, and memory is short.
         """
 
 

@@ -22,37 +22,46 @@ class TFLiteBackend:
     """A `.tflite` model, loaded: see `runtime.backends.Backend`."""
 
     def __init__(self, name: str, content: bytes, threads: int) -> None:
-        self._name = name
+        self._name, self._content, self._threads = name, content, threads
         self.metadata = texts_in_tail(content)
-        try:
-            self._interpreter = build(name, content, threads)
-        except (ValueError, RuntimeError) as error:
-            if NO_RUNTIME in str(error) and addresses_left() is not None:
-                raise MachineError(name, "not enough memory for it; ulimit -v is too low") from error
-            raise InputRefused(name, f"{NAME} cannot load it: {_reason(error)}") from error
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        interpreter = self._build()
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             found = f"{[str(_tensor(name, part)) for part in inputs]} -> {[str(_tensor(name, part)) for part in outputs]}"
             raise InputRefused(name, f"expected one input and one output, found {found}")
         self.input, self.output = _tensor(name, inputs[0]), _tensor(name, outputs[0])
         self._input, self._output, self._shape = inputs[0]["index"], outputs[0]["index"], tuple(inputs[0]["shape"])
+        self._idle = [(interpreter, self._shape)]
+        """With the shape of its input. A list gives and takes in one step, whatever threads ask."""
         self.invoked = (0, 0)
 
     def run(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values of the input's dtype and shape (sizes the file leaves open are as given) -> the output as the model gives it."""
         try:
-            if values.shape != self._shape:
-                self._interpreter.resize_tensor_input(self._input, values.shape, strict=True)
-                self._interpreter.allocate_tensors()
-                self._shape = values.shape
-            self._interpreter.set_tensor(self._input, values)
+            interpreter, shape = self._idle.pop()
+        except IndexError:  # other threads are using those that there are
+            interpreter, shape = self._build(), self._shape
+        try:
+            if values.shape != shape:
+                interpreter.resize_tensor_input(self._input, values.shape, strict=True)
+                interpreter.allocate_tensors()
+            interpreter.set_tensor(self._input, values)
             start = perf_counter_ns()
-            self._interpreter.invoke()
+            interpreter.invoke()
             self.invoked = (start, perf_counter_ns())
         except (RuntimeError, ValueError) as error:
             raise InputRefused(self._name, f"fails when it is run: {_reason(error)}") from error
-        output: NDArray[Any] = self._interpreter.get_tensor(self._output)
+        output: NDArray[Any] = interpreter.get_tensor(self._output)
+        self._idle.append((interpreter, values.shape))
         return output
+
+    def _build(self) -> Any:
+        try:
+            return build(self._name, self._content, self._threads)
+        except (ValueError, RuntimeError) as error:
+            if NO_RUNTIME in str(error) and addresses_left() is not None:
+                raise MachineError(self._name, "not enough memory for it; ulimit -v is too low") from error
+            raise InputRefused(self._name, f"{NAME} cannot load it: {_reason(error)}") from error
 
 
 def _tensor(name: str, details: dict[str, Any]) -> Tensor:

@@ -8,7 +8,7 @@ from runtime import cli
 from runtime.classifier import Classifier
 from runtime.commands import VERBS
 from runtime.foreign_arguments import add_foreign_arguments, foreign_options
-from runtime.predictions import add_picture_arguments, show_predictions
+from runtime.predictions import add_picture_arguments, are_many, show_predictions
 
 NAME = cli.program("runtime")
 
@@ -22,7 +22,13 @@ def main(arguments: Sequence[str]) -> int:
     cli.add_interpreter_arguments(parser, "the best that runs here")
     add_foreign_arguments(parser)
     options = parser.parse_args(arguments)
-    classifier = Classifier(options.model, artifact=options.artifact, threads=options.threads, foreign=foreign_options(options))
+    classifier = Classifier(
+        options.model,
+        artifact=options.artifact,
+        threads=options.threads,
+        foreign=foreign_options(options),
+        throughput=are_many(options.pictures),
+    )
     answer = partial(classifier.answer, top=options.top)
     return show_predictions(
         NAME,
@@ -32,4 +38,5 @@ def main(arguments: Sequence[str]) -> int:
         as_json=options.json,
         model_id=classifier.id,
         min_score=classifier.min_score if options.min_score is None else options.min_score,
+        streams=classifier.streams,
     )

@@ -24,4 +24,4 @@ def fields(change: Change, about: About) -> dict[str, Any]:
     """What a program is told of a change: the Change itself, and what source, bundle and model it is of."""
     said = asdict(change)
     origin = said.pop("origin")
-    return {**said, "source": about.source, **origin}
+    return {**said, "predictions": [one._asdict() for one in change.predictions], "source": about.source, **origin}

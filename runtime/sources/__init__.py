@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -90,8 +89,7 @@ CLIP_SUFFIXES = frozenset(
 """Files read as clips; every other one is read as a picture."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A source that was named and not opened yet."""
 
     name: str

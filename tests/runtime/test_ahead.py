@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -22,7 +23,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> No
         return item * item
 
     with closing(work_ahead(work, range(20), threads=4, ahead=8)) as results:
-        assert [(item, future.result()) for item, future in results] == [(item, item * item) for item in range(20)]
+        assert [(item, result()) for item, result in results] == [(item, item * item) for item in range(20)]
 
 
 def test_no_more_items_are_taken_than_are_to_be_ahead() -> None:
@@ -35,19 +36,28 @@ def test_no_more_items_are_taken_than_are_to_be_ahead() -> None:
             yield taken
 
     with closing(work_ahead(lambda item: item, items(), threads=2, ahead=5)) as results:
-        for given, (item, future) in enumerate(results, 1):
-            assert item == future.result() == given
+        for given, (item, result) in enumerate(results, 1):
+            assert item == result() == given
             assert taken <= given + 5
             if given == 1000:
                 break
 
 
+def test_with_none_ahead_each_is_worked_on_when_asked_for_in_the_thread_that_asks() -> None:
+    done: list[tuple[int, int]] = []
+    results = work_ahead(lambda item: done.append((item, threading.get_ident())), iter(range(3)), threads=2, ahead=0)
+    for item, result in results:
+        assert len(done) == item
+        result()
+    assert done == [(item, threading.get_ident()) for item in range(3)]
+
+
 def test_error_of_one_item_is_raised_in_its_turn_and_the_others_are_done() -> None:
     with closing(work_ahead(lambda item: 12 // item, [3, 0, 4], threads=2, ahead=3)) as results:
-        futures = [future for _, future in results]
-    assert (futures[0].result(), futures[2].result()) == (4, 3)
+        asked = [result for _, result in results]
+    assert (asked[0](), asked[2]()) == (4, 3)
     with pytest.raises(ZeroDivisionError):
-        futures[1].result()
+        asked[1]()
 
 
 def test_closing_drops_what_is_not_begun_and_leaves_no_thread() -> None:
@@ -60,11 +70,11 @@ def test_closing_drops_what_is_not_begun_and_leaves_no_thread() -> None:
 
 
 def test_thread_that_cannot_be_started_is_the_machine_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(ahead.ThreadPoolExecutor):
+    class Full(ThreadPoolExecutor):
         def submit(self, *arguments: object) -> None:
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Full)
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", Full)
     with pytest.raises(MachineError, match=r"can't start new thread: .*ulimit"):
         next(work_ahead(str, [1], threads=1, ahead=1))
 
@@ -79,7 +89,7 @@ def test_under_a_limit_of_addresses_as_many_threads_work_as_fit(monkeypatch: pyt
         return threading.get_ident()
 
     with closing(work_ahead(work, range(40), threads=8, ahead=8)) as results:
-        assert len({future.result() for _, future in results}) == 2
+        assert len({result() for _, result in results}) == 2
     monkeypatch.setattr(ahead, "addresses_left", lambda: ahead.STACK - 1)
     with pytest.raises(MachineError, match="threads: one needs 10 MB of addresses, and ulimit -v leaves 9 MB"):
         next(work_ahead(str, range(3), threads=8, ahead=8))

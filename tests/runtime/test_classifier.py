@@ -4,15 +4,17 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from runtime import Bundle, Classifier, Prediction
+from runtime import Bundle, Classifier, Prediction, preprocess
 from runtime.classifier import rank
 from runtime.errors import CheckFailed, InputRefused, PictureRefused
+from runtime.threads import allowed_cores
 
 MODELS = ["model.int8.tflite", "model.fp32.onnx"]
 Edit = Callable[[Path, Callable[[dict], object]], None]
@@ -54,6 +56,28 @@ def test_colours_reach_the_model_as_rgb(onnx_model: MakeModel) -> None:
 def test_top_is_how_many_and_never_more_than_there_are(onnx_model: MakeModel) -> None:
     classifier = Classifier(onnx_model())
     assert [len(classifier.classify(Image.new("RGB", (8, 8)), top)) for top in (1, 2, 3, 50)] == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("file", MODELS)
+def test_threads_that_share_one_get_the_answers_of_their_own_pictures(exported: Path, cells: Path, file: str) -> None:
+    classifier = Classifier(exported / file, threads=1)
+    pictures = [preprocess(path, classifier.preprocessing) for path in sorted(cells.rglob("*.png"))[:60]]
+    wanted = [classifier.scores(pixels).tolist() for pixels in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        assert [scores.tolist() for scores in pool.map(classifier.scores, pictures)] == wanted
+
+
+def test_streams_are_the_threads_that_are_allowed_and_one_without_throughput(exported: Path) -> None:
+    assert Classifier(exported).streams == 1
+    assert Classifier(exported, throughput=True).streams == allowed_cores()
+    assert Classifier(exported, throughput=True, threads=1).streams == 1
+
+
+def test_large_model_has_one_interpreter_whatever_is_asked_for(exported: Path, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.classifier.LARGE", 1000)
+    classifier = Classifier(exported, throughput=True)
+    assert (classifier.streams, classifier.threads) == (1, allowed_cores())
+    assert classifier.classify(photo) == Classifier(exported).classify(photo)
 
 
 def test_bundle_prefers_int8_tflite_and_takes_the_artifact_asked_for(exported: Path) -> None:

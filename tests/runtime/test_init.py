@@ -21,6 +21,14 @@ def test_nothing_heavy_is_imported_before_main_sees_to_ctrl_c() -> None:
     assert output_of("import sys, runtime.__main__; print([name for name in ('numpy', 'PIL') if name in sys.modules])") == "[]"
 
 
+def test_a_start_for_one_picture_imports_only_what_it_needs(exported: Path, photo: Path) -> None:
+    """Each of these is a hundredth of a start."""
+    spared = ("shutil", "concurrent.futures", "logging.handlers", "zipfile", "runtime.recommended", "runtime.labels_file")
+    code = f"import sys, runtime.__main__ as m; m.main(['predict', {str(exported)!r}, {str(photo)!r}])"
+    output = output_of(f"{code}; print([name for name in {spared} if name in sys.modules])")
+    assert output.splitlines()[1:] == ["[]"]
+
+
 def test_public_names_are_there() -> None:
     from runtime import Bundle, Classifier, Foreign, Prediction, Preprocessing, preprocess
 

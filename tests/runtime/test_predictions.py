@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 from PIL import Image
 
 from runtime.classifier import Classifier, Prediction
-from runtime.errors import PictureRefused
-from runtime.predictions import answer_pictures
+from runtime.errors import CheckFailed, PictureRefused
+from runtime.predictions import answer_pictures, are_many
 from runtime.preprocess import Preprocessing
+from runtime.sources import Frame
 from runtime.sources.files import expand
 
 ROOT = Path(__file__).parents[2]
@@ -69,12 +71,47 @@ def test_answers_are_in_the_order_of_the_files_and_each_is_of_its_own_picture(tm
             assert outcome == (Prediction(str(index), 1.0),)
 
 
+@pytest.mark.parametrize("throughput", [False, True])
 @pytest.mark.parametrize("file", [INT8, FP32])
-def test_folder_s_answers_are_those_of_the_pictures_one_at_a_time(exported: Path, cells: Path, file: str) -> None:
-    classifier = Classifier(exported / file)
-    pictures = sorted(cells.rglob("*.png"))[:40]
-    together = list(answer_pictures(classifier.answer, classifier.preprocessing, pictures))
-    assert together == [(picture, classifier.classify(picture)) for picture in pictures]
+def test_folder_s_answers_are_those_of_the_pictures_one_at_a_time(exported: Path, cells: Path, file: str, throughput: bool) -> None:
+    classifier = Classifier(exported / file, throughput=throughput)
+    pictures = sorted(cells.rglob("*.png"))[:200]
+    together = list(answer_pictures(classifier.answer, classifier.preprocessing, pictures, streams=classifier.streams))
+    assert together == [(picture, Classifier(exported / file).classify(picture)) for picture in pictures]
+
+
+def test_as_many_answers_are_given_at_once_as_there_are_streams() -> None:
+    """Each waits for the other: one at a time, neither would come."""
+    met = threading.Barrier(2, timeout=20)
+
+    def answer(pixels: np.ndarray) -> tuple[Prediction, ...]:
+        met.wait()
+        return red(pixels)
+
+    frames = [Frame(str(shade), Image.new("RGB", (8, 8), (shade, 0, 0)), 0.0) for shade in range(6)]
+    answers = list(answer_pictures(answer, Preprocessing(8, 8), frames, streams=2))
+    assert answers == [(frame, (Prediction(frame.name, 1.0),)) for frame in frames]
+
+
+def test_what_one_of_several_streams_raises_comes_in_its_turn() -> None:
+    def answer(pixels: np.ndarray) -> tuple[Prediction, ...]:
+        if pixels[0, 0, 0] == 3:
+            raise CheckFailed("model", "the model answered NaN or infinity")
+        return red(pixels)
+
+    frames = [Frame(str(shade), Image.new("RGB", (8, 8), (shade, 0, 0)), 0.0) for shade in range(6)]
+    answers = answer_pictures(answer, Preprocessing(8, 8), frames, streams=2)
+    assert [next(answers)[0] for _ in range(3)] == frames[:3]
+    with pytest.raises(CheckFailed):
+        next(answers)
+
+
+def test_what_stands_for_several_pictures(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").touch()
+    photo = str(tmp_path / "photo.jpg")
+    several = ([photo, photo], [str(tmp_path)], [f"{tmp_path}/*.jpg"], ["clip.mp4"])
+    assert [are_many(words) for words in several] == [True] * 4
+    assert [are_many(words) for words in ([photo], ["missing.jpg"], ["-"], [photo, "-"])] == [False] * 4
 
 
 def test_first_answer_needs_few_files_of_many(photo: Path) -> None:
