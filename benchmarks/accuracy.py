@@ -1,6 +1,7 @@
 """How accurate each model file is on a folder of pictures, with the interpreters of this machine."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from benchmarks.latency_report import read_result
 from benchmarks.targets import Target
 from benchmarks.typed import expect_types
+from runtime.ahead import work_ahead
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused, PictureRefused
 from runtime.foreign import Foreign
@@ -20,6 +22,8 @@ from runtime.sources.files import subfolders, walk
 
 SCHEMA, KIND = 1, "accuracy"
 FLOAT = "fp32"
+AHEAD = 4
+"""Pictures that are worked on, or done, for each core beyond the one that is counted."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def measure_accuracy(
         InputRefused: the models differ in labels or preprocessing, or no file is a picture.
     """
     classifiers = {
-        target.file: Classifier(target.source, artifact=target.artifact or None, threads=threads, foreign=foreign) for target in targets
+        target.file: Classifier(target.source, artifact=target.artifact or None, threads=threads, foreign=foreign, throughput=True)
+        for target in targets
     }
     first = next(iter(classifiers.values()))
     for path, one in classifiers.items():
@@ -114,17 +119,23 @@ def measure_accuracy(
     files = labelled(folder, first.labels)
     scores: dict[Path, list[np.ndarray]] = {path: [] for path in classifiers}
     truth, names, refused = [], [], {}
-    with Progress("accuracy", len(files)) as bar:
-        for path, index in files:
+
+    def ask(labelled: tuple[Path, int]) -> list[np.ndarray]:
+        pixels = preprocess(read_picture(labelled[0]), first.preprocessing)
+        return [one.scores(pixels) for one in classifiers.values()]
+
+    streams = min(one.streams for one in classifiers.values())
+    results = work_ahead(ask, files, threads=streams, ahead=AHEAD * streams)
+    with closing(results), Progress("accuracy", len(files)) as bar:
+        for (path, index), result in results:
             try:
-                pixels = preprocess(read_picture(path), first.preprocessing)
+                for file, answer in zip(classifiers, result(), strict=True):
+                    scores[file].append(answer)
             except PictureRefused as refusal:
                 refused[path] = refusal.reason
             else:
                 truth.append(index)
                 names.append(str(path))
-                for file, one in classifiers.items():
-                    scores[file].append(one.scores(pixels))
             bar.advance()
     if not truth:
         raise InputRefused(str(folder), "holds no readable picture")
