@@ -12,10 +12,12 @@ from benchmarks.targets import Target
 from benchmarks.typed import expect_types
 from runtime.ahead import work_ahead
 from runtime.classifier import Classifier
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
 from runtime.foreign import Foreign
+from runtime.opening import read_picture
 from runtime.parity import compare
-from runtime.preprocess import digest, preprocess, read_picture
+from runtime.preprocess import preprocess
 from runtime.progress import Progress
 from runtime.records import build, expect_list
 from runtime.sources.files import subfolders, walk

@@ -18,9 +18,11 @@ from benchmarks.timing import NS_PER_MS, Rule, overhead_us, sample
 from runtime.backends import BACKENDS
 from runtime.bundle import Bundle
 from runtime.classifier import Classifier, rank
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError, QuinceError
 from runtime.interpreters import interpreter_name
-from runtime.preprocess import decode, digest, preprocess, read_picture, resize
+from runtime.opening import read_picture
+from runtime.preprocess import decode, preprocess, resize
 
 MOST_PICTURES = 64
 SEED = 7

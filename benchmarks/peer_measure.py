@@ -14,8 +14,8 @@ from benchmarks.peers.litert_benchmark import RUNS, WARMUP
 from benchmarks.task import Task, perform
 from benchmarks.timing import NS_PER_MS, Rule
 from runtime import cli
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError
-from runtime.preprocess import digest
 from runtime.progress import Progress
 
 OURS = "ours.py"

@@ -11,8 +11,8 @@ from runtime.golden import FOLDER, read_golden
 from runtime.interpreters import interpreters_of
 from runtime.measured_figures import read_measured
 from runtime.model_file import read_model_file
+from runtime.opening import header_size, read_picture
 from runtime.plugins import choose, missing
-from runtime.preprocess import header_size, read_picture
 from runtime.sources.files import expand
 
 ACCURACY = "candidate_accuracy"

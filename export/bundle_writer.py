@@ -19,13 +19,13 @@ from runtime.atomic import locked, new_folder
 from runtime.bundle import CALIBRATION, CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
 from runtime.classifier import Classifier
 from runtime.device_scores import FILE as DEVICES
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import FILE as GOLDEN
 from runtime.golden import FOLDER, read_golden
 from runtime.installation import EXPORTED
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
-from runtime.preprocess import digest
 from runtime.provenance import utc_now
 from runtime.records import parse_json, read_text
 from runtime.run_folder import MODEL

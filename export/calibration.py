@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.trained import Run, balanced
+from runtime.digest import digest
 from runtime.errors import CheckFailed, InputRefused
-from runtime.preprocess import digest, preprocess
+from runtime.preprocess import preprocess
 from runtime.progress import track
 from runtime.run_folder import Picture
 

@@ -18,9 +18,9 @@ from export.gate import Judged, Limits, decide
 from export.trained import Run, balanced
 from runtime.cpu_model import PARTS
 from runtime.device_scores import DeviceScores, read_device_scores, write_device_scores
+from runtime.digest import digest
 from runtime.golden import FOLDER, Sample
 from runtime.parity import compare
-from runtime.preprocess import digest
 
 PICTURES = 200
 """At most so many, as evenly over the classes as they allow."""

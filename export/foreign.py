@@ -10,12 +10,13 @@ from export.preparation import UNCHANGED, Preparation
 from export.saved_model_folder import check_saved_model_folder, digest_folder, is_saved_model
 from export.signature import Signature
 from export.trained import Run
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.keras_file import check_keras_file
 from runtime.labels_file import check_count, read_labels
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import require
-from runtime.preprocess import Fit, Preprocessing, digest
+from runtime.preprocess import Fit, Preprocessing
 from runtime.progress import Progress
 from runtime.provenance import KERAS_PACKAGES, versions
 from runtime.run_folder import MODEL

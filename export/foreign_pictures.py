@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from runtime import cli
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import Preprocessing, decode, digest, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import Preprocessing, decode
 from runtime.progress import track
 from runtime.run_folder import Picture
 from runtime.sources.files import subfolders, walk

@@ -10,8 +10,9 @@ import numpy as np
 from export.answers import Reference
 from export.trained import Run, balanced
 from runtime.classifier import Classifier
+from runtime.digest import digest
 from runtime.golden import FOLDER, REFERENCE, Sample, write_golden, write_pixels
-from runtime.preprocess import decode, digest, preprocess, resize
+from runtime.preprocess import decode, preprocess, resize
 
 COUNT = 16
 

@@ -19,10 +19,10 @@ from export.targets import DEFAULTS, check_targets, of_format
 from export.trained import open_run
 from runtime.atomic import write_file
 from runtime.bundle import REPORT
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact
 from runtime.plugins import choose, require
-from runtime.preprocess import digest
 from runtime.progress import Progress
 from runtime.provenance import source_digest, versions
 

@@ -23,9 +23,10 @@ from export.trained import Run, balanced
 from runtime.atomic import scratch_folder
 from runtime.classifier import Classifier
 from runtime.confidence import Confidence
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.plugins import Plugin
-from runtime.preprocess import digest, preprocess
+from runtime.preprocess import preprocess
 from runtime.progress import Progress
 from runtime.quiet import prepare_tensorflow, quiet
 

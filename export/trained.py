@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from export.preparation import UNCHANGED, Preparation
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.keras_file import check_keras_file
 from runtime.manifest import Manifest
 from runtime.plugins import Plugin, require
-from runtime.preprocess import digest
 from runtime.run_folder import MODEL, Picture, Split, data_folder, read_run, read_unchanged
 
 

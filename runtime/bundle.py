@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runtime.backends import BACKENDS
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact, Manifest
 from runtime.model_file import read_model_file
-from runtime.preprocess import digest
 from runtime.records import read_text
 
 MANIFEST = "manifest.json"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from runtime import cli
 from runtime.errors import MachineError, PictureRefused, QuinceError
-from runtime.preprocess import load_picture
+from runtime.opening import load_picture
 from runtime.sources import SILENCE_S, Busy, Frame, Source
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)

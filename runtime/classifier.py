@@ -11,6 +11,7 @@ from PIL import Image
 from runtime.backends import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundle import ID_LENGTH, RECOMMENDED, Bundle
 from runtime.confidence import tempered
+from runtime.digest import digest
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.foreign import Foreign
 from runtime.manifest import Artifact
@@ -18,7 +19,7 @@ from runtime.memory import addresses_left
 from runtime.model_file import read_model_file
 from runtime.ours import open_ours
 from runtime.plugins import Plugin, choose
-from runtime.preprocess import digest, preprocess
+from runtime.preprocess import preprocess
 from runtime.threads import allowed_cores
 
 OPEN_FOREIGN = Plugin("runtime.foreign_file:open_foreign", extra="")

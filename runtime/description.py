@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime.backends import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundle import ID_LENGTH, Bundle
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError
 from runtime.foreign import Foreign
 from runtime.foreign_file import open_foreign
@@ -17,7 +18,6 @@ from runtime.manifest import Artifact, Manifest
 from runtime.measured_figures import read_measured
 from runtime.model_file import read_model_file
 from runtime.ours import open_ours
-from runtime.preprocess import digest
 from runtime.tensors import Tensor
 
 

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import Preprocessing, decode, digest, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import Preprocessing, decode
 from runtime.records import build, expect_list, expect_text, parse_json, read_text
 
 FOLDER, FILE, PIXELS = "golden", "golden.json", "pixels"

@@ -12,8 +12,8 @@ from runtime.bundle import CALIBRATION, CARD, LABELS, MANIFEST, PARITY, REPORT, 
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.golden import FILE, FOLDER, pixels_file, read_golden
 from runtime.manifest import Manifest
+from runtime.opening import read_picture
 from runtime.place import finish, previous, previous_id, put, read_whole, real_place, refuse_what_is_no_bundle, staged, swap, whole
-from runtime.preprocess import read_picture
 from runtime.provenance import UTC_TIME
 from runtime.records import read_text
 from runtime.verification import verify_all

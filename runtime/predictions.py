@@ -13,7 +13,8 @@ from runtime import cli
 from runtime.ahead import work_ahead
 from runtime.classifier import Prediction
 from runtime.errors import InputRefused, PictureRefused, QuinceError
-from runtime.preprocess import Preprocessing, preprocess, refusals
+from runtime.opening import refusals
+from runtime.preprocess import Preprocessing, preprocess
 from runtime.sources import SOURCES, Frame, Source, open_source
 from runtime.threads import allowed_cores
 

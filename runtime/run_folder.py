@@ -19,10 +19,11 @@ from typing import Literal, get_args
 
 from runtime.atomic import write_file
 from runtime.bundle import Bundle
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
 from runtime.keras_file import check_keras_file
 from runtime.manifest import Manifest
-from runtime.preprocess import digest, read_picture
+from runtime.opening import read_picture
 from runtime.records import read_text
 
 MODEL, PICTURES = "model.keras", "pictures.csv"

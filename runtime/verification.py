@@ -14,10 +14,12 @@ from runtime.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.cpu_model import architecture, read_cpu_model
 from runtime.device_scores import nearest, read_device_scores
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError, PictureRefused
 from runtime.golden import FILE, FOLDER, Sample, read_golden, read_pixels
 from runtime.manifest import Artifact
-from runtime.preprocess import decode, digest, read_picture, resize
+from runtime.opening import read_picture
+from runtime.preprocess import decode, resize
 
 STAGES = ("file", "decode", "resize", "model")
 

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import digest, header_size, read_picture
+from runtime.opening import header_size, read_picture
 from runtime.progress import track
 from runtime.run_folder import Picture, Split
 from runtime.sources.files import subfolders, walk

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime.errors import PictureRefused
-from runtime.preprocess import header_size, read_picture
+from runtime.opening import header_size, read_picture
 from runtime.sources.files import walk
 
 STRIDE = 32

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import Preprocessing, decode, digest, read_picture, resize
+from runtime.opening import read_picture
+from runtime.preprocess import Preprocessing, decode, resize
 from runtime.progress import Progress
 from runtime.run_folder import Picture, read_unchanged
 from runtime.sources.files import subfolders, walk

@@ -7,10 +7,10 @@ from typing import Any
 
 from runtime.atomic import new_folder
 from runtime.bundle import MANIFEST, Bundle
+from runtime.digest import digest
 from runtime.errors import InputRefused, QuinceError
 from runtime.manifest import Artifact, Manifest
 from runtime.plugins import Plugin
-from runtime.preprocess import digest
 from runtime.provenance import KERAS_PACKAGES, versions
 from runtime.quiet import prepare_tensorflow, quiet
 from runtime.run_folder import MODEL, PICTURES, write_pictures

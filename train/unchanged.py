@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import digest, read_picture
+from runtime.opening import read_picture
 from train.data import DataSet
 
 MARGIN_S = 2.0

@@ -14,7 +14,8 @@ from export.emulated.check import device_scores
 from export.emulated.devices import choose_device
 from runtime import Classifier
 from runtime.bundle import Bundle
-from runtime.preprocess import preprocess, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import preprocess
 
 DEVICES, PICTURES, BAR = ("cortex-a72", "cortex-a76"), 400, 0.995
 SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -16,7 +16,7 @@ from runtime.classifier import Classifier
 from runtime.command import command_line
 from runtime.errors import InputRefused
 from runtime.foreign_arguments import add_foreign_arguments, foreign_options
-from runtime.preprocess import read_picture
+from runtime.opening import read_picture
 from runtime.progress import Progress
 
 NAME = cli.program("benchmarks")

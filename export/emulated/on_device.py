@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from runtime.classifier import Classifier
-from runtime.preprocess import preprocess, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import preprocess
 
 
 def main(job: Path) -> None:

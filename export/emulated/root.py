@@ -10,8 +10,8 @@ from pathlib import Path
 from export.emulated.systems import PACKAGES, System
 from runtime.atomic import locked, scratch_folder
 from runtime.cache_folder import default_cache
+from runtime.digest import digest
 from runtime.errors import MachineError
-from runtime.preprocess import digest
 from runtime.progress import Progress
 from runtime.provenance import versions
 

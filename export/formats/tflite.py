@@ -29,9 +29,9 @@ from export.labels_text import labels_text
 from export.normalisation import RAW, Normalisation, split_normalisation
 from export.targets import of_format
 from runtime.backends import EMBEDDED_MANIFEST
+from runtime.digest import digest
 from runtime.errors import CheckFailed
 from runtime.manifest import Manifest
-from runtime.preprocess import digest
 from runtime.quiet import quiet
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from runtime.errors import InputRefused, MachineError, PictureRefused
+from runtime.opening import open_picture, read_picture
 from runtime.plugins import Plugin, choose
-from runtime.preprocess import open_picture, read_picture
 
 SILENCE_S = 10.0
 """Seconds without a frame after which a camera or stream counts as lost."""

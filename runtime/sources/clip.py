@@ -7,7 +7,7 @@ import time
 import av
 
 from runtime.errors import InputRefused, PictureRefused, failed_access
-from runtime.preprocess import check_size
+from runtime.opening import check_size
 from runtime.sources import Frame, Frames
 from runtime.sources.decoded import upright
 

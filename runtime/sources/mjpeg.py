@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from runtime.errors import InputRefused, MachineError, PictureRefused
-from runtime.preprocess import open_picture
+from runtime.opening import open_picture
 from runtime.sources import SILENCE_S, Busy, Frame, Frames, without_password
 from runtime.sources.parts import Parts
 

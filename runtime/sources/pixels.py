@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from runtime.errors import PictureRefused
-from runtime.preprocess import open_picture
+from runtime.opening import open_picture
 
 PIXELS = {"MJPEG": 0, "JPEG": 0, "YUYV": 2, "UYVY": 2, "RGB24": 3, "BGR24": 3, "GREY": 1}
 """The formats taken, those that cost least first, by their V4L2 names; and the bytes of a pixel, 0 where they are compressed."""

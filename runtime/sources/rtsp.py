@@ -5,7 +5,7 @@ import time
 import av
 
 from runtime.errors import MachineError, PictureRefused
-from runtime.preprocess import check_size
+from runtime.opening import check_size
 from runtime.sources import SILENCE_S, Frame, Frames, without_password
 from runtime.sources.decoded import upright
 

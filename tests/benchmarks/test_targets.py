@@ -7,9 +7,10 @@ import pytest
 
 from benchmarks.targets import find_targets
 from runtime import doctor
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact, Manifest
-from runtime.preprocess import Preprocessing, digest
+from runtime.preprocess import Preprocessing
 
 TINY = Path(str(doctor.__file__)).parent / "tiny.tflite"
 

@@ -20,9 +20,9 @@ from export.bundle_writer import Made, Publication, bundle_manifest, check_place
 from export.keras_model import scores
 from export.labels_text import labels_text
 from runtime.bundle import Bundle
+from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError
 from runtime.golden import read_golden
-from runtime.preprocess import digest
 
 LOOSE = ("--max-drop", "0.2", "--min-agreement", "0.8")
 

@@ -9,8 +9,9 @@ from PIL import Image
 
 from export.calibration import choose_calibration
 from export.trained import balanced
+from runtime.digest import digest
 from runtime.errors import CheckFailed, InputRefused
-from runtime.preprocess import digest, preprocess
+from runtime.preprocess import preprocess
 from runtime.run_folder import Picture
 
 

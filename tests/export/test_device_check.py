@@ -15,7 +15,8 @@ from runtime import Classifier
 from runtime.bundle import Bundle
 from runtime.device_scores import read_device_scores
 from runtime.errors import InputRefused
-from runtime.preprocess import preprocess, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import preprocess
 
 INT8 = Kind("tflite", "int8")
 

@@ -15,7 +15,7 @@ from export.network import copy_of, fold_batch_norms, rebuild
 from export.run import ExportOptions
 from export.rung import Rung, describe, table
 from runtime.classifier import Classifier
-from runtime.preprocess import digest
+from runtime.digest import digest
 
 LIMITS = Limits(max_drop=0.01, min_agreement=0.95)
 

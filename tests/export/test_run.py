@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.preprocess import digest
+from runtime.digest import digest
 
 
 def save_into(run: Path, model) -> None:

@@ -14,9 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from runtime.classifier import Classifier
+from runtime.digest import digest
 from runtime.golden import Sample, write_golden, write_pixels
 from runtime.manifest import Artifact, Manifest
-from runtime.preprocess import Preprocessing, decode, digest, resize
+from runtime.preprocess import Preprocessing, decode, resize
 
 Check = Callable[..., None]
 BUFFERED = {"PYTHONUNBUFFERED": ""}

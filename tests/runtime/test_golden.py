@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from runtime.bundle import Bundle
+from runtime.digest import digest
 from runtime.errors import InputRefused
 from runtime.golden import Sample, read_golden, write_golden
-from runtime.preprocess import digest, resize
+from runtime.preprocess import resize
 from runtime.verification import Verification, verify
 
 INT8 = "model.int8.tflite"

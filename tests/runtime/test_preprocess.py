@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
-from runtime.preprocess import Preprocessing, decode, decoded_size, digest, header_size, preprocess, resize, upright_rgb
+from runtime.opening import header_size
+from runtime.preprocess import Preprocessing, decode, decoded_size, preprocess, resize, upright_rgb
 
 BROAD = Preprocessing(224, 224)
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from runtime.errors import PictureRefused
-from runtime.preprocess import MAX_PIXELS, MAX_SIDE, Preprocessing, decode, preprocess
+from runtime.opening import MAX_PIXELS, MAX_SIDE
+from runtime.preprocess import Preprocessing, decode, preprocess
 
 ROOT = Path(__file__).parents[2]
 BROAD = Preprocessing(224, 224)
@@ -123,7 +124,7 @@ def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(preprocessing, "upright_rgb", slow)
     content = encoded(noise(100, 80))
     for limit, expected in ((7999, {1}), (8000, {2, 3, 4})):
-        monkeypatch.setattr(preprocessing, "LARGE", limit)
+        monkeypatch.setattr("runtime.opening.LARGE", limit)
         most = 0
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda _: decode(content, BROAD), range(12)))

@@ -14,7 +14,8 @@ from PIL import EpsImagePlugin, Image
 
 from runtime import cli
 from runtime.errors import PictureRefused
-from runtime.preprocess import Preprocessing, preprocess, read_picture
+from runtime.opening import read_picture
+from runtime.preprocess import Preprocessing, preprocess
 
 BROAD = Preprocessing(224, 224)
 

@@ -118,7 +118,7 @@ def test_broken_new_bundle_leaves_the_old_one_running_with_one_line(
 def test_bundle_that_answers_no_numbers_is_not_used(
     updating: Updating, make_bundle: MakeBundle, onnx_model, tmp_path: Path, said: list[str], factor: float, edit_json
 ) -> None:
-    from runtime.preprocess import digest
+    from runtime.digest import digest
 
     old = updating.current()
     content = onnx_model(factor=factor).read_bytes()
@@ -172,7 +172,7 @@ def test_first_bundle_must_be_good(tmp_path: Path) -> None:
 def test_new_bundle_with_bytes_that_are_no_text_leaves_the_old_one_running_with_one_line(
     updating: Updating, tmp_path: Path, said: list[str], edit_json
 ) -> None:
-    from runtime.preprocess import digest
+    from runtime.digest import digest
 
     old, file = updating.current(), tmp_path / "place/small.onnx"
     content = file.read_bytes().replace(b"red", b"\xffed")

@@ -13,7 +13,8 @@ from PIL import Image, ImageEnhance
 from runtime import machine, verification
 from runtime.bundle import Bundle
 from runtime.commands import verify as command
-from runtime.preprocess import Preprocessing, digest, resize
+from runtime.digest import digest
+from runtime.preprocess import Preprocessing, resize
 from runtime.verification import Difference, Verification, verify
 
 MakeBundle = Callable[..., Path]

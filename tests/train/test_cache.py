@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.digest import digest
 from runtime.errors import MachineError, PictureRefused
-from runtime.preprocess import Preprocessing, decode, digest, preprocess, resize
+from runtime.preprocess import Preprocessing, decode, preprocess, resize
 from train import cache as cache_module
 from train.cache import DECODED_FOR, THUMBNAIL, PixelCache
 from train.data import scan

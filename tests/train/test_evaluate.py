@@ -10,8 +10,9 @@ import h5py
 import pytest
 
 from runtime.classifier import Classifier
+from runtime.digest import digest
 from runtime.errors import InputRefused
-from runtime.preprocess import digest, preprocess
+from runtime.preprocess import preprocess
 from runtime.run_folder import read_pictures
 from train.evaluate import evaluate
 from train.labelled import find_pictures

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from runtime.digest import digest
 from runtime.manifest import Manifest
-from runtime.preprocess import Preprocessing, digest, preprocess
+from runtime.preprocess import Preprocessing, preprocess
 from runtime.run_folder import read_pictures
 from train import learn, recipe
 from train.backbones import BACKBONES

@@ -10,9 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
 from runtime import doctor
+from runtime.digest import digest
 from runtime.doctor.models import examine_model
 from runtime.errors import InputRefused
-from runtime.preprocess import digest
 
 TINY = Path(str(doctor.__file__)).parent / "tiny.tflite"
 CUSTOM, FULLY_CONNECTED = 32, 9
