@@ -11,6 +11,7 @@ from benchmarks.latency_report import read_result
 from benchmarks.targets import Target
 from benchmarks.typed import expect_types
 from runtime.ahead import work_ahead
+from runtime.class_folders import class_folders
 from runtime.classifier import Classifier
 from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
@@ -20,7 +21,7 @@ from runtime.parity import compare
 from runtime.preprocess import preprocess
 from runtime.progress import Progress
 from runtime.records import build, expect_list
-from runtime.sources.files import subfolders, walk
+from runtime.sources.files import walk
 
 SCHEMA, KIND = 1, "accuracy"
 FLOAT = "fp32"
@@ -85,20 +86,14 @@ class AccuracyReport:
 
 
 def labelled(folder: Path, labels: Sequence[str]) -> list[tuple[Path, int]]:
-    """Every file in the folder's subfolders, which are named as the labels; and its class index.
+    """Every file in the folder's class folders, and its class index.
 
     Raises:
-        InputRefused: not a folder, no subfolder that is a label, or one that is none.
+        InputRefused: no class folders (runtime.class_folders), or nothing in them.
     """
-    folders = subfolders(folder)
-    strange = [one.name for one in folders if one.name not in labels]
-    if strange:
-        raise InputRefused(
-            str(folder), f"has a folder {strange[0]!r}, which is no label of the model (they are: {', '.join(labels)[:200]})"
-        )
-    found = [(file, labels.index(one.name)) for one in folders for file in walk(one)]
+    found = [(file, labels.index(label)) for label, inner in class_folders(folder, labels) for file in walk(inner)]
     if not found:
-        raise InputRefused(str(folder), "expected a folder per class with pictures in it")
+        raise InputRefused(str(folder), "holds no files in its class folders")
     return found
 
 

@@ -1,20 +1,19 @@
 """The pictures given beside a model of someone else's: those to verify with, a folder per class, and those to calibrate with."""
 
 import os
-import unicodedata
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
 from pathlib import Path
 
 from runtime import cli
+from runtime.class_folders import class_folders
 from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
 from runtime.opening import read_picture
 from runtime.preprocess import Preprocessing, decode
 from runtime.progress import track
 from runtime.run_folder import Picture
-from runtime.sources.files import subfolders, walk
+from runtime.sources.files import walk
 from runtime.threads import allowed_cores
 
 SMALLEST = Preprocessing(1, 1)
@@ -32,7 +31,7 @@ def find_pictures(verify: Path, calib: Path | None, labels: tuple[str, ...]) -> 
     Raises:
         InputRefused: a folder is missing or holds no pictures, a class folder is no label, or nothing is left to calibrate with.
     """
-    classes = _class_folders(verify, labels)
+    classes = class_folders(verify, labels)
     for_tests = [(label, path) for label, folder in classes for path in walk(folder)]
     for_ranges = [("", path) for path in walk(calib)] if calib and _is_folder(calib, "--calib") else []
     if calib and not for_ranges:
@@ -56,22 +55,6 @@ def _is_folder(path: Path, flag: str) -> bool:
     if not path.is_dir():
         raise InputRefused(str(path), f"{'not a folder' if path.exists() else 'no such folder'} ({flag})")
     return True
-
-
-def _class_folders(verify: Path, labels: tuple[str, ...]) -> list[tuple[str, Path]]:
-    """The label of each class folder, and the folder; names are compared in Unicode's composed form."""
-    _is_folder(verify, "--verify")
-    by_name = {unicodedata.normalize("NFC", label): label for label in labels}
-    classes = []
-    for folder in subfolders(verify):
-        name = unicodedata.normalize("NFC", folder.name)
-        if name not in by_name:
-            near = get_close_matches(name, by_name, n=1)
-            raise InputRefused(str(folder), f"its name is no label of the model{f'; did you mean {near[0]!r}?' if near else ''}")
-        classes.append((by_name[name], folder))
-    if not classes:
-        raise InputRefused(str(verify), "expected a folder of pictures for each class, named as its label, found none")
-    return classes
 
 
 def _read(rows: list[tuple[str, Path]], root: Path, split: str, what: str) -> list[Picture]:

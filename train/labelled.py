@@ -1,26 +1,23 @@
 """Pictures whose class is known, to judge a trained model with: a run's own test split, or another folder with the same classes."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.class_folders import class_folders
 from runtime.digest import digest
 from runtime.errors import InputRefused, PictureRefused
 from runtime.opening import read_picture
 from runtime.preprocess import Preprocessing, decode, resize
 from runtime.progress import Progress
 from runtime.run_folder import Picture, read_unchanged
-from runtime.sources.files import subfolders, walk
+from runtime.sources.files import walk
 from runtime.threads import allowed_cores
-from train.data import SPLIT_NAMES
 
 BATCH = 64
-MOST_NAMED = 10
 
 Read = tuple[Picture, NDArray[np.uint8] | None]
 """A picture with its hash and its (height, width, 3) uint8 RGB pixels; a refused one has none."""
@@ -32,16 +29,10 @@ def find_pictures(folder: Path, labels: Sequence[str]) -> list[Picture]:
     Raises:
         InputRefused: no such folder, a class the model does not know, or no class folder with a file.
     """
-    if not folder.is_dir():
-        raise InputRefused(str(folder), "not a folder" if folder.exists() else "no such folder")
-    found = []
-    for inner in subfolders(folder):
-        label = unicodedata.normalize("NFC", inner.name)
-        if label not in labels:
-            raise InputRefused(str(inner), f"the model knows no class '{label}'; {_hint(label, labels)}")
-        found += [Picture("test", label, str(path.relative_to(folder))) for path in walk(inner)]
+    classes = class_folders(folder, labels)
+    found = [Picture("test", label, str(path.relative_to(folder))) for label, inner in classes for path in walk(inner)]
     if not found:
-        raise InputRefused(str(folder), f"expected a folder of pictures for each class, such as {labels[0]}/1.jpg")
+        raise InputRefused(str(folder), "holds no files in its class folders")
     inside = {picture.path for picture in found}
     others = (str(path.relative_to(folder)) for path in walk(folder))
     return found + [Picture("refused", "", path, reason="not in a class folder") for path in others if path not in inside]
@@ -70,12 +61,3 @@ def _read(folder: Path, picture: Picture, preprocessing: Preprocessing) -> Read:
         return Picture("test", picture.label, picture.path, digest(content)), pixels
     except PictureRefused as refusal:
         return Picture("refused", picture.label, picture.path, reason=refusal.reason), None
-
-
-def _hint(label: str, labels: Sequence[str]) -> str:
-    if label.lower() in SPLIT_NAMES:
-        return "give the folder that holds the class folders"
-    if near := get_close_matches(label, labels, n=1, cutoff=0.75):
-        return f"did you mean '{near[0]}'?"
-    more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
-    return f"it knows {', '.join(labels[:MOST_NAMED])}{more}"

@@ -51,7 +51,7 @@ def test_none_left_to_calibrate_with_is_refused(folders) -> None:
 
 def test_a_folder_that_is_no_label_is_refused_with_the_near_name(folders) -> None:
     (folders[0] / "poly").rename(folders[0] / "polly")
-    with pytest.raises(InputRefused, match="its name is no label.*did you mean 'poly'"):
+    with pytest.raises(InputRefused, match="knows no class.*did you mean 'poly'"):
         find_pictures(*folders, LABELS)
 
 

@@ -85,24 +85,6 @@ def test_another_folder_is_judged_and_says_what_was_trained_on(trained: Path, ce
     assert "stray.png: not in a class folder" in page
 
 
-def test_a_folder_of_another_class_is_refused_by_name(tmp_path: Path) -> None:
-    for name, hint in (
-        ("ban", "did you mean 'bana'"),
-        ("Test", "give the folder that holds the class folders"),
-        ("zzz", "it knows bana, kiwi"),
-    ):
-        (tmp_path / name / name).mkdir(parents=True)
-        with pytest.raises(InputRefused, match=f"knows no class '{name}'; {hint}") as caught:
-            find_pictures(tmp_path / name, ("bana", "kiwi"))
-        assert caught.value.thing == str(tmp_path / name / name)
-
-
-def test_class_folders_are_found_whatever_the_unicode_form_of_their_name(tmp_path: Path) -> None:
-    (tmp_path / "cafe\u0301").mkdir()
-    (tmp_path / "cafe\u0301" / "1.jpg").touch()
-    assert [(one.label, one.path) for one in find_pictures(tmp_path, ("caf\u00e9", "b"))] == [("caf\u00e9", "cafe\u0301/1.jpg")]
-
-
 @pytest.mark.parametrize(
     ("make", "reason"), [(lambda path: None, "no such folder"), (Path.touch, "not a folder"), (Path.mkdir, "mono/1.jpg")]
 )
