@@ -1,5 +1,7 @@
-"""Limits of memory: one around work that a file made to exhaust it could turn against the machine, and what one set from outside leaves."""
+"""Limits of memory, one around work that a file made to exhaust it could turn against the machine, and what one set from outside leaves.
+And memory that is given back."""
 
+import ctypes
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +36,12 @@ def addresses_left() -> int | None:
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         return None if limit == resource.RLIM_INFINITY else max(0, limit - _taken("VmSize"))
     return None
+
+
+def give_back() -> None:
+    """Returns to the system what this process has freed and its C library keeps (malloc_trim(3) of glibc; of others nothing)."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _taken(kind: str) -> int:

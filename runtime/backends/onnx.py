@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.backends import EMBEDDED_MANIFEST
 from runtime.errors import InputRefused, MachineError, QuinceError
+from runtime.memory import give_back
 from runtime.onnx_file import read_onnx_file
 from runtime.onnx_graph import Graph, read_graph
 from runtime.quantization import Quantization
@@ -45,6 +46,8 @@ class ONNXBackend:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises types of its own (Fail, InvalidProtobuf, ...) that share no base but Exception
             raise _refusal(name, "ONNX Runtime cannot load it", error) from error
+        self._session._model_bytes = None  # it keeps them to begin anew with another provider: as much memory as the file is large
+        give_back()  # what reading and optimizing the model took: twice the file
         self._name = name
         try:
             self._describe(content)

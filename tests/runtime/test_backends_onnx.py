@@ -1,5 +1,6 @@
 """runtime.backends.onnx: models that are not a uint8 RGB classifier are refused in one sentence."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def test_floats_are_in_0_to_1_only_with_our_manifest(onnx_model: MakeModel) -> N
     path.write_bytes(model.SerializeToString())
     with pytest.raises(InputRefused, match="takes float32 and does not say what becomes of a pixel"):
         Classifier(path, foreign=Foreign(("a", "b", "c")))
+
+
+def test_content_of_the_file_is_not_kept(exported: Path) -> None:
+    content = (exported / "model.fp32.onnx").read_bytes()
+    before = sys.getrefcount(content)
+    backend = ONNXBackend("model.onnx", content, 1)
+    assert sys.getrefcount(content) == before
+    assert backend.run(np.zeros((1, *backend.input.shape[1:]), np.uint8)).shape == (1, 2)
 
 
 def test_opset_of_the_future_is_refused(onnx_model: MakeModel) -> None:
