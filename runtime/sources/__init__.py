@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from PIL import Image
 
@@ -170,6 +169,8 @@ def without_password(url: str) -> str:
     Raises:
         InputRefused: no address; the message does not repeat it, nor Python's, since a password may be in it.
     """
+    from urllib.parse import urlsplit  # only addresses need it, and it is a hundredth of a start
+
     try:
         place = urlsplit(url).netloc
     except ValueError as error:
