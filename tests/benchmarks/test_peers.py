@@ -3,6 +3,8 @@
 import json
 import sys
 from pathlib import Path
+from threading import Timer
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -159,6 +161,24 @@ def test_refused_picture_is_told_and_the_next_is_asked(peer) -> None:
 def test_process_that_ends_is_an_error_with_its_last_words(peer) -> None:
     with pytest.raises(MachineError, match="^peer: cannot be run: the end$"):
         peer.answer(Path("end"))
+
+
+def test_signal_between_the_start_of_the_time_limit_and_its_block_leaves_nothing_that_keeps_us_alive(peer, monkeypatch) -> None:
+    """As SIGTERM in `Timer.start` does it, which waits for its thread: the process used to stay for 300 s."""
+    start = Timer.start
+
+    def interrupted(timer: Timer) -> None:
+        start(timer)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(Timer, "start", interrupted)
+    with pytest.raises(SystemExit):
+        peer.answer(Path("picture"))
+    left = [thread for thread in enumerate_threads() if isinstance(thread, Timer)]
+    assert left
+    assert all(thread.daemon for thread in left)
+    for thread in left:
+        thread.cancel()
 
 
 def test_ratio_is_that_of_rounds_and_refused_pictures_count_against_the_peer() -> None:
