@@ -43,8 +43,9 @@ def run_peer(
         InputRefused: `source` has no model file that it takes.
         MachineError: it cannot be installed or run.
     """
+    found = None if peer.own_model else _model_file(name, peer, source)  # before gigabytes are installed for a bundle without it
     theirs = given_environment(pythons[name]) if name in pythons else environment_of(Path(peer.script).stem, peer.requires)
-    model = _own_model(name, peer, theirs) if peer.own_model else _model_file(name, peer, source)
+    model = found or _own_model(name, peer, theirs)
     ours = _ours(model, pythons)
     labels = Classifier(model, threads=threads).labels
     work = Work(model, tuple(pictures), labels, threads, rounds)

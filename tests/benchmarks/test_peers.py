@@ -107,8 +107,10 @@ def test_environment_is_installed_once_and_anew_for_other_requirements(tmp_path:
 
 
 def test_bundle_without_such_a_file_and_wrong_words_are_refused(exported: Path, run_cli, tmp_path: Path) -> None:
-    done = run_cli("benchmarks", "peers", "ultralytics", exported, f"--python=ultralytics={sys.executable}", "--json", tmp_path / "o.json")
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run_cli("benchmarks", "peers", "ultralytics", exported, "--json", tmp_path / "o.json", env=cache)
     assert done.returncode == 2
+    assert not (tmp_path / "cache").exists(), "nothing is installed for it"
     assert "ultralytics: not measured: takes *-float-io.onnx, found model.int8.tflite, model.fp32.onnx" in done.stderr
     for words, reason in (
         ((), "peers: expected a bundle or a model file"),
