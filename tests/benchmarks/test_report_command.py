@@ -11,6 +11,7 @@ from benchmarks.accuracy import AccuracyReport
 from benchmarks.charts import pareto, samples_chart
 from benchmarks.page import render
 from benchmarks.table import markdown
+from runtime.errors import InputRefused
 
 NASTY = '<img src=x onerror="alert(1)">|`x`'
 
@@ -33,6 +34,12 @@ def test_page_that_is_there_is_not_replaced_unasked(measured: Path, tmp_path: Pa
     done = run_cli("benchmarks", "report", measured, "-o", page)
     assert (done.returncode, page.read_text()) == (2, "mine")
     assert run_cli("benchmarks", "report", measured, "-o", measured).returncode == 2
+
+
+@pytest.mark.parametrize("folder", [".", "/", ""])
+def test_folder_in_the_place_of_a_result_is_refused(folder: str) -> None:
+    with pytest.raises(InputRefused, match="not a latency result: not a regular file"):
+        main(["report", folder])
 
 
 def test_names_are_shown_as_text(report, measurement, elements) -> None:
