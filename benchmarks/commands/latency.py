@@ -64,7 +64,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
-    """Prints the report and writes it to `path`; returns the exit code."""
+    """Writes the report to `path` and prints it; returns the exit code. Where nobody reads what is printed, the file is there already."""
+    if path:
+        report.write(path)
     for one in report.measurements:
         print("\n".join(lines(one, report.measurements)))
     if report.pair:
@@ -73,6 +75,5 @@ def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
     for doubt in report.doubts():
         cli.say(f"{NAME}: doubt: {doubt}")
     if path:
-        report.write(path)
         cli.say(f"{NAME}: every sample is in {path}; a page of it: {NAME} report {shlex.quote(str(path))}")
     return cli.CHECK_FAILED if strict and report.doubts() else cli.DONE

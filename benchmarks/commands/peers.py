@@ -60,9 +60,9 @@ def main(arguments: Sequence[str]) -> int:
             failed[name] = error.reason
             code = max(code, error.exit_code)
     run = made_run(told_command(PEER_RUNS, arguments), before, read_conditions(), found, failed)
-    print(peer_table([run]), end="", flush=True)
     if options.json:
         write_run(options.json, PEER_RUNS, run, add=options.add)
+    print(peer_table([run]), end="", flush=True)
     return code
 
 
