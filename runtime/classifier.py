@@ -66,7 +66,7 @@ class Classifier:
             _refuse(foreign, path)
             bundle = Bundle.open(path)
             self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
-            recommended = read_recommended(bundle)
+            recommended = None if artifact and threads else read_recommended(bundle)
             if recommended and artifact in (None, recommended.artifact):
                 self.threads = min(threads or recommended.threads, cores)
             self._load_from(bundle, artifact, recommended.artifact if recommended else "")
