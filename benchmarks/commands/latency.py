@@ -64,14 +64,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
-    """Writes the report to `path` and prints it; returns the exit code. Where nobody reads what is printed, the file is there already."""
-    if path:
-        report.write(path)
-    for one in report.measurements:
-        print("\n".join(lines(one, report.measurements)))
-    if report.pair:
-        print(compare_pair(report.measurements))
-    print(conditions_line(report), flush=True)
+    """Writes the report to `path` and prints it, each even where the other fails; returns the exit code."""
+    try:
+        if path:
+            report.write(path)
+    finally:
+        for one in report.measurements:
+            print("\n".join(lines(one, report.measurements)))
+        if report.pair:
+            print(compare_pair(report.measurements))
+        print(conditions_line(report), flush=True)
     for doubt in report.doubts():
         cli.say(f"{NAME}: doubt: {doubt}")
     if path:

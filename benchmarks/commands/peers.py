@@ -60,9 +60,11 @@ def main(arguments: Sequence[str]) -> int:
             failed[name] = error.reason
             code = max(code, error.exit_code)
     run = made_run(told_command(PEER_RUNS, arguments), before, read_conditions(), found, failed)
-    if options.json:
-        write_run(options.json, PEER_RUNS, run, add=options.add)
-    print(peer_table([run]), end="", flush=True)
+    try:
+        if options.json:
+            write_run(options.json, PEER_RUNS, run, add=options.add)
+    finally:
+        print(peer_table([run]), end="", flush=True)
     return code
 
 
