@@ -86,7 +86,7 @@ def check_free(path: Path | None, *, overwrite: bool) -> None:
     """Refuses a file that is there already or cannot be written, before long work is done for it.
 
     Raises:
-        InputRefused: it is there, or its folder is a file.
+        InputRefused: it is there, it is no regular file, or its folder is a file.
         MachineError: this user may not write there.
     """
     if path is None:
@@ -96,5 +96,7 @@ def check_free(path: Path | None, *, overwrite: bool) -> None:
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir():
         raise InputRefused(str(path), "cannot be written: it is a folder" if path.is_dir() else f"cannot be written: {folder} is a file")
+    if path.exists() and not path.is_file():
+        raise InputRefused(str(path), "cannot be replaced: it is a device, pipe or socket")
     if not os.access(folder, os.W_OK):
         raise MachineError(str(path), f"cannot be written: this user may not write in {folder}")

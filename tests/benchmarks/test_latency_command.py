@@ -158,6 +158,14 @@ def test_result_is_kept_where_nobody_reads_what_is_printed(exported: Path, tmp_p
     assert LatencyReport.read(path).measurements[0].summary.count == 3
 
 
+def test_pipe_or_device_is_not_replaced_by_the_result(exported: Path, tmp_path: Path) -> None:
+    """As root, --json /dev/null --overwrite made a file of it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputRefused, match="it is a device, pipe or socket"):
+        main(["latency", str(exported), "--json", str(tmp_path / "pipe"), "--overwrite"])
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_pair_alternates_two_models_and_prints_their_ratio(exported: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "pair.json"
     assert main(["latency", str(exported), "--pair", *SHORT, "30", "--json", str(path)]) == 0
