@@ -98,6 +98,17 @@ def test_accuracy_is_measured_with_the_interpreters_here(exported: Path, cells: 
     assert f"{right.results[0].accuracy:.4f}" in capsys.readouterr().out
 
 
+def test_accuracy_of_two_bundles_tells_which_file_is_which(exported: Path, bundle: Path, cells: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(cells / "mono", tmp_path / "pictures" / "mono")
+    words = ["--artifact", "model.int8.tflite", "--json", str(tmp_path / "a.json")]
+    assert main(["accuracy", str(exported), str(bundle), str(tmp_path / "pictures"), *words]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{exported / 'model.int8.tflite'}: accuracy ")
+    assert second.startswith(f"{bundle / 'model.int8.tflite'}: accuracy ")
+    assert f"same label as {exported / 'model.int8.tflite'} 1.0000" in second
+    assert len(AccuracyReport.read(tmp_path / "a.json").results) == 2
+
+
 def test_accuracy_of_a_folder_that_is_no_label_is_refused_and_a_bad_picture_named(
     exported: Path, cells: Path, tmp_path: Path, capsys
 ) -> None:
