@@ -51,7 +51,7 @@ def _answer(task: dict[str, Any], started_ns: int, bare_ns: int, bare_bytes: int
     classifier = Classifier(source, artifact=artifact, threads=threads, foreign=foreign)
     loaded_ns = monotonic_ns()
     contents = [read_picture(Path(path)) for path in task["pictures"][:MOST_PICTURES]]
-    pixels = [preprocess(content, classifier.preprocessing) for content in contents] or [_random(classifier)]
+    pixels = [preprocess(path, classifier.preprocessing) for path in task["pictures"][:MOST_PICTURES]] or [_random(classifier)]
     first_ns = monotonic_ns()
     classifier.scores(pixels[0])
     ready_ns = monotonic_ns()

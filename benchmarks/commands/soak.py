@@ -36,11 +36,16 @@ def main(arguments: Sequence[str]) -> int:
     check_free(options.json, overwrite=options.overwrite)
     if options.minutes <= 0:
         raise InputRefused("--minutes", "expected more than 0")
-    pictures = find_targets([options.model], options.artifact, options.pictures).targets[0].pictures
+    found = find_targets([options.model], options.artifact, options.pictures)
+    for refusal in found.refusals:
+        cli.say(f"{NAME}: not used: {refusal}")
+    pictures = found.targets[0].pictures
     if not pictures:
         raise InputRefused(str(options.model), "has no golden pictures beside it; give some with --pictures")
     before = read_conditions(options.sysfs_root)
     classifier = Classifier(options.model, artifact=options.artifact, threads=options.threads, foreign=foreign_options(options))
+    for path in pictures:
+        classifier.classify(path)  # so that a broken one is refused by its name
     seconds = 60 * options.minutes
     with Progress("soak", max(WINDOWS, round(seconds / LONGEST_S))) as bar:
 
