@@ -92,6 +92,13 @@ def test_peer_that_cannot_be_installed_is_one_line(tmp_path: Path, monkeypatch) 
     assert "\n" not in str(error.value)
 
 
+def test_what_pip_leaves_when_it_is_ended_goes_with_the_environment(tmp_path: Path, monkeypatch) -> None:
+    """pip is ended with us, and leaves what it was unpacking: for PyTorch gigabytes in /tmp."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = environment_of("nothing", ("pip",)).python.parents[1]
+    assert not (place / "tmp").exists()
+
+
 def test_environment_is_installed_once_and_anew_for_other_requirements(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = environment_of("nothing", ("pip",))
