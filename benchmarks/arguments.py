@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from benchmarks.latency import default_threads
+from benchmarks.targets import MOST_PICTURES
 from benchmarks.timing import MLPERF, Rule
 from runtime import cli
 from runtime.errors import InputRefused, MachineError
@@ -17,7 +18,8 @@ DEFAULT = Rule()
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --artifact, --pictures and --sysfs-root."""
     parser.add_argument("--artifact", metavar="FILE", help="measure only this model file of a bundle (default: all that run here)")
-    parser.add_argument("--pictures", type=Path, nargs="+", default=[], metavar="P", help="files or folders (default: the golden pictures)")
+    which = f"files or folders; of more than {MOST_PICTURES} that many, evenly spread (default: the golden pictures)"
+    parser.add_argument("--pictures", type=Path, nargs="+", default=[], metavar="P", help=which)
     parser.add_argument("--sysfs-root", type=Path, default=Path("/"), metavar="DIR", help="read the machine's state below this folder")
 
 

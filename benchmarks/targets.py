@@ -16,6 +16,7 @@ from runtime.preprocess import header_size, read_picture
 from runtime.sources.files import expand
 
 ACCURACY = "candidate_accuracy"
+MOST_PICTURES = 64
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ def golden_pictures(folder: Path) -> tuple[Path, ...]:
     with suppress(InputRefused):
         return tuple(folder / FOLDER / sample.file for sample in read_golden(folder))
     return ()
+
+
+def spread(pictures: Sequence[Path]) -> tuple[Path, ...]:
+    """At most 64 of them, evenly spread: of a folder per class not the first class alone."""
+    wanted = min(len(pictures), MOST_PICTURES)
+    return tuple(pictures[place * len(pictures) // wanted] for place in range(wanted))
 
 
 def _readable(pictures: Sequence[Path]) -> tuple[tuple[Path, ...], list[tuple[str, str]]]:

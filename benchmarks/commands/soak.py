@@ -9,7 +9,7 @@ from benchmarks.arguments import add_model_arguments, add_overwrite_argument, ch
 from benchmarks.commands import VERBS
 from benchmarks.conditions import read_conditions
 from benchmarks.soak import LONGEST_S, WINDOWS, SoakReport, Window, soak
-from benchmarks.targets import find_targets
+from benchmarks.targets import find_targets, spread
 from runtime import cli
 from runtime.atomic import write_file
 from runtime.classifier import Classifier
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     found = find_targets([options.model], options.artifact, options.pictures)
     for refusal in found.refusals:
         cli.say(f"{NAME}: not used: {refusal}")
-    pictures = found.targets[0].pictures
+    pictures = spread(found.targets[0].pictures)
     if not pictures:
         raise InputRefused(str(options.model), "has no golden pictures beside it; give some with --pictures")
     before = read_conditions(options.sysfs_root)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.__main__ import main
-from benchmarks.targets import find_targets
+from benchmarks.targets import find_targets, spread
 from runtime import doctor
 from runtime.errors import InputRefused
 from runtime.manifest import Artifact, Manifest
@@ -35,6 +35,15 @@ def test_what_is_no_picture_is_named_and_the_others_are_taken(small: Path, tmp_p
     assert found.refusals == (f"{tmp_path / 'p' / 'empty.jpg'}: not a picture",)
     with pytest.raises(InputRefused, match=r"missing\.png: holds no readable picture: .*missing\.png: No such file"):
         find_targets([small], None, [tmp_path / "missing.png"])
+
+
+def test_of_many_pictures_64_are_taken_from_everywhere() -> None:
+    many = [Path(f"{number}.png") for number in range(1200)]
+    taken = spread(many)
+    assert len(set(taken)) == 64
+    assert (taken[0], taken[-1]) == (many[0], many[1181])
+    assert spread(many[:3]) == tuple(many[:3])
+    assert spread([]) == ()
 
 
 @pytest.mark.parametrize("verb", ["latency", "soak"])
