@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.accuracy import AccuracyReport
-from benchmarks.charts import pareto, samples_chart
+from benchmarks.charts import pareto, pareto_chart, samples_chart
 from benchmarks.page import render
 from benchmarks.table import markdown
 from runtime.errors import InputRefused
@@ -55,6 +56,18 @@ def test_front_is_what_no_other_beats_in_both(measurement) -> None:
     rows = [("a", 5.0, 0.90), ("b", 10.0, 0.95), ("c", 11.0, 0.94), ("d", 5.0, 0.80), ("e", 20.0, None)]
     points = pareto([measurement((ms,) * 9, artifact=name, sha256=name * 64, accuracy=accuracy) for name, ms, accuracy in rows])
     assert {point.label: point.front for point in points} == {"a": True, "d": False, "b": True, "c": False}
+
+
+def test_axes_of_near_points_have_ticks_that_say_where_they_are(measurement) -> None:
+    rows = (("a", 0.925, 0.9992), ("b", 1.12, 0.9983))
+    chart = pareto_chart(
+        pareto([measurement((ms,) * 9, artifact=name, sha256=name * 64, accuracy=accuracy) for name, ms, accuracy in rows])
+    )
+    shown = re.findall(r">([\d.]+)</text>", chart)
+    assert shown[:2] == ["0.925", "1.12"]
+    heights = [float(value) for value in shown[2:]]
+    steps = [after - before for before, after in pairwise(heights)]
+    assert max(steps) - min(steps) < 0.00015
 
 
 def test_artifact_is_drawn_at_its_fastest_number_of_threads(measurement) -> None:
