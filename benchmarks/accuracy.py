@@ -31,7 +31,7 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One model file on the pictures. Fractions are 0..1.
+    """One model file on the pictures, by its name, or by its path where two have one name. Fractions are 0..1.
 
     agreement: how often its label is `reference`'s, the first float32 file (or the first at all); drop: accuracy of that one less its own,
     with its 95 % interval (runtime.parity).
@@ -143,16 +143,17 @@ def _compared(
     classifiers: Mapping[Path, Classifier], scores: Mapping[Path, np.ndarray], truth: np.ndarray, names: list[str]
 ) -> tuple[Accuracy, ...]:
     reference = next((file for file in scores if f".{FLOAT}." in file.name), next(iter(scores)))
+    twice = len({file.name for file in scores}) < len(scores)  # two bundles: the file's name alone does not tell which
     found = []
     for file, classifier in classifiers.items():
         parity = compare(names, truth, scores[reference], scores[file], classifier.labels)
         found.append(
             Accuracy(
-                artifact=file.name,
+                artifact=str(file) if twice else file.name,
                 sha256=digest(classifier.file.read_bytes()),
                 pictures=len(truth),
                 accuracy=parity.candidate_accuracy,
-                reference=reference.name,
+                reference=str(reference) if twice else reference.name,
                 agreement=parity.agreement,
                 drop=parity.drop,
                 drop_low=parity.drop_low,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from benchmarks.latency import default_threads
+from benchmarks.targets import MOST_PICTURES
 from benchmarks.timing import MLPERF, Rule
 from runtime import cli
 from runtime.errors import InputRefused, MachineError
@@ -17,7 +18,8 @@ DEFAULT = Rule()
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --artifact, --pictures and --sysfs-root."""
     parser.add_argument("--artifact", metavar="FILE", help="measure only this model file of a bundle (default: all that run here)")
-    parser.add_argument("--pictures", type=Path, nargs="+", default=[], metavar="P", help="files or folders (default: the golden pictures)")
+    which = f"files or folders; of more than {MOST_PICTURES} that many, evenly spread (default: the golden pictures)"
+    parser.add_argument("--pictures", type=Path, nargs="+", default=[], metavar="P", help=which)
     parser.add_argument("--sysfs-root", type=Path, default=Path("/"), metavar="DIR", help="read the machine's state below this folder")
 
 
@@ -86,7 +88,7 @@ def check_free(path: Path | None, *, overwrite: bool) -> None:
     """Refuses a file that is there already or cannot be written, before long work is done for it.
 
     Raises:
-        InputRefused: it is there, or its folder is a file.
+        InputRefused: it is there, it is no regular file, or its folder is a file.
         MachineError: this user may not write there.
     """
     if path is None:
@@ -96,5 +98,7 @@ def check_free(path: Path | None, *, overwrite: bool) -> None:
     folder = next(one for one in path.absolute().parents if one.exists())
     if path.is_dir() or not folder.is_dir():
         raise InputRefused(str(path), "cannot be written: it is a folder" if path.is_dir() else f"cannot be written: {folder} is a file")
+    if path.exists() and not path.is_file():
+        raise InputRefused(str(path), "cannot be replaced: it is a device, pipe or socket")
     if not os.access(folder, os.W_OK):
         raise MachineError(str(path), f"cannot be written: this user may not write in {folder}")

@@ -58,11 +58,12 @@ def pareto_chart(points: Sequence[Point]) -> str:
         return round(HEIGHT - BOTTOM - (accuracy - bottom) / (top - bottom) * (HEIGHT - BOTTOM - TOP), 1)
 
     parts = [_frame()]
-    for value in _ticks_log(low, high):
+    ticks = _ticks_log(low, high)
+    for value in ticks if len(ticks) > 1 else sorted({points[0].p50_ms, points[-1].p50_ms}):
         parts.append(_x_tick(x(value), short(value)))
     for number in range(5):
         value = bottom + number * (top - bottom) / 4
-        parts.append(_y_tick(y(value), f"{value:.3f}"))
+        parts.append(_y_tick(y(value), f"{value:.4f}"))  # rounded to 3 digits, ticks 0.0015 apart lie beside their labels
     front = [point for point in points if point.front]
     parts.append(f'<path class="front" d="M{" L".join(f"{x(point.p50_ms)} {y(point.accuracy)}" for point in front)}"/>')
     taken: list[tuple[float, float]] = []

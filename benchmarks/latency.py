@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measured import ColdStart, Measurement
 from benchmarks.samples import short
-from benchmarks.targets import Target
+from benchmarks.targets import Target, spread
 from benchmarks.task import Task, perform
 from benchmarks.timing import Rule
 from runtime.progress import Progress
@@ -80,7 +80,7 @@ def measure_pair(pair: tuple[Target, Target], threads: int, rule: Rule, root: Pa
 
 
 def _task(target: Target, threads: int, rule: Rule, root: Path) -> Task:
-    pictures = tuple(str(path) for path in target.pictures)
+    pictures = tuple(str(path) for path in spread(target.pictures))
     return Task(str(target.source), target.artifact, threads, pictures, rule, root=str(root), foreign=target.foreign)
 
 

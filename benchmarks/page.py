@@ -58,7 +58,8 @@ def _body(report: LatencyReport) -> Iterator[str]:
     yield '<div class="plots samples">'
     for one in report.measurements:
         above = f", {beyond(one)} above the chart, the longest {short(one.summary.max_ms)} ms" if beyond(one) else ""
-        yield f"<div><h3>{_text(label_with_threads(one, report.measurements))}</h3>{_note(f'{one.summary.count} samples{above}')}"
+        count = f"{one.summary.count} sample{'' if one.summary.count == 1 else 's'}"
+        yield f"<div><h3>{_text(label_with_threads(one, report.measurements))}</h3>{_note(f'{count}{above}')}"
         yield f"{samples_chart(one)}</div>"
     yield "</div><h2>Conditions</h2>"
     rows = conditions_rows(report)

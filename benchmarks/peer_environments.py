@@ -68,12 +68,17 @@ def _install(name: str, place: Path, requires: Sequence[str]) -> None:
     _run(name, [sys.executable, "-m", "venv", str(place)])
     bare = _size(_site(place))
     pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run(name, [*pip, *requires])
+    scratch = place / "tmp"  # an installation that is ended leaves gigabytes there, and what is left of `place` goes at the next
+    scratch.mkdir()
+    _run(name, [*pip, *requires], scratch)
+    shutil.rmtree(scratch)
     write_file(place / INSTALLED, json.dumps({"requires": list(requires), "size_bytes": _size(_site(place)) - bare}) + "\n")
 
 
-def _run(name: str, command: Sequence[str]) -> None:
+def _run(name: str, command: Sequence[str], scratch: Path | None = None) -> None:
     variables = {key: value for key, value in os.environ.items() if key not in NOT_THEIRS}
+    if scratch:
+        variables["TMPDIR"] = str(scratch)
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=variables, errors="replace")
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

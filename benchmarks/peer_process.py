@@ -77,6 +77,7 @@ class PeerProcess:
 
     def _ask(self, question: str | list[str]) -> dict[str, Any]:
         timer = Timer(LONGEST_S, self._process.kill)
+        timer.daemon = True  # a signal between its start and the block below leaves it running: it must not keep this process alive
         timer.start()
         try:
             assert self._process.stdin

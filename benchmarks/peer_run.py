@@ -10,13 +10,13 @@ from benchmarks.peer_measure import Work, compare_model, compare_pictures
 from benchmarks.peer_process import last_words
 from benchmarks.peer_result import Compared
 from benchmarks.peers import FOLDER, OURS, Peer
-from benchmarks.targets import find_targets
+from benchmarks.targets import find_targets, spread
 from runtime.bundle import Bundle
 from runtime.cache_folder import default_cache
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused, MachineError
 
-DEFAULT_ROUNDS, MOST_PICTURES = 5, 64
+DEFAULT_ROUNDS = 5
 OUR_NAME = "ours"
 FIRST = "int8"
 
@@ -30,8 +30,7 @@ def chosen_pictures(source: Path, given: Sequence[Path]) -> tuple[Path, ...]:
     found = find_targets([source], None, given).targets[0].pictures
     if not found:
         raise InputRefused(str(source), "has no golden pictures beside it; say which to take with --pictures")
-    wanted = min(len(found), MOST_PICTURES)
-    return tuple(found[place * len(found) // wanted] for place in range(wanted))
+    return spread(found)
 
 
 def run_peer(
@@ -43,8 +42,9 @@ def run_peer(
         InputRefused: `source` has no model file that it takes.
         MachineError: it cannot be installed or run.
     """
+    found = None if peer.own_model else _model_file(name, peer, source)  # before gigabytes are installed for a bundle without it
     theirs = given_environment(pythons[name]) if name in pythons else environment_of(Path(peer.script).stem, peer.requires)
-    model = _own_model(name, peer, theirs) if peer.own_model else _model_file(name, peer, source)
+    model = found or _own_model(name, peer, theirs)
     ours = _ours(model, pythons)
     labels = Classifier(model, threads=threads).labels
     work = Work(model, tuple(pictures), labels, threads, rounds)

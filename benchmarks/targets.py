@@ -16,6 +16,7 @@ from runtime.plugins import choose, missing
 from runtime.sources.files import expand
 
 ACCURACY = "candidate_accuracy"
+MOST_PICTURES = 64
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Targets:
-    """What can be measured here, and why other artifacts cannot."""
+    """What can be measured here, and why other artifacts and pictures cannot."""
 
     targets: tuple[Target, ...]
     refusals: tuple[str, ...]
@@ -64,7 +65,7 @@ def find_targets(sources: Sequence[Path], artifact: str | None, pictures: Sequen
         InputRefused: a source is none, has no such artifact, or the pictures are no pictures.
         MachineError: nothing can be measured, for want of an interpreter.
     """
-    chosen = _readable(pictures) if pictures else None
+    chosen, odd = _readable(pictures) if pictures else (None, [])
     found: list[Target] = []
     refusals: list[tuple[str, str]] = []
     for source in sources:
@@ -85,7 +86,7 @@ def find_targets(sources: Sequence[Path], artifact: str | None, pictures: Sequen
                 refusals.append((str(source / one.file), missing(kinds[0].distribution, kinds[0].extra)))
     if not found:
         raise MachineError(*refusals[0])
-    return Targets(tuple(found), tuple(f"{thing}: {reason}" for thing, reason in refusals))
+    return Targets(tuple(found), tuple(f"{thing}: {reason}" for thing, reason in (*refusals, *odd)))
 
 
 def golden_pictures(folder: Path) -> tuple[Path, ...]:
@@ -95,15 +96,24 @@ def golden_pictures(folder: Path) -> tuple[Path, ...]:
     return ()
 
 
-def _readable(pictures: Sequence[Path]) -> tuple[Path, ...]:
-    found = []
+def spread(pictures: Sequence[Path]) -> tuple[Path, ...]:
+    """At most 64 of them, evenly spread: of a folder per class not the first class alone."""
+    wanted = min(len(pictures), MOST_PICTURES)
+    return tuple(pictures[place * len(pictures) // wanted] for place in range(wanted))
+
+
+def _readable(pictures: Sequence[Path]) -> tuple[tuple[Path, ...], list[tuple[str, str]]]:
+    """Those that begin as a picture; and the others, with the reason."""
+    found, refused = [], []
     for path in expand(list(pictures)):
-        with suppress(PictureRefused):
+        try:
             header_size(read_picture(path))
             found.append(path)
+        except PictureRefused as refusal:
+            refused.append((str(path), refusal.reason))
     if not found:
-        raise InputRefused(str(pictures[0]), "holds no readable picture")
-    return tuple(found)
+        raise InputRefused(str(pictures[0]), "holds no readable picture" + (": {}: {}".format(*refused[0]) if refused else ""))
+    return tuple(found), refused
 
 
 def _accuracies(folder: Path) -> dict[str, float]:

@@ -78,7 +78,8 @@ class Classifier:
             _refuse(foreign, path)
             bundle = Bundle.open(path)
             self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
-            recommended = READ_RECOMMENDED.load()(bundle) if os.path.lexists(path / RECOMMENDED) else None
+            asked = not (artifact and threads) and os.path.lexists(path / RECOMMENDED)
+            recommended = READ_RECOMMENDED.load()(bundle) if asked else None
             if recommended and artifact in (None, recommended.artifact):
                 self.threads = min(threads or (cores if throughput else recommended.threads), cores)
             self._load_from(bundle, artifact, recommended.artifact if recommended else "")

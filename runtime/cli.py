@@ -26,6 +26,9 @@ OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 OF_THE_SYSTEM = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 """Failures that speak of no file: of memory, processes, open files."""
 
+NOT_MAPPED = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+"""How the loader says that there is no room for a library (ulimit -v); Python makes an ImportError of it."""
+
 CONSOLE = "QUINCE_CONSOLE"
 VERBS = {"train": "train", "export": "export", "runtime": "run", "benchmarks": "bench"}
 """Of the `quince` command, by package."""
@@ -168,6 +171,11 @@ def _outcome(name: str, main: Callable[[Sequence[str] | None], int], arguments: 
         return INTERRUPTED
     except MemoryError:
         say(f"{name}: memory: not enough for this input")
+        return MACHINE
+    except ImportError as error:
+        if not any(words in str(error) for words in NOT_MAPPED):
+            raise
+        say(f"{name}: memory: not enough to load a library: {error}")
         return MACHINE
     except SystemExit as leaving:  # --help, --version, wrong usage, SIGTERM
         return leaving.code if isinstance(leaving.code, int) else BUG

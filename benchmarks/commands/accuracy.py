@@ -35,11 +35,13 @@ def main(arguments: Sequence[str]) -> int:
     results, refused = measure_accuracy(found.targets, options.folder, options.threads, foreign_options(options))
     for path, reason in refused.items():
         cli.say(f"{NAME}: {path}: {reason}")
-    for one in results:
-        print(_line(one), flush=True)
-    if options.json:
-        report = AccuracyReport(command_line("benchmarks", ["accuracy", *arguments], not_told=("--overwrite",)), len(refused), results)
-        write_file(options.json, json.dumps(asdict(report)) + "\n")
+    report = AccuracyReport(command_line("benchmarks", ["accuracy", *arguments], not_told=("--overwrite",)), len(refused), results)
+    try:
+        if options.json:
+            write_file(options.json, json.dumps(asdict(report)) + "\n")
+    finally:
+        for one in results:
+            print(_line(one), flush=True)
     if refused:
         cli.say(f"{NAME}: refused {len(refused)} of {len(refused) + results[0].pictures} files")
     return cli.REFUSED if refused else cli.DONE

@@ -64,15 +64,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
-    """Prints the report and writes it to `path`; returns the exit code."""
-    for one in report.measurements:
-        print("\n".join(lines(one, report.measurements)))
-    if report.pair:
-        print(compare_pair(report.measurements))
-    print(conditions_line(report), flush=True)
+    """Writes the report to `path` and prints it, each even where the other fails; returns the exit code."""
+    try:
+        if path:
+            report.write(path)
+    finally:
+        for one in report.measurements:
+            print("\n".join(lines(one, report.measurements)))
+        if report.pair:
+            print(compare_pair(report.measurements))
+        print(conditions_line(report), flush=True)
     for doubt in report.doubts():
         cli.say(f"{NAME}: doubt: {doubt}")
     if path:
-        report.write(path)
         cli.say(f"{NAME}: every sample is in {path}; a page of it: {NAME} report {shlex.quote(str(path))}")
     return cli.CHECK_FAILED if strict and report.doubts() else cli.DONE

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from benchmarks.commands import VERBS
 from benchmarks.conditions import read_conditions
-from benchmarks.peer_run import DEFAULT_ROUNDS, MOST_PICTURES, chosen_pictures, run_peer
+from benchmarks.peer_run import DEFAULT_ROUNDS, chosen_pictures, run_peer
 from benchmarks.peer_table import PEER_RUNS, peer_table
 from benchmarks.peers import PEERS
 from benchmarks.run_arguments import add_run_arguments, check_run_arguments, show_table, told_command
 from benchmarks.runs import made_run, write_run
+from benchmarks.targets import MOST_PICTURES
 from runtime import cli
 from runtime.errors import InputRefused, QuinceError
 from runtime.plugins import choose
@@ -60,9 +61,11 @@ def main(arguments: Sequence[str]) -> int:
             failed[name] = error.reason
             code = max(code, error.exit_code)
     run = made_run(told_command(PEER_RUNS, arguments), before, read_conditions(), found, failed)
-    print(peer_table([run]), end="", flush=True)
-    if options.json:
-        write_run(options.json, PEER_RUNS, run, add=options.add)
+    try:
+        if options.json:
+            write_run(options.json, PEER_RUNS, run, add=options.add)
+    finally:
+        print(peer_table([run]), end="", flush=True)
     return code
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.arguments import add_model_arguments, add_rule_arguments, add_threads_argument, number, rule_of
+from benchmarks.arguments import add_model_arguments, add_rule_arguments, add_threads_argument, check_free, number, rule_of
 from benchmarks.commands import VERBS
 from benchmarks.conditions import doubts_of, read_conditions
 from benchmarks.latency import measure_in_rounds, measured_threads
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     rule = rule_of(options)
     Bundle.open(options.bundle)
+    check_free(options.bundle / RECOMMENDED, overwrite=True)
     found = find_targets([options.bundle], options.artifact, options.pictures)
     for refusal in found.refusals:
         cli.say(f"{NAME}: not measured: {refusal}")

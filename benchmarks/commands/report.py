@@ -26,10 +26,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the page (default: LATENCY.html, beside it)")
     add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
+    report = LatencyReport.read(options.latency)
     page = options.output or options.latency.with_suffix(".html")
     if page.resolve() == options.latency.resolve():
         raise InputRefused(str(page), "is the latency result itself; name another file with -o")
-    report = LatencyReport.read(options.latency)
     if options.accuracy:
         report = _with_accuracies(report, options.accuracy)
     check_free(page, overwrite=options.overwrite)

@@ -9,7 +9,7 @@ from benchmarks.arguments import add_model_arguments, add_overwrite_argument, ch
 from benchmarks.commands import VERBS
 from benchmarks.conditions import read_conditions
 from benchmarks.soak import LONGEST_S, WINDOWS, SoakReport, Window, soak
-from benchmarks.targets import find_targets
+from benchmarks.targets import find_targets, spread
 from runtime import cli
 from runtime.atomic import write_file
 from runtime.classifier import Classifier
@@ -36,11 +36,16 @@ def main(arguments: Sequence[str]) -> int:
     check_free(options.json, overwrite=options.overwrite)
     if options.minutes <= 0:
         raise InputRefused("--minutes", "expected more than 0")
-    pictures = find_targets([options.model], options.artifact, options.pictures).targets[0].pictures
+    found = find_targets([options.model], options.artifact, options.pictures)
+    for refusal in found.refusals:
+        cli.say(f"{NAME}: not used: {refusal}")
+    pictures = spread(found.targets[0].pictures)
     if not pictures:
         raise InputRefused(str(options.model), "has no golden pictures beside it; give some with --pictures")
     before = read_conditions(options.sysfs_root)
     classifier = Classifier(options.model, artifact=options.artifact, threads=options.threads, foreign=foreign_options(options))
+    for path in pictures:
+        classifier.classify(path)  # so that a broken one is refused by its name
     seconds = 60 * options.minutes
     with Progress("soak", max(WINDOWS, round(seconds / LONGEST_S))) as bar:
 

@@ -148,6 +148,24 @@ def _children(process: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
+def test_result_is_kept_where_nobody_reads_what_is_printed(exported: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    words = [sys.executable, "-m", "benchmarks", "latency", exported / INT8, *SHORT, "3", "--json", path]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(list(map(str, words)), stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert done.returncode == 4
+    assert "standard output: No space left on device" in done.stderr
+    assert LatencyReport.read(path).measurements[0].summary.count == 3
+
+
+def test_pipe_or_device_is_not_replaced_by_the_result(exported: Path, tmp_path: Path) -> None:
+    """As root, --json /dev/null --overwrite made a file of it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputRefused, match="it is a device, pipe or socket"):
+        main(["latency", str(exported), "--json", str(tmp_path / "pipe"), "--overwrite"])
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_pair_alternates_two_models_and_prints_their_ratio(exported: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "pair.json"
     assert main(["latency", str(exported), "--pair", *SHORT, "30", "--json", str(path)]) == 0

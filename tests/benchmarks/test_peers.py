@@ -3,6 +3,8 @@
 import json
 import sys
 from pathlib import Path
+from threading import Timer
+from threading import enumerate as enumerate_threads
 
 import pytest
 
@@ -90,6 +92,13 @@ def test_peer_that_cannot_be_installed_is_one_line(tmp_path: Path, monkeypatch) 
     assert "\n" not in str(error.value)
 
 
+def test_what_pip_leaves_when_it_is_ended_goes_with_the_environment(tmp_path: Path, monkeypatch) -> None:
+    """pip is ended with us, and leaves what it was unpacking: for PyTorch gigabytes in /tmp."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = environment_of("nothing", ("pip",)).python.parents[1]
+    assert not (place / "tmp").exists()
+
+
 def test_environment_is_installed_once_and_anew_for_other_requirements(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = environment_of("nothing", ("pip",))
@@ -105,8 +114,10 @@ def test_environment_is_installed_once_and_anew_for_other_requirements(tmp_path:
 
 
 def test_bundle_without_such_a_file_and_wrong_words_are_refused(exported: Path, run_cli, tmp_path: Path) -> None:
-    done = run_cli("benchmarks", "peers", "ultralytics", exported, f"--python=ultralytics={sys.executable}", "--json", tmp_path / "o.json")
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run_cli("benchmarks", "peers", "ultralytics", exported, "--json", tmp_path / "o.json", env=cache)
     assert done.returncode == 2
+    assert not (tmp_path / "cache").exists(), "nothing is installed for it"
     assert "ultralytics: not measured: takes *-float-io.onnx, found model.int8.tflite, model.fp32.onnx" in done.stderr
     for words, reason in (
         ((), "peers: expected a bundle or a model file"),
@@ -159,6 +170,24 @@ def test_refused_picture_is_told_and_the_next_is_asked(peer) -> None:
 def test_process_that_ends_is_an_error_with_its_last_words(peer) -> None:
     with pytest.raises(MachineError, match="^peer: cannot be run: the end$"):
         peer.answer(Path("end"))
+
+
+def test_signal_between_the_start_of_the_time_limit_and_its_block_leaves_nothing_that_keeps_us_alive(peer, monkeypatch) -> None:
+    """As SIGTERM in `Timer.start` does it, which waits for its thread: the process used to stay for 300 s."""
+    start = Timer.start
+
+    def interrupted(timer: Timer) -> None:
+        start(timer)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(Timer, "start", interrupted)
+    with pytest.raises(SystemExit):
+        peer.answer(Path("picture"))
+    left = [thread for thread in enumerate_threads() if isinstance(thread, Timer)]
+    assert left
+    assert all(thread.daemon for thread in left)
+    for thread in left:
+        thread.cancel()
 
 
 def test_ratio_is_that_of_rounds_and_refused_pictures_count_against_the_peer() -> None:

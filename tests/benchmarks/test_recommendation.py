@@ -69,6 +69,20 @@ def test_recommendation_that_does_not_hold_up_is_refused(bundle: Path, change: d
         Classifier(bundle)
 
 
+def test_recommendation_that_does_not_hold_up_is_replaced_by_a_new_one(bundle: Path) -> None:
+    (bundle / "recommended.json").write_text("{")
+    words = ["--artifact", "model.int8.tflite", "--threads", "1", "--iterations", "3", "--min-seconds", "0"]
+    assert main(["recommend", str(bundle), *words]) == 0
+    assert Classifier(bundle).threads == 1
+
+
+def test_bundle_that_cannot_be_written_is_refused_before_it_is_measured(bundle: Path, capsys) -> None:
+    (bundle / "recommended.json").mkdir()
+    with pytest.raises(InputRefused, match="cannot be written: it is a folder"):
+        main(["recommend", str(bundle)])
+    assert "latency round" not in capsys.readouterr().err
+
+
 def _write(bundle: Path, change: dict) -> None:
     """A recommendation of the float file for this very machine, changed."""
     from runtime.cpu_model import read_cpu_model

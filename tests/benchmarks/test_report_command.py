@@ -2,15 +2,17 @@
 
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.accuracy import AccuracyReport
-from benchmarks.charts import pareto, samples_chart
+from benchmarks.charts import pareto, pareto_chart, samples_chart
 from benchmarks.page import render
 from benchmarks.table import markdown
+from runtime.errors import InputRefused
 
 NASTY = '<img src=x onerror="alert(1)">|`x`'
 
@@ -35,6 +37,12 @@ def test_page_that_is_there_is_not_replaced_unasked(measured: Path, tmp_path: Pa
     assert run_cli("benchmarks", "report", measured, "-o", measured).returncode == 2
 
 
+@pytest.mark.parametrize("folder", [".", "/", ""])
+def test_folder_in_the_place_of_a_result_is_refused(folder: str) -> None:
+    with pytest.raises(InputRefused, match="not a latency result: not a regular file"):
+        main(["report", folder])
+
+
 def test_names_are_shown_as_text(report, measurement, elements) -> None:
     one = report(measurement(artifact=NASTY), measurement(artifact="b"), name=NASTY)
     found = elements(render(one))
@@ -48,6 +56,18 @@ def test_front_is_what_no_other_beats_in_both(measurement) -> None:
     rows = [("a", 5.0, 0.90), ("b", 10.0, 0.95), ("c", 11.0, 0.94), ("d", 5.0, 0.80), ("e", 20.0, None)]
     points = pareto([measurement((ms,) * 9, artifact=name, sha256=name * 64, accuracy=accuracy) for name, ms, accuracy in rows])
     assert {point.label: point.front for point in points} == {"a": True, "d": False, "b": True, "c": False}
+
+
+def test_axes_of_near_points_have_ticks_that_say_where_they_are(measurement) -> None:
+    rows = (("a", 0.925, 0.9992), ("b", 1.12, 0.9983))
+    chart = pareto_chart(
+        pareto([measurement((ms,) * 9, artifact=name, sha256=name * 64, accuracy=accuracy) for name, ms, accuracy in rows])
+    )
+    shown = re.findall(r">([\d.]+)</text>", chart)
+    assert shown[:2] == ["0.925", "1.12"]
+    heights = [float(value) for value in shown[2:]]
+    steps = [after - before for before, after in pairwise(heights)]
+    assert max(steps) - min(steps) < 0.00015
 
 
 def test_artifact_is_drawn_at_its_fastest_number_of_threads(measurement) -> None:
@@ -89,6 +109,17 @@ def test_accuracy_is_measured_with_the_interpreters_here(exported: Path, cells: 
     capsys.readouterr()
     assert main(["report", str(measured), "--accuracy", str(path), "-o", str(tmp_path / "page.html")]) == 0
     assert f"{right.results[0].accuracy:.4f}" in capsys.readouterr().out
+
+
+def test_accuracy_of_two_bundles_tells_which_file_is_which(exported: Path, bundle: Path, cells: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(cells / "mono", tmp_path / "pictures" / "mono")
+    words = ["--artifact", "model.int8.tflite", "--json", str(tmp_path / "a.json")]
+    assert main(["accuracy", str(exported), str(bundle), str(tmp_path / "pictures"), *words]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{exported / 'model.int8.tflite'}: accuracy ")
+    assert second.startswith(f"{bundle / 'model.int8.tflite'}: accuracy ")
+    assert f"same label as {exported / 'model.int8.tflite'} 1.0000" in second
+    assert len(AccuracyReport.read(tmp_path / "a.json").results) == 2
 
 
 def test_accuracy_of_a_folder_that_is_no_label_is_refused_and_a_bad_picture_named(

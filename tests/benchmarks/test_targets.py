@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from benchmarks.targets import find_targets
+from benchmarks.__main__ import main
+from benchmarks.targets import find_targets, spread
 from runtime import doctor
 from runtime.digest import digest
 from runtime.errors import InputRefused
@@ -23,6 +25,34 @@ def small(tmp_path: Path) -> Path:
     manifest = Manifest("tiny", ("a", "b"), Preprocessing(8, 8), (Artifact("tiny.tflite", "tflite", "int8", digest(content)),))
     (tmp_path / "manifest.json").write_text(manifest.to_json())
     return tmp_path
+
+
+def test_what_is_no_picture_is_named_and_the_others_are_taken(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "p" / "good.png")
+    (tmp_path / "p" / "empty.jpg").touch()
+    found = find_targets([small], None, [tmp_path / "p"])
+    assert found.targets[0].pictures == (tmp_path / "p" / "good.png",)
+    assert found.refusals == (f"{tmp_path / 'p' / 'empty.jpg'}: not a picture",)
+    with pytest.raises(InputRefused, match=r"missing\.png: holds no readable picture: .*missing\.png: No such file"):
+        find_targets([small], None, [tmp_path / "missing.png"])
+
+
+def test_of_many_pictures_64_are_taken_from_everywhere() -> None:
+    many = [Path(f"{number}.png") for number in range(1200)]
+    taken = spread(many)
+    assert len(set(taken)) == 64
+    assert (taken[0], taken[-1]) == (many[0], many[1181])
+    assert spread(many[:3]) == tuple(many[:3])
+    assert spread([]) == ()
+
+
+@pytest.mark.parametrize("verb", ["latency", "soak"])
+def test_picture_that_breaks_off_is_refused_by_its_name(exported: Path, tmp_path: Path, verb: str) -> None:
+    Image.effect_noise((64, 64), 99).save(tmp_path / "good.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "good.png").read_bytes()[:900])
+    with pytest.raises(InputRefused, match=r"cut\.png: broken"):
+        main([verb, str(exported), "--pictures", str(tmp_path / "good.png"), str(tmp_path / "cut.png")])
 
 
 def accuracies(bundle: Path, value: object) -> list[float | None]:

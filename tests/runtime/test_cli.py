@@ -33,6 +33,11 @@ def leave(body: str) -> subprocess.CompletedProcess[str]:
         ("raise CheckFailed('a', 'b')", 3, "prog: a: b\n"),
         ("raise MachineError('a', 'b')", 4, "prog: a: b\n"),
         ("raise MemoryError", 4, "prog: memory: not enough for this input\n"),
+        (
+            "raise ImportError('a.so: failed to map segment from shared object')",
+            4,
+            "prog: memory: not enough to load a library: a.so: failed to map segment from shared object\n",
+        ),
         ("raise KeyboardInterrupt", 130, "prog: interrupted\n"),
         ("raise BrokenPipeError(32, 'Broken pipe')", 141, ""),
         ("raise InputRefused('a\\nb\\x1b[31m', 'c\\r')", 2, "prog: a\\nb\\x1b[31m: c\\r\n"),
@@ -43,7 +48,7 @@ def test_outcome_is_an_exit_code_and_at_most_one_line(body: str, code: int, line
     assert (done.returncode, done.stderr, done.stdout) == (code, line, "")
 
 
-@pytest.mark.parametrize("body", ["1 / 0", "open('/nowhere/at/all')"])
+@pytest.mark.parametrize("body", ["1 / 0", "open('/nowhere/at/all')", "import no_such_module"])
 def test_bug_shows_its_traceback_and_exits_1(body: str) -> None:
     done = leave(body)
     assert done.returncode == 1
