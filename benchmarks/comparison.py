@@ -1,4 +1,4 @@
-"""Is one latency longer than another, and how surely: the ratio of medians with a bootstrap interval."""
+"""Is one latency longer than another, and how surely: the ratio of medians with an interval."""
 
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.latency_report import LatencyReport
 from benchmarks.measured import Measurement, label, label_with_threads
-from benchmarks.samples import short
+from benchmarks.samples import interval_of_median, short
 from runtime import cli
 from runtime.errors import InputRefused
 
@@ -17,6 +17,8 @@ PARTS = 20
 """In which they are drawn: at once, they would need 160 MB."""
 MOST_POINTS = 5000
 """Of a longer series so many, evenly spread, are resampled."""
+LEAST_SAMPLES = 20
+"""With fewer an interval says nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,40 @@ def compare(old: LatencyReport, new: LatencyReport, names: tuple[str, str]) -> t
         InputRefused: other boards, processors, governors or models, or nothing in common.
     """
     both = f"{names[0]} and {names[1]}"
-    if old.pair or new.pair:
+    if old.pair_loads or new.pair_loads:
         raise InputRefused(both, "cannot be compared: in one of them two models shared a process (--pair)")
     for (what, one), (_, other) in zip(_identity(old), _identity(new), strict=True):
         if one != other:
             raise InputRefused(both, f"cannot be compared: {what} {_shown(one)} and {_shown(other)}")
-    sides = [{(one.sha256, one.threads): one for one in report.measurements} for report in (old, new)]
+    sides = [_by_key(report) for report in (old, new)]
     keys = [key for key in sides[0] if key in sides[1]]
     if not keys:
         raise InputRefused(both, f"cannot be compared: {_nothing_in_common(old, new)}")
+    for key in keys:
+        if (fewest := min(side[key].summary.count for side in sides)) < LEAST_SAMPLES:
+            what = f"{fewest} sample{'' if fewest == 1 else 's'} of {sides[0][key].artifact}"
+            raise InputRefused(both, f"cannot be compared: {what}; an interval needs {LEAST_SAMPLES}")
     return tuple(_ratio(label_with_threads(sides[1][key], new.measurements), sides[0][key], sides[1][key]) for key in keys)
+
+
+def in_one_only(old: LatencyReport, new: LatencyReport) -> tuple[list[str], list[str]]:
+    """What `compare` leaves out: the model files and thread counts that the other report does not have."""
+    sides = [_by_key(report) for report in (old, new)]
+    only = (
+        [label_with_threads(one, report.measurements) for key, one in mine.items() if key not in others]
+        for report, mine, others in zip((old, new), sides, sides[::-1], strict=True)
+    )
+    first, second = only
+    return first, second
+
+
+def _by_key(report: LatencyReport) -> dict[tuple[str, int, int], Measurement]:
+    """The measurements by model and thread count; the third number tells apart those of one model that lies in several bundles."""
+    found: dict[tuple[str, int, int], Measurement] = {}
+    for one in report.measurements:
+        same = sum(key[:2] == (one.sha256, one.threads) for key in found)
+        found[one.sha256, one.threads, same] = one
+    return found
 
 
 def _nothing_in_common(old: LatencyReport, new: LatencyReport) -> str:
@@ -79,28 +105,37 @@ def _identity(report: LatencyReport) -> list[tuple[str, object]]:
     return [("board", machine.board), ("processor", machine.cpu_model), cores, ("governor", governors)]
 
 
-def compare_pair(pair: tuple[Measurement, ...]) -> Ratio:
-    """The ratio of the second to the first, which were measured in turn: the same moments are drawn of both."""
-    old, new = pair
-    return _ratio(f"{label(new, pair)} against {label(old, pair)}", old, new, paired=True)
+def compare_pair(report: LatencyReport) -> Ratio:
+    """Of two models measured in turn the second against the first: the median of the ratios of the processes, and its interval.
+
+    Each process loads both anew. Samples of one process share where their model lies in memory, so that an interval from them would be
+    too narrow: of two copies of one file it said "slower" or "faster" as often as not.
+    """
+    old, new = report.measurements
+    ends = np.cumsum(report.pair_loads)[:-1]
+    sides = [np.split(np.array(one.samples_ms), ends) for one in (old, new)]
+    ratios = [float(np.median(after) / np.median(before)) for before, after in zip(*sides, strict=True)]
+    low, high = interval_of_median(ratios)
+    what = f"{label(new, report.measurements)} against {label(old, report.measurements)}"
+    return Ratio(what, old.summary.p50_ms, new.summary.p50_ms, float(np.median(ratios)), low, high)
 
 
-def _ratio(what: str, old: Measurement, new: Measurement, *, paired: bool = False) -> Ratio:
+def _ratio(what: str, old: Measurement, new: Measurement) -> Ratio:
     sides = np.array(old.samples_ms), np.array(new.samples_ms)
-    low, high = interval(*sides, paired=paired)
+    low, high = interval(*sides)
     before, after = (float(np.median(side)) for side in sides)
     return Ratio(what, before, after, after / before, low, high)
 
 
-def interval(old: NDArray[np.float64], new: NDArray[np.float64], *, paired: bool = False) -> tuple[float, float]:
-    """The 95 % interval of median(new) / median(old), by the circular block bootstrap, seeded; paired: the same blocks of both.
+def interval(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[float, float]:
+    """The 95 % interval of median(new) / median(old), by the circular block bootstrap, seeded.
 
     Neighbouring samples are alike (a busy moment lasts for many), so that blocks of sqrt(n) are drawn, not single ones: Politis and
     Romano, "A circular block-resampling procedure for stationary data", 1992.
     """
     generator = np.random.default_rng(SEED)
     first = _medians(old, generator)
-    second = _medians(new, np.random.default_rng(SEED) if paired and len(old) == len(new) else generator)
+    second = _medians(new, generator)
     low, high = np.percentile(second / first, [2.5, 97.5])
     return float(low), float(high)
 

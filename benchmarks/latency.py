@@ -15,6 +15,8 @@ from runtime.progress import Progress
 from runtime.threads import allowed_cores
 
 COLD_STARTS, ROUNDS = 3, 3
+PAIR_LOADS = 12
+"""A pair is loaded so often: where a model comes to lie in memory, which is worth some per cent of its latency, is drawn anew each time."""
 
 
 def default_threads(cores: int) -> tuple[int, ...]:
@@ -56,27 +58,47 @@ def measure_in_rounds(targets: Sequence[Target], threads: Sequence[int], rule: R
     """
     steps = [f"latency round {number} of {ROUNDS}" for number in range(1, ROUNDS + 1)]
     rounds = [measure(targets, threads, rule, root, cold_starts=1, step=step) for step in steps]
-    return tuple(
-        replace(
-            same[0],
-            samples_ms=tuple(chain.from_iterable(one.samples_ms for one in same)),
-            invoke_ms=tuple(chain.from_iterable(one.invoke_ms for one in same)),
-            cold_starts=tuple(chain.from_iterable(one.cold_starts for one in same)),
-        )
-        for same in zip(*rounds, strict=True)
-    )
+    return tuple(map(_together, zip(*rounds, strict=True)))
 
 
-def measure_pair(pair: tuple[Target, Target], threads: int, rule: Rule, root: Path) -> tuple[Measurement, Measurement]:
-    """Both in one process, in turn, so that a busy moment hurts both.
+def measure_pair(
+    pair: tuple[Target, Target], threads: int, rule: Rule, root: Path
+) -> tuple[tuple[Measurement, Measurement], tuple[int, ...]]:
+    """Both in one process, in turn, so that a busy moment hurts both; in 12 processes, in which one and then the other is the first.
+
+    Returns them, and how many samples of each came of each process.
 
     Raises:
-        QuinceError: what the measuring process met.
+        QuinceError: what a measuring process met.
     """
-    one, other = pair
-    task = replace(_task(one, threads, rule, root), other=(str(other.source), other.artifact))
-    first, second = (Measurement.from_data(found) for found in perform(task)["pair"])
-    return replace(first, model=one.model, accuracy=one.accuracy), replace(second, model=other.model, accuracy=other.accuracy)
+    share = replace(
+        rule,
+        iterations=-(-rule.iterations // PAIR_LOADS),
+        min_seconds=rule.min_seconds / PAIR_LOADS,
+        max_seconds=None if rule.max_seconds is None else rule.max_seconds / PAIR_LOADS,
+    )
+    loads: list[tuple[Measurement, Measurement]] = []
+    with Progress("latency of a pair", PAIR_LOADS) as bar:
+        for number in range(PAIR_LOADS):
+            one, other = pair if number % 2 == 0 else pair[::-1]
+            task = replace(_task(one, threads, share, root), other=(str(other.source), other.artifact))
+            first, second = (Measurement.from_data(found) for found in perform(task)["pair"])
+            loads.append((first, second) if number % 2 == 0 else (second, first))
+            bar.advance(note=" and ".join(f"{short(side.summary.p50_ms)} ms" for side in loads[-1]))
+    old, new = (
+        replace(_together(same), model=target.model, accuracy=target.accuracy)
+        for target, same in zip(pair, zip(*loads, strict=True), strict=True)
+    )
+    return (old, new), tuple(len(first.samples_ms) for first, _ in loads)
+
+
+def _together(same: Sequence[Measurement]) -> Measurement:
+    return replace(
+        same[0],
+        samples_ms=tuple(chain.from_iterable(one.samples_ms for one in same)),
+        invoke_ms=tuple(chain.from_iterable(one.invoke_ms for one in same)),
+        cold_starts=tuple(chain.from_iterable(one.cold_starts for one in same)),
+    )
 
 
 def _task(target: Target, threads: int, rule: Rule, root: Path) -> Task:

@@ -24,7 +24,10 @@ MOST_OVERHEAD_US = 20
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """Measurements of one run. asked_threads: as given, before they were limited to the cores allowed. pair: two models in turn."""
+    """Measurements of one run. asked_threads: as given, before they were limited to the cores allowed.
+
+    pair_loads: of two models that were measured in turn (--pair), how many samples of each came of each process, in order; else empty.
+    """
 
     name: str
     command: str
@@ -33,7 +36,7 @@ class LatencyReport:
     after: Conditions
     asked_threads: tuple[int, ...]
     measurements: tuple[Measurement, ...]
-    pair: bool = False
+    pair_loads: tuple[int, ...] = ()
     kind: str = KIND
     schema: int = SCHEMA
 
@@ -46,6 +49,11 @@ class LatencyReport:
             raise InputRefused("latency", "expected at least one measurement, found none")
         if not all(threads > 0 for threads in self.asked_threads):
             raise InputRefused("latency", f"expected asked_threads to be whole numbers from 1, found {self.asked_threads!r}")
+
+        if self.pair_loads and [one.summary.count for one in self.measurements] != [sum(self.pair_loads)] * 2:
+            raise InputRefused("latency", "expected pair_loads to add up to the samples of each of two measurements")
+        if not all(count > 0 for count in self.pair_loads):
+            raise InputRefused("latency", f"expected pair_loads to be whole numbers from 1, found {self.pair_loads!r}")
 
     @property
     def others_cores(self) -> float | None:
@@ -84,7 +92,8 @@ class LatencyReport:
         try:
             data["rule"] = build(Rule, data.get("rule"))
             data["before"], data["after"] = (Conditions.from_data(data.get(when)) for when in ("before", "after"))
-            data["asked_threads"] = tuple(expect_list("asked_threads", data.get("asked_threads")))
+            for name in ("asked_threads", "pair_loads"):
+                data[name] = tuple(expect_list(name, data.get(name, [])))
             data["measurements"] = tuple(map(Measurement.from_data, expect_list("measurements", data.get("measurements"))))
             return build(cls, data)
         except InputRefused as refusal:

@@ -88,7 +88,7 @@ def _rule(report: LatencyReport) -> str:
         f", at most {rule.max_seconds:g} s" if rule.max_seconds else ""
     )
     harness = max(one.overhead_us for one in report.measurements)
-    paired = " Two models in turn, in one process." if report.pair else " Each in a process of its own."
+    paired = " Two models in turn, loaded together in each of 12 processes." if report.pair_loads else " Each in a process of its own."
     return f"{rule.warmup} runs to warm up, then {least}.{paired} The timing itself takes {harness:.2g} µs of a sample."
 
 

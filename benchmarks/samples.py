@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import comb
 
 import numpy as np
 
 PERCENTS = (90, 95, 99)
+TAIL = 0.025
+"""Of the binomial distribution, beyond either end of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,16 @@ def summarise(samples_ms: Sequence[float]) -> Summary:
     tails = {p: float(np.percentile(values, p)) if len(values) * (100 - p) >= 100 else None for p in PERCENTS}
     median, mean = float(np.median(values)), float(values.mean())
     return Summary(len(values), float(values.min()), median, tails[90], tails[95], tails[99], float(values.max()), mean)
+
+
+def interval_of_median(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the median of what `values` (at least 6) are drawn from, whatever its distribution: two of the values, since how
+    many lie below the median is binomial with 1/2 (Conover, Practical Nonparametric Statistics, section 3.2)."""
+    count = len(values)
+    tails = accumulate(comb(count, below) / 2**count for below in range(count))
+    low = next(below for below, tail in enumerate(tails) if tail > TAIL) - 1
+    ordered = sorted(values)
+    return ordered[low], ordered[count - 1 - low]
 
 
 def short(value: float) -> str:

@@ -7,17 +7,15 @@ millisecond or more: litert-benchmark rounds to a hundredth of one.
 """
 
 import json
-import math
 import subprocess
 import sys
 import tempfile
-from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
 from benchmarks.claims import Claim, show
 from benchmarks.measured import Measurement
-from benchmarks.samples import short
+from benchmarks.samples import interval_of_median, short
 from benchmarks.targets import find_targets
 from benchmarks.task import Task, perform
 from benchmarks.timing import Rule
@@ -25,7 +23,6 @@ from benchmarks.timing import Rule
 SAMPLES, WARMUP, THREADS = 200, 10, 1
 LEAST_ROUNDS, MOST_ROUNDS, KNOWN_TO = 15, 120, 0.01
 """Rounds end at the second, or where the 95 % interval of the median reaches no further than the third to either side."""
-TAIL = 0.025
 BAR_PERCENT, BAR_US = 3.0, 20.0
 
 
@@ -54,16 +51,6 @@ def main() -> int:
         Claim("harness-honest", 100 * abs(ratio - 1), said, BAR_PERCENT, least=False),
         Claim("harness-honest-overhead", median(overheads), "us that the timing adds to a sample", BAR_US, least=False),
     )
-
-
-def interval_of_median(values: list[float]) -> tuple[float, float]:
-    """The 95 % interval of the median of what `values` (at least 6) are drawn from, whatever its distribution: two of the values, since how
-    many lie below the median is binomial with 1/2 (Conover, Practical Nonparametric Statistics, section 3.2)."""
-    count = len(values)
-    tails = accumulate(math.comb(count, below) / 2**count for below in range(count))
-    low = next(below for below, tail in enumerate(tails) if tail > TAIL) - 1
-    ordered = sorted(values)
-    return ordered[low], ordered[count - 1 - low]
 
 
 def _reach(values: list[float]) -> float:

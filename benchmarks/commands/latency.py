@@ -47,8 +47,10 @@ def main(arguments: Sequence[str]) -> int:
     before = read_conditions(options.sysfs_root)
     if options.pair:
         one, other = found.targets
-        measurements: tuple[Measurement, ...] = measure_pair((one, other), threads[0], rule, options.sysfs_root)
+        measurements: tuple[Measurement, ...]
+        measurements, loads = measure_pair((one, other), threads[0], rule, options.sysfs_root)
     else:
+        loads = ()
         measurements = measure(found.targets, threads, rule, options.sysfs_root)
     report = LatencyReport(
         name=", ".join(dict.fromkeys(path.absolute().name for path in options.models)),
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         after=read_conditions(options.sysfs_root),
         asked_threads=options.threads,
         measurements=measurements,
-        pair=options.pair,
+        pair_loads=loads,
     )
     return show(report, options.json, strict=options.strict)
 
@@ -71,8 +73,8 @@ def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
     finally:
         for one in report.measurements:
             print("\n".join(lines(one, report.measurements)))
-        if report.pair:
-            print(compare_pair(report.measurements))
+        if report.pair_loads:
+            print(compare_pair(report))
         print(conditions_line(report), flush=True)
     for doubt in report.doubts():
         cli.say(f"{NAME}: doubt: {doubt}")

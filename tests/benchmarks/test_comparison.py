@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.comparison import compare, compare_pair, interval
+from benchmarks.comparison import Ratio, compare, compare_pair, in_one_only, interval
 from runtime.errors import InputRefused
 
 
@@ -48,12 +48,41 @@ def test_interval_of_a_long_series_is_that_of_its_median_whatever_its_shape() ->
         assert low <= np.median(new) <= high
 
 
-def test_pair_draws_the_same_moments_of_both(measurement) -> None:
-    busy = np.repeat(np.random.default_rng(3).choice([1.0, 2.0], 40), 10)
-    one, other = 10 * busy, 11 * busy
-    ratio = compare_pair((measurement(tuple(one.tolist())), measurement(tuple(other.tolist()), model="new")))
+def _pair(report, measurement, layouts: list[list[float]]) -> Ratio:
+    """Two models in 12 processes of 30 samples, each with how much slower the process made it."""
+    noise = np.random.default_rng(3).normal(1, 0.01, (2, 12, 30))
+    one, other = (tuple((np.array(layouts[side])[:, np.newaxis] * noise[side]).ravel().tolist()) for side in range(2))
+    return compare_pair(report(measurement(one), measurement(other, model="new"), pair_loads=(30,) * 12))
+
+
+def test_pair_is_the_ratio_within_each_process(report, measurement) -> None:
+    busy = [10.0, 20.0] * 6
+    ratio = _pair(report, measurement, [busy, [1.1 * one for one in busy]])
     assert ratio.what == "new/model.int8.tflite against fruit/model.int8.tflite"
-    assert (ratio.low, ratio.ratio, ratio.high) == pytest.approx((1.1, 1.1, 1.1))
+    assert (ratio.low, ratio.ratio, ratio.high) == pytest.approx((1.1, 1.1, 1.1), abs=0.01)
+    assert str(ratio).endswith("slower")
+
+
+def test_pair_that_differs_by_where_it_was_loaded_shows_no_difference(report, measurement) -> None:
+    """Copies of one file: in each process one or the other is 3 % slower, whatever number of samples."""
+    lucky = [1.0, 1.03, 1.0, 1.0, 1.03, 1.03, 1.0, 1.03, 1.0, 1.03, 1.03, 1.03]
+    assert str(_pair(report, measurement, [lucky, lucky[::-1]])).endswith("no difference shown")
+
+
+def test_too_few_samples_and_what_one_report_lacks_are_not_compared(report, measurement) -> None:
+    with pytest.raises(InputRefused, match=r"1 sample of model\.int8\.tflite; an interval needs 20"):
+        compare(report(measurement((10.0,))), report(), ("a", "b"))
+    more = report(measurement(), measurement(threads=2), measurement(sha256="cd" * 32, artifact="model.fp32.onnx"))
+    assert [len(found) for found in in_one_only(more, report())] == [2, 0]
+    assert in_one_only(report(), more)[1][1].startswith("model.fp32.onnx")
+
+
+def test_one_model_in_several_bundles_is_compared_in_each(report, measurement) -> None:
+    both = [
+        report(*(measurement((speed,) * 50, model=name) for name, speed in zip("abc", speeds, strict=True)))
+        for speeds in ((1, 2, 3), (2, 2, 3))
+    ]
+    assert [ratio.ratio for ratio in compare(*both, ("old", "new"))] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -79,4 +108,4 @@ def test_other_models_are_refused_with_both_hashes(report, measurement) -> None:
     with pytest.raises(InputRefused, match=r"no model and number of threads in common: .*1 thread .*2 threads"):
         compare(report(), report(measurement(threads=2)), ("a", "b"))
     with pytest.raises(InputRefused, match="--pair"):
-        compare(report(), report(pair=True), ("a", "b"))
+        compare(report(), report(measurement(), measurement(), pair_loads=(100, 100)), ("a", "b"))

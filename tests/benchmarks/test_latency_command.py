@@ -171,8 +171,9 @@ def test_pair_alternates_two_models_and_prints_their_ratio(exported: Path, tmp_p
     assert main(["latency", str(exported), "--pair", *SHORT, "30", "--json", str(path)]) == 0
     assert "model.int8.tflite against model.fp32.onnx: " in capsys.readouterr().out
     found = LatencyReport.read(path)
-    assert found.pair
-    assert [len(one.samples_ms) for one in found.measurements] == [30, 30]
+    assert found.pair_loads == (3,) * 12
+    assert [len(one.samples_ms) for one in found.measurements] == [36, 36]
+    assert [one.artifact for one in found.measurements] == ["model.fp32.onnx", "model.int8.tflite"]
 
 
 def test_results_of_two_machines_are_not_compared(measured: Path, tmp_path: Path, run_cli) -> None:

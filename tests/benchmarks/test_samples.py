@@ -1,8 +1,10 @@
 """benchmarks.samples: what may be said of timed samples."""
 
+from math import comb
+
 import pytest
 
-from benchmarks.samples import short, summarise
+from benchmarks.samples import interval_of_median, short, summarise
 
 
 def test_summary_is_of_the_samples_in_any_order() -> None:
@@ -23,3 +25,12 @@ def test_percentile_is_not_claimed_of_too_few_samples(count: int, known: str) ->
 
 def test_short_has_three_digits_and_no_exponent() -> None:
     assert [short(value) for value in (0.01234, 1.0, 12.345, 999.4, 999.6, 19934.2)] == ["0.0123", "1", "12.3", "999", "1000", "19934"]
+
+
+@pytest.mark.parametrize("count", [6, 8, 15, 16, 33, 60, 120])
+def test_interval_of_a_median_is_a_95_percent_one(count: int) -> None:
+    """The exact probability: of `count` values, those below the median are binomial with 1/2."""
+    low, high = interval_of_median([float(value) for value in reversed(range(count))])
+    assert low + high == count - 1
+    covered = sum(comb(count, below) for below in range(int(low) + 1, int(high) + 1)) / 2**count
+    assert 0.95 <= covered <= 0.993
