@@ -42,10 +42,13 @@ def rule_of(options: argparse.Namespace) -> Rule:
     """
     given = options.mlperf or options.iterations is not None or options.min_seconds is not None
     least = MLPERF if options.mlperf else DEFAULT
+    seconds = least.min_seconds if options.min_seconds is None else options.min_seconds
+    if options.max_seconds is not None and not (options.mlperf or options.min_seconds is not None):
+        seconds = min(seconds, options.max_seconds)
     return Rule(
         options.warmup,
         least.iterations if options.iterations is None else options.iterations,
-        least.min_seconds if options.min_seconds is None else options.min_seconds,
+        seconds,
         options.max_seconds if given or options.max_seconds is not None else DEFAULT.max_seconds,
     )
 
@@ -65,17 +68,19 @@ def counts(text: str) -> tuple[int, ...]:
 
 def whole(text: str) -> int:
     """A whole number from 0, as the `type` of an argument."""
-    return 0 if text == "0" else cli.positive(text)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, found {text}")
+    return int(text)
 
 
 def number(text: str) -> float:
-    """A finite number from 0, as the `type` of an argument."""
+    """A number from 0 to a million, as the `type` of an argument."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < 1e9:
-        raise argparse.ArgumentTypeError(f"expected a number from 0, found {text}")
+    if not 0 <= value <= 1e6:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1000000, found {text}")
     return value
 
 

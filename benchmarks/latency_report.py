@@ -109,7 +109,7 @@ def read_result(path: Path, kind: str) -> dict[str, Any]:
     try:
         data = parse_json(read_text(path, "no such file"), MAX_TEXT_BYTES)
     except InputRefused as refusal:
-        raise InputRefused(str(path), f"not a {kind} result: {refusal.reason}") from refusal
+        raise InputRefused(str(path), f"not a result of {kind}: {refusal.reason}") from refusal
     if not isinstance(data, dict) or data.get("kind") != kind:
         found = f"the kind {str(data.get('kind'))[:40]!r}" if isinstance(data, dict) else type(data).__name__
         raise InputRefused(str(path), f"expected a result of python -m benchmarks {kind}, found {found}")

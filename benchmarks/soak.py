@@ -25,6 +25,8 @@ WINDOWS, LONGEST_S = 20, 60.0
 MIB = 2**20
 MOST_GROWTH_MIB = 1.0
 MOST_DRIFT = 1.10
+LEAST_S, LEAST_PICTURES = 60.0, 5
+"""Of a whole run, and in each window: with less than that nothing is judged."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,19 @@ class SoakReport:
         first, last = (self.settled[: len(self.settled) // 3], self.windows[-(len(self.windows) // 4) :])
         return summarise([one.p50_ms for one in last]).p50_ms / summarise([one.p50_ms for one in first]).p50_ms
 
+    @property
+    def too_short(self) -> str:
+        """Why nothing is judged; empty where it is."""
+        fewest = min(one.count for one in self.windows)
+        if self.windows[-1].at_s >= LEAST_S and fewest >= LEAST_PICTURES:
+            return ""
+        found = f"{self.windows[-1].at_s:.3g} s, in a window {fewest} picture{'' if fewest == 1 else 's'}"
+        return f"{found}; expected {LEAST_S:g} s and {LEAST_PICTURES} pictures"
+
     def faults(self) -> Iterator[str]:
-        """What did not stay, a sentence each; none: it may run on."""
+        """What did not stay, a sentence each; none: it may run on, if it was not `too_short`."""
+        if self.too_short:
+            return
         growth, least = self.growth_mib
         if least > 0 and growth > MOST_GROWTH_MIB:
             yield f"memory grew by {growth:.1f} MiB after it had settled: a leak"

@@ -35,8 +35,8 @@ class Rule:
         if not 1 <= self.iterations <= MOST_SAMPLES:
             raise InputRefused("rule", f"expected iterations from 1 to {MOST_SAMPLES}, found {self.iterations!r}")
         for name, seconds in (("min_seconds", self.min_seconds), ("max_seconds", self.max_seconds)):
-            if seconds is not None and not 0 <= seconds < 1e6:
-                raise InputRefused("rule", f"expected {name} from 0, found {seconds!r}")
+            if seconds is not None and not 0 <= seconds <= 1e6:
+                raise InputRefused("rule", f"expected {name} from 0 to 1000000, found {seconds!r}")
         if self.max_seconds is not None and self.max_seconds < self.min_seconds:
             raise InputRefused("rule", f"expected max_seconds of at least min_seconds ({self.min_seconds:g}), found {self.max_seconds:g}")
 

@@ -127,7 +127,9 @@ def printable(text: str) -> str:
 def positive(text: str) -> int:
     """A whole number from 1, as the `type` of an argument."""
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1{' to 999999999' if text.isdigit() and text.strip('0') else ''}, found {text}"
+        )
     return int(text)
 
 

@@ -2,8 +2,12 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
+
+from runtime import cli
 
 RESULTS = "QUINCE_CLAIMS"
 """The variable that names the file to which `show` appends what it prints, a JSON object a line; python -m benchmarks claims sets it."""
@@ -37,3 +41,8 @@ def show(*claims: Claim) -> int:
             with Path(os.environ[RESULTS]).open("a") as file:
                 file.write(json.dumps({**asdict(claim), "holds": claim.holds}) + "\n")
     return 0 if all(claim.holds for claim in claims) else 3
+
+
+def run(module: str, main: Callable[[], int]) -> NoReturn:
+    """Ends the process with what `main` of the script `module` returns, or with the exit code and the one line of its error."""
+    cli.run(f"python -m {module}", lambda _: main())

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.alternate import median_ratio, tflite_file, times_of
 from runtime.classifier import Classifier
 from runtime.predictions import answer_pictures
@@ -65,4 +65,4 @@ def _ours(classifier: Classifier, photos: Iterable[Path]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

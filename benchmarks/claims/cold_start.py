@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.alternate import golden_picture, median_ratio, tflite_file, times_of
 from runtime.threads import allowed_cores
 
@@ -60,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

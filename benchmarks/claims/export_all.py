@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 
 BAR_S = 300
 
@@ -20,4 +20,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.alternate import golden_picture
 from export.emulated.devices import Device, choose_device
 from export.emulated.python import emulated_python
@@ -146,4 +146,4 @@ def _size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

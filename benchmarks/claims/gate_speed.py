@@ -21,7 +21,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from export.answers import BATCH, Reference, collect
 from export.keras_model import scores
 from export.trained import Run, open_run
@@ -86,4 +86,4 @@ def _bare(run: Run, file: Path, reference: Reference) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.measured import Measurement
 from benchmarks.samples import interval_of_median, short
 from benchmarks.targets import find_targets
@@ -69,4 +69,4 @@ def _litert_benchmark(model: Path) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 
 BAR_POINTS = 0.5
 
@@ -50,4 +50,4 @@ def _exported(run: Path, options: list[str]) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from runtime.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.live import Live, Shown
@@ -123,4 +123,4 @@ def _golden(bundle: Bundle) -> list[Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

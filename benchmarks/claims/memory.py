@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.alternate import golden_picture, tflite_file
 from runtime.bundle import Bundle
 from runtime.threads import allowed_cores
@@ -97,4 +97,4 @@ def _printed(code: str, *arguments: object) -> list[float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -10,7 +10,7 @@ from statistics import median
 
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.alternate import Times, median_difference, tflite_file, times_of
 from runtime.classifier import Classifier
 from runtime.predictions import answer_pictures
@@ -49,4 +49,4 @@ def _claim(name: str, ours: Times, invoke: Times, pictures: int) -> Claim:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

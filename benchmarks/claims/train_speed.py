@@ -11,7 +11,6 @@ article's and again after what would be its last, and the slower of the two coun
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ from runtime.quiet import prepare_tensorflow
 
 prepare_tensorflow()
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from benchmarks.claims.article import Side, article
 from runtime.preprocess import Preprocessing
 from runtime.run_folder import Split
@@ -149,4 +148,4 @@ def _side(data: DataSet, split: Split) -> Side:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 from export.emulated.check import device_scores
 from export.emulated.devices import choose_device
 from runtime import Classifier
@@ -47,4 +47,4 @@ def _scores(file: Path, pictures: list[Path]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

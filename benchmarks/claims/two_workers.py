@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import Claim, show
+from benchmarks.claims import Claim, run, show
 
 
 def main() -> int:
@@ -47,4 +47,4 @@ def _results(commands: list[list[str]]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__spec__.name, main)

@@ -1,6 +1,8 @@
 """python -m benchmarks claims [NAME...]: what Quince claims, measured again."""
 
+import os
 from collections.abc import Sequence
+from itertools import chain
 
 from benchmarks.claim_scripts import Script, scripts
 from benchmarks.claim_scripts import run as run_script
@@ -39,6 +41,9 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{script.name} {' '.join(f'--{need} PATH' for need in script.needs)}".rstrip() + f": {script.what}")
         return cli.DONE
     given = {kind: value for kind in kinds if (value := getattr(options, kind)) is not None}
+    for path in chain.from_iterable(given.values()):
+        if not os.path.lexists(path):
+            raise InputRefused(path, "no such file or folder")
     lacking = {script.name: [need for need in script.needs if need not in given] for script in chosen}
     if options.names and any(lacking.values()):
         name, needs = next((name, needs) for name, needs in lacking.items() if needs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.arguments import add_model_arguments, add_overwrite_argument, check_free, number
 from benchmarks.commands import VERBS
-from benchmarks.conditions import read_conditions
+from benchmarks.conditions import doubts_of, read_conditions
 from benchmarks.soak import LONGEST_S, WINDOWS, SoakReport, Window, soak
 from benchmarks.targets import find_targets, spread
 from runtime import cli
@@ -65,9 +65,11 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         write_file(options.json, json.dumps(asdict(report)) + "\n")
     print(cli.printable(str(report)))
+    for doubt in doubts_of(report.before, report.after):
+        cli.say(f"{NAME}: doubt: {doubt}")
     faults = list(report.faults())
     for fault in faults:
         print(f"does not stay: {fault}")
     if not faults:
-        print("stays as it is")
+        print(f"too short to judge: {report.too_short}" if report.too_short else "stays as it is")
     return cli.CHECK_FAILED if faults else cli.DONE

@@ -42,6 +42,8 @@ def two(tmp_path: Path, monkeypatch) -> Path:
     found = scripts(folder)
     monkeypatch.setattr("benchmarks.commands.claims.scripts", lambda: {name: replace(one, module=name) for name, one in found.items()})
     monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").touch()
     return folder
 
 
@@ -93,6 +95,18 @@ def test_add_to_something_else_is_refused(two: Path, tmp_path: Path, capfd) -> N
         with pytest.raises(InputRefused, match=reason):
             main(["claims", "good", "--bundle", "b", *words])
     assert capfd.readouterr().out == ""
+
+
+def test_missing_path_is_refused_before_anything_is_measured(run_cli) -> None:
+    done = run_cli("benchmarks", "claims", "harness-honest", "--bundle", "nowhere")
+    assert (done.returncode, done.stderr) == (2, "python -m benchmarks: nowhere: no such file or folder\n")
+
+
+def test_error_of_a_script_is_one_line(run_cli, tmp_path: Path) -> None:
+    done = run_cli("benchmarks", "claims", "harness-honest", "--bundle", tmp_path)
+    assert done.returncode == 4
+    assert f"benchmarks.claims.harness_honest: {tmp_path}: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_claim_that_lacks_its_argument_is_refused_by_name(run_cli) -> None:

@@ -39,7 +39,7 @@ def test_page_that_is_there_is_not_replaced_unasked(measured: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("folder", [".", "/", ""])
 def test_folder_in_the_place_of_a_result_is_refused(folder: str) -> None:
-    with pytest.raises(InputRefused, match="not a latency result: not a regular file"):
+    with pytest.raises(InputRefused, match="not a result of latency: not a regular file"):
         main(["report", folder])
 
 

@@ -42,6 +42,13 @@ def test_what_does_not_stay_is_named(soaked, changes: dict, fault: str) -> None:
     assert found.startswith(fault)
 
 
+@pytest.mark.parametrize(("seconds", "pictures", "short"), [(0.9, 100, True), (60.0, 4, True), (60.0, 5, False)])
+def test_too_short_a_run_is_not_judged(soaked, seconds: float, pictures: int, short: bool) -> None:
+    found = tuple(Window(seconds * (n + 1) / 20, pictures, 10.0 + n, 50 * MIB, None, None) for n in range(20))
+    assert bool(soaked(found).too_short) == short
+    assert bool(list(soaked(found).faults())) != short
+
+
 def test_what_only_fills_at_first_is_no_leak(soaked) -> None:
     filled = tuple(Window(60.0 * n, 1, 10.0, int((50 + min(n, 10)) * MIB), None, None) for n in range(60))
     assert list(soaked(filled).faults()) == []
@@ -54,9 +61,10 @@ def test_growth_that_noise_could_be_is_seldom_called_a_leak(soaked) -> None:
 
 def test_it_runs_and_its_result_comes_back(exported: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "soak.json"
-    code = main(["soak", str(exported), "--minutes", "0.03", "--json", str(path)])
+    assert main(["soak", str(exported), "--minutes", "0.03", "--json", str(path)]) == 0
     report = SoakReport.read(path)
-    assert code == (3 if list(report.faults()) else 0), "a busy machine may drift"
     assert len(report.windows) == 20
     assert all(one.count >= 1 and one.resident_bytes > 10 * MIB for one in report.windows)
-    assert f"{report.artifact}: {sum(one.count for one in report.windows)} pictures in" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"{report.artifact}: {sum(one.count for one in report.windows)} pictures in" in shown
+    assert "\ntoo short to judge: " in shown
