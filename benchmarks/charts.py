@@ -182,4 +182,5 @@ def _axis_names(across: str, up: str) -> str:
 
 
 def _svg(width: float, height: float, label: str, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" class="chart">{"".join(parts)}</svg>'
+    drawn = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}" class="chart">{"".join(parts)}</svg>'
+    return f'<div class="wide">{drawn}</div>'

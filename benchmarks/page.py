@@ -13,7 +13,7 @@ from benchmarks.wording import conditions_rows
 from runtime.page import head
 
 STYLE = """<style>
-.chart { display: block; width: 100%; max-width: 46rem; height: auto; } svg.chart text { font-size: 11px; }
+.chart { display: block; width: 100%; min-width: 34rem; max-width: 46rem; height: auto; } svg.chart text { font-size: 11px; }
 .samples > div { width: 36rem; max-width: 100%; } .samples h3 { margin: .3rem 0 0; }
 .s0 { fill: #7a8fb0; } .s1 { fill: #b59bd0; } .s2 { fill: #d9a441; } .s3 { fill: #2f7fc1; } .s4 { fill: #5aa874; }
 .on { fill: var(--good); } .off { fill: var(--soft); } .front { fill: none; stroke: var(--good); stroke-width: 1.5; opacity: .6; }
