@@ -32,11 +32,16 @@ def root_folder(system: System) -> Path:
     Raises:
         MachineError: a program is missing, or Debian's packages cannot be had.
     """
+    require_programs(system)
+    recipe = f"{RECIPE} {system} {PACKAGES}"
+    return cached(f"system-{system.name}", recipe, lambda folder: unpack_debian(folder, system), f"build {system.name}")
+
+
+def require_programs(system: System) -> None:
+    """Raises MachineError for what the system cannot be built or run without."""
     for program, package in (("mmdebstrap", "mmdebstrap"), (system.qemu, "qemu-user-static")):
         if not shutil.which(program):
             raise MachineError(program, f"not here, and needed to emulate the device; sudo apt install {package}")
-    recipe = f"{RECIPE} {system} {PACKAGES}"
-    return cached(f"system-{system.name}", recipe, lambda folder: unpack_debian(folder, system), f"build {system.name}")
 
 
 def site_folder(system: System, packages: Sequence[str]) -> Path:
@@ -58,14 +63,16 @@ def cached(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> 
     """The folder of this recipe in the cache; one process fills it, others wait, and one that is interrupted leaves nothing of it."""
     cache = default_cache() / "emulated"
     folder = cache / f"{name}-{digest(recipe.encode())[:12]}"
-    with locked(cache):
+    if folder.is_dir():  # it was renamed into its place whole
+        return folder
+    with Progress(label, 1) as bar, locked(cache):
         if not folder.is_dir():
-            with Progress(label, 1) as bar, scratch_folder(cache) as scratch:
+            with scratch_folder(cache) as scratch:
                 new = scratch / "new"
                 new.mkdir()
                 fill(new)
                 new.rename(folder)
-                bar.advance()
+        bar.advance()
     return folder
 
 
