@@ -14,6 +14,7 @@ import numpy as np
 
 from export.emulated.check import device_scores
 from export.emulated.devices import Device
+from export.emulated.root import require_programs
 from export.gate import Judged, Limits, decide
 from export.trained import Run, balanced
 from runtime.cpu_model import PARTS
@@ -27,6 +28,18 @@ PICTURES = 200
 
 Checked = dict[str, dict[str, Any]]
 """By model file, what parity.json says of it on one device."""
+
+
+def require_devices(devices: Sequence[Device], formats: set[str]) -> None:
+    """Says before the long work what would be said after it.
+
+    Raises:
+        InputRefused: nothing runs files of one of these formats on one of the devices.
+        MachineError: a program is missing that emulates it.
+    """
+    for device in devices:
+        device.packages(formats)
+        require_programs(device.system)
 
 
 def check_on_device(run: Run, device: Device, judged: Mapping[Path, Judged], limits: Limits, count: int, seed: int) -> Checked:

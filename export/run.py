@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from export.bundle_writer import Made, Publication, check_place, open_bundle, publish, render_report
-from export.device_check import PICTURES, Checked, check_on_device
+from export.device_check import PICTURES, Checked, check_on_device, require_devices
 from export.emulated.devices import Device
 from export.foreign import ForeignOptions, open_foreign
 from export.formats import FORMATS
@@ -163,6 +163,7 @@ class Export:
 
     def judge(self, kinds: Sequence[Kind]) -> list[Made]:
         """Converts all kinds and compares them with the Keras model in one pass over the test pictures; publishes nothing."""
+        require_devices(self.options.devices, {kind.format for kind in kinds})
         if any(kind.precision in CALIBRATED for kind in kinds):
             _ = self.session.calibration
         contents = []

@@ -66,11 +66,13 @@ def rung_from(row: Mapping[str, Any]) -> Rung:
 
 
 def culprit(record: Mapping[str, Any]) -> list[str]:
-    """The sentence that names the layer which quantization hurts most; none where layers were not measured."""
+    """The sentence that names the layer which quantization hurts most; none where layers were not measured, or the file passed here
+    and only another processor computes it otherwise."""
+    elsewhere = any(there["outcome"] == "failed" for there in record.get("devices", {}).values())
     return [
         f"quantization hurts layer '{one['layer']}' most: at its scale {one['scale']:.3g} it loses {one['lost']:.0%} of its signal"
         f" (it comes after '{one['after']}' with scale {one['after_scale']:.3g})"
-        for one in record["layers"][:1]
+        for one in record["layers"][: 0 if elsewhere else 1]
     ]
 
 

@@ -61,7 +61,7 @@ def read_device_scores(bundle: Path) -> tuple[DeviceScores, ...]:
         raise InputRefused(str(path), f"not usable scores of devices: {refusal.reason}") from refusal
 
 
-def nearest(devices: Sequence[DeviceScores], architecture: str, processor: str | None) -> DeviceScores | None:
-    """The one of this processor, else one of this architecture, else None."""
-    alike = [device for device in devices if device.architecture == architecture]
+def nearest(devices: Sequence[DeviceScores], architecture: str, processor: str | None, sha256: str) -> DeviceScores | None:
+    """Of those with scores of this model file, the one of this processor, else one of this architecture, else None."""
+    alike = [device for device in devices if device.architecture == architecture and sha256 in device.scores]
     return next((device for device in alike if device.processor == processor), alike[0] if alike else None)

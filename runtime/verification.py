@@ -104,8 +104,8 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
     """
     samples = read_golden(bundle.path)
     classifier = Classifier(bundle.path, artifact=artifact.file, threads=threads)
-    device = nearest(read_device_scores(bundle.path), architecture(), read_cpu_model())
-    known = device.scores.get(artifact.sha256, {}) if device else {}
+    device = nearest(read_device_scores(bundle.path), architecture(), read_cpu_model(), artifact.sha256)
+    known = device.scores[artifact.sha256] if device else {}
     repeated = [_repeat(bundle, sample, artifact, classifier, known.get(sample.file)) for sample in samples]
     scores = [one.scores for one in repeated if one.scores is not None]
     tolerance = TOLERANCES.get(artifact.precision, QUANTIZED_TOLERANCE)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from export.emulated.devices import Device
 from export.emulated.python import EmulatedPython, emulated_python
+from runtime.errors import MachineError
 from runtime.progress import Progress
 from runtime.threads import allowed_cores
 
+SHOWN = 80
 SCRIPT = Path(__file__).with_name("on_device.py")
 
 
@@ -48,6 +50,7 @@ def device_scores(device: Device, files: Sequence[Path], pictures: Sequence[Path
             list(pool.map(answer, range(count)))
         finally:
             stopped.set()
+            emulated.stop()
     return {file.name: np.array([scores[index] for scores in answers], np.float32) for index, file in enumerate(files)}
 
 
@@ -58,4 +61,7 @@ def _answers(
     named = {"files": [str(file.resolve()) for file in files], "pictures": [str(picture.resolve()) for picture in pictures]}
     job.write_text(json.dumps(named))
     for line in emulated.lines(SCRIPT, str(job)):
-        yield json.loads(line)
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise MachineError(SCRIPT.name, f"expected a list of scores, found {line[:SHOWN]!r}") from error

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
@@ -33,12 +33,19 @@ class EmulatedPython:
     """A system's Python with Quince and some packages. Programs it starts in turn do not run: they would not be emulated.
 
     root: what the emulated program sees in place of the workstation's files, where it has them. path: where it finds modules.
+    running: what `stop` ends.
     """
 
     system: System
     processor: Processor
     root: Path
     path: tuple[Path, ...]
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """Ends every script, from another thread."""
+        for process in self.running:
+            process.kill()
 
     def lines(self, script: Path, *words: str) -> Generator[str]:
         """What the script prints, as it prints it. Closing the generator ends it.
@@ -46,11 +53,14 @@ class EmulatedPython:
         Raises:
             MachineError: it does not end with 0.
         """
-        path = os.pathsep.join(map(str, self.path))
-        command = [self.system.qemu, "-L", str(self.root), "-cpu", self.processor.name]
-        command += ["-E", f"PYTHONPATH={path}", str(self.root / "usr/bin/python3"), str(script), *words]
+        # -s: packages in the home of the workstation's user are not the device's
+        command = [self.system.qemu, "-L", str(self.root), "-cpu", self.processor.name, str(self.root / "usr/bin/python3"), "-s"]
+        command += [str(script), *words]
+        given = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, self.path))}
+        silent, told = subprocess.DEVNULL, subprocess.PIPE
         with TemporaryFile("w+", errors="replace") as said:
-            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True) as process:
+            with subprocess.Popen(command, stdin=silent, stdout=told, stderr=said, text=True, env=given) as process:
+                self.running.append(process)
                 try:
                     yield from process.stdout or ()
                 except GeneratorExit:
@@ -60,7 +70,8 @@ class EmulatedPython:
                 said.seek(0)
                 last = (said.read().strip().splitlines() or ["nothing"])[-1][:SHOWN]
                 how = f"died of signal {-code}" if code < 0 else f"ended with {code}"
-                raise MachineError(f"{self.system.name} on {self.processor.name}", f"{script.name} {how} and said: {last}")
+                advice = f"if that tells nothing, remove {self.path[0].resolve().parent}, so that the device is built anew"
+                raise MachineError(f"{self.system.name} on {self.processor.name}", f"{script.name} {how} and said: {last}; {advice}")
 
 
 @contextmanager
@@ -70,7 +81,7 @@ def emulated_python(system: System, processor: Processor, packages: Sequence[str
     Raises:
         MachineError: it cannot be set up here.
     """
-    base, site = root_folder(system), site_folder(system, packages)
+    base, site = root_folder(system).absolute(), site_folder(system, packages).absolute()
     with TemporaryDirectory(prefix="quince-emulated-") as scratch:
         root = Path(scratch)
         for part in base.iterdir():
@@ -80,4 +91,5 @@ def emulated_python(system: System, processor: Processor, packages: Sequence[str
         ours = root / "quince"  # the runtime alone: beside it may lie the workstation's packages
         ours.mkdir()
         (ours / "runtime").symlink_to(Path(ROOT) / "runtime")
-        yield EmulatedPython(system, processor, root, (site, ours))
+        (root / "site").symlink_to(site)  # the cache's own path may hold a colon, which would end a part of PYTHONPATH
+        yield EmulatedPython(system, processor, root, (root / "site", ours))

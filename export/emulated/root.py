@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from export.emulated.systems import PACKAGES, System
@@ -19,7 +21,9 @@ RECIPE = 3
 """Raised by whoever changes what the functions below put into a folder."""
 MIRROR = "QUINCE_DEBIAN_MIRROR"
 """A variable that names another mirror of Debian's than mmdebstrap's own, which it takes with the updates of security beside it."""
-TRIES, SHOWN = 3, 300
+TRIES, SHOWN, GRACE_S = 3, 300, 10.0
+CAUSES = (("No space left on device", "the disk is full"), ("connection broken by", "the package index cannot be reached"))
+"""In what a program says, what tells more than its last error; and the words for it."""
 
 
 def root_folder(system: System) -> Path:
@@ -28,11 +32,16 @@ def root_folder(system: System) -> Path:
     Raises:
         MachineError: a program is missing, or Debian's packages cannot be had.
     """
+    require_programs(system)
+    recipe = f"{RECIPE} {system} {PACKAGES}"
+    return cached(f"system-{system.name}", recipe, lambda folder: unpack_debian(folder, system), f"build {system.name}")
+
+
+def require_programs(system: System) -> None:
+    """Raises MachineError for what the system cannot be built or run without."""
     for program, package in (("mmdebstrap", "mmdebstrap"), (system.qemu, "qemu-user-static")):
         if not shutil.which(program):
             raise MachineError(program, f"not here, and needed to emulate the device; sudo apt install {package}")
-    recipe = f"{RECIPE} {system} {PACKAGES}"
-    return cached(f"system-{system.name}", recipe, lambda folder: unpack_debian(folder, system), f"build {system.name}")
 
 
 def site_folder(system: System, packages: Sequence[str]) -> Path:
@@ -54,14 +63,16 @@ def cached(name: str, recipe: str, fill: Callable[[Path], None], label: str) -> 
     """The folder of this recipe in the cache; one process fills it, others wait, and one that is interrupted leaves nothing of it."""
     cache = default_cache() / "emulated"
     folder = cache / f"{name}-{digest(recipe.encode())[:12]}"
-    with locked(cache):
+    if folder.is_dir():  # it was renamed into its place whole
+        return folder
+    with Progress(label, 1) as bar, locked(cache):
         if not folder.is_dir():
-            with Progress(label, 1) as bar, scratch_folder(cache) as scratch:
+            with scratch_folder(cache) as scratch:
                 new = scratch / "new"
                 new.mkdir()
                 fill(new)
                 new.rename(folder)
-                bar.advance()
+        bar.advance()
     return folder
 
 
@@ -77,7 +88,7 @@ def unpack_debian(folder: Path, system: System) -> None:
     command += [f"--include={','.join(PACKAGES + system.packages)}", system.suite, str(archive)]
     command += [mirror] if (mirror := os.environ.get(MIRROR)) else []
     _run(command, f"Debian's {system.suite} for {system.architecture}")
-    _run(["tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*"], str(archive))
+    _run(["tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*"], f"Debian's {system.suite} for {system.architecture}")
     shell = next(folder / name for name in ("bin", "usr/bin") if (folder / name / "bash").is_file())
     (shell / "sh").unlink(missing_ok=True)
     (shell / "sh").symlink_to("bash")  # dash' script would have made it
@@ -98,20 +109,45 @@ def unpack_wheels(folder: Path, system: System, packages: Sequence[str], *, depe
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
     command += [] if dependencies else ["--no-deps"]
     command += [f"--target={folder}", "--implementation=cp", f"--python-version={version}", *tags, *packages]
-    _run(command, f"packages of {system.name}")
+    _run(command, f"packages of {system.name}", TMPDIR=str(folder.parent))  # where pip leaves nothing behind, however it ends
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def _run(command: Sequence[str], what: str, **variables: str) -> None:
     """Runs it, three times if need be: Debian's mirrors fail now and then while they are updated.
 
     Raises:
         MachineError: it fails each time.
     """
     for left in reversed(range(TRIES)):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode == 0:
+        code, stderr = run_apart(command, {**os.environ, **variables})
+        if code == 0:
             return
         if not left:
-            lines = done.stderr.strip().splitlines() or ["nothing"]
+            lines = stderr.strip().splitlines() or ["nothing"]
             said = next((line for line in lines if line.lower().startswith(("e:", "error"))), lines[-1])[:SHOWN]
-            raise MachineError(what, f"cannot be had: {command[0]} ended with {done.returncode} and said: {said}")
+            causes = "".join(f"{words}: " for mark, words in CAUSES if mark in stderr)
+            raise MachineError(what, f"cannot be had: {causes}{Path(command[0]).name} ended with {code} and said: {said}")
+
+
+def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Runs it in a process group of its own; its exit code and standard error. When we are interrupted it is told to end, and cleans up.
+
+    mmdebstrap hangs up its whole group when its disk is full, so ours must not be that one.
+    """
+    silent, said = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=silent, stdout=silent, stderr=said, text=True, errors="replace", process_group=0, env=environment
+    ) as process:
+        try:
+            stderr = process.communicate()[1]
+            return process.returncode, stderr
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=GRACE_S)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise

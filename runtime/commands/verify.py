@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def describe(result: Verification, bundle: Bundle) -> str:
     """One line, and where it is not as exported one more for each stage, with what to do."""
-    what = f"{result.artifact}: {result.pictures} golden pictures, same top-1 {result.same_top1:.1%}"
+    what = f"{result.artifact}: {result.pictures} golden picture{'s' if result.pictures > 1 else ''}, same top-1 {result.same_top1:.1%}"
     what += f", worst score difference {result.worst_score_difference:.2g}"
     if result.passed and result.processor:
         return f"{what}: differs as this processor does (as {cli.printable(result.processor)} did in the check at export)"

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from export.emulated.check import device_scores
+from export.emulated.devices import DEVICES
 from runtime.bundle import Bundle
+from runtime.cache_folder import default_cache
 from runtime.device_scores import read_device_scores
 
 
@@ -54,6 +59,34 @@ def test_verify_there_tells_the_processors_own_way_from_a_fault(checked: Path, r
     edit(there / "golden/devices.json", lambda data: next(iter(data["devices"][0]["scores"].values()))[first].reverse())
     done = ready.run("venv/bin/python -m runtime verify checked")
     assert (done.returncode, "DIFFERS at the stage 'model' on 1" in done.stdout) == (3, True), done.stdout
+
+
+def test_packages_of_the_user_and_odd_paths_do_not_matter(checked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "a:b, ü" / "quince"
+    cache.parent.mkdir()
+    cache.symlink_to(default_cache().absolute())
+    home = tmp_path / "home/.local/lib/python3.11/site-packages"
+    home.mkdir(parents=True)
+    (home / "hello.pth").write_text("import sys; print('hello')")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    pictures = sorted((checked / "golden").glob("0*.*"))[:1]
+    assert device_scores(DEVICES["aarch64"], [checked / "model.int8.tflite"], pictures)["model.int8.tflite"].shape[0] == 1
+
+
+def test_it_ends_at_once_when_interrupted(checked: Path) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    start = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            device_scores(DEVICES["aarch64"], [checked / "model.int8.tflite"], sorted((checked / "golden").glob("0*.*")))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - start < 2
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from export.emulated.devices import DEVICES
 from export.gate import Limits
 from export.kind import Kind
 from export.run import ExportOptions, ExportResult, export
+from export.session import Session
 from runtime import Classifier
 from runtime.bundle import Bundle
 from runtime.device_scores import read_device_scores
-from runtime.errors import InputRefused
+from runtime.errors import InputRefused, MachineError
 from runtime.opening import read_picture
 from runtime.preprocess import preprocess
 
@@ -43,6 +44,7 @@ def processor(monkeypatch: pytest.MonkeyPatch):
             return {name: change(answers) for name, answers in found.items()}
 
         monkeypatch.setattr(device_check, "device_scores", scores)
+        monkeypatch.setattr(device_check, "require_programs", lambda _system: None)
 
     return make
 
@@ -69,6 +71,18 @@ def test_one_command_with_the_check_and_one_without_are_not_the_same(trained: Pa
     exported(trained, tmp_path / "bundle", devices=())
     assert "devices" in json.loads((tmp_path / "bundle/parity.json").read_text())["artifacts"]["model.int8.tflite"]
     with pytest.raises(InputRefused, match="made by another command; use --overwrite"):
+        exported(trained, tmp_path / "bundle")
+
+
+def test_what_the_device_or_this_machine_lacks_is_said_before_the_long_work(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "convert", lambda *_: pytest.fail("converted first"))
+    options = ExportOptions(devices=(DEVICES["armv7l"],))
+    with pytest.raises(InputRefused, match="nothing runs onnx files on 32-bit ARM"):
+        export(trained, tmp_path / "bundle", [Kind("onnx", "fp32")], options, data=None, overwrite=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MachineError, match="sudo apt install"):
         exported(trained, tmp_path / "bundle")
 
 

@@ -56,6 +56,14 @@ def test_doubts_and_warnings_are_said_once_and_each_refusal_by_itself() -> None:
     assert len(said) == 3
 
 
+def test_the_layer_is_named_only_where_quantization_is_to_blame() -> None:
+    refused = result("a.tflite", "failed")
+    layer = {"layer": "dense", "scale": 0.1, "lost": 0.2, "after": "conv", "after_scale": 0.3}
+    for devices, named in (({}, True), ({"aarch64": {"outcome": "passed"}}, True), ({"aarch64": {"outcome": "failed"}}, False)):
+        record = {**refused.record, "layers": [layer], "devices": devices}
+        assert ("quantization hurts layer 'dense'" in next(complaints([replace(refused, record={**record, "warnings": []})]))) == named
+
+
 def test_a_single_doubt_names_its_file() -> None:
     assert next(one for one in complaints([result("a.tflite")]) if "few" in one).startswith("a.tflite: ")
 

@@ -59,8 +59,17 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
     ],
 )
 def test_the_same_processor_is_nearest_then_the_same_architecture(architecture: str, processor: str | None, found: str | None) -> None:
-    there = nearest([device("Cortex-A72"), device("Cortex-A76"), device("Cortex-A7", "armv7l")], architecture, processor)
+    devices = [device("Cortex-A72", ab={}), device("Cortex-A76", ab={}), device("Cortex-A7", "armv7l", ab={})]
+    there = nearest(devices, architecture, processor, "ab")
     assert (there.processor if there else None) == found
+
+
+def test_a_processor_that_another_file_was_checked_on_does_not_hide_the_one_of_this_file() -> None:
+    devices = [device("Cortex-A76", other={}), device("Cortex-A72", this={})]
+    there = nearest(devices, "aarch64", "Cortex-A76", "this")
+    assert there is not None
+    assert there.processor == "Cortex-A72"
+    assert nearest(devices, "aarch64", "Cortex-A76", "neither") is None
 
 
 def test_what_this_processor_gave_at_export_too_is_no_fault(fruit: Path, edit_json, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,10 @@
 """The emulated device: what is known of processors and systems without running one."""
 
+import os
 import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +64,33 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(monkeypatch: pytest.Monk
     with pytest.raises(MachineError, match="cannot be had: .* no-such-package-of-anybody"):
         root.site_folder(SYSTEMS["bookworm"], ["no-such-package-of-anybody==1"])
     assert list((tmp_path / "quince" / "emulated").iterdir()) == []
+
+
+def test_a_full_disk_and_a_missing_network_are_called_so() -> None:
+    for said, cause in (("tar: x: Cannot write: No space left on device", "full"), ("WARNING: connection broken by 'Refused'", "reached")):
+        with pytest.raises(MachineError, match=f"Debian: cannot be had: the .*{cause}: sh ended with 7 and said: ERROR: none"):
+            root._run(["sh", "-c", 'echo "$0\nERROR: none" >&2; exit 7', said], "Debian")
+
+
+def test_a_program_that_hangs_up_its_process_group_does_not_take_us_along() -> None:
+    """As mmdebstrap does when the disk is full."""
+    assert root.run_apart(["sh", "-c", "kill -HUP 0; sleep 60"], os.environ) == (-signal.SIGHUP, "")
+
+
+def test_a_program_cleans_up_and_what_it_started_ends_when_we_are_interrupted(tmp_path: Path) -> None:
+    script = 'trap "rm -r $0; exit 1" TERM; mkdir $0; sleep 60 & echo $! > $0.started; wait'
+    scratch = tmp_path / "scratch"
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            root.run_apart(["sh", "-c", script, str(scratch)], os.environ)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not scratch.exists()
+    status = Path(f"/proc/{int((tmp_path / 'scratch.started').read_text())}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
