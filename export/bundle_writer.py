@@ -16,12 +16,10 @@ from export.golden_pictures import record_scores, write_golden_pictures
 from export.labels_text import labels_text
 from export.trained import Run
 from runtime.atomic import locked, new_folder
-from runtime.bundle import CALIBRATION, CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
+from runtime.bundle import CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
+from runtime.bundle_records import KEY, records_digest
 from runtime.classifier import Classifier
-from runtime.device_scores import FILE as DEVICES
-from runtime.digest import digest
 from runtime.errors import InputRefused, MachineError
-from runtime.golden import FILE as GOLDEN
 from runtime.golden import FOLDER, read_golden
 from runtime.installation import EXPORTED
 from runtime.manifest import Artifact, Manifest
@@ -69,7 +67,7 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
         records = parse_json(read_text(path / PARITY, "not a bundle"))
         read_sets(path)
         if manifest.provenance.get("model_sha256") == run.model_sha256 and records["schema"] == PARITY_SCHEMA:
-            if manifest.provenance.get("records_sha256") != _records_digest(path):
+            if manifest.provenance.get(KEY) != records_digest(path):
                 raise InputRefused(str(path), "its records were changed since they were written")
             return manifest, dict(records["artifacts"])
         other = manifest.provenance.get("model_sha256") != run.model_sha256
@@ -79,12 +77,6 @@ def open_bundle(path: Path, run: Run, *, overwrite: bool) -> tuple[Manifest | No
     if overwrite and _is_bundle(path):
         return None, {}
     raise InputRefused(str(path), f"{reason}; use {'another -o' if overwrite else '--overwrite or another -o'}")
-
-
-def _records_digest(bundle: Path) -> str:
-    """One sha256 over the files that a later export reads back."""
-    parts = (PARITY, CALIBRATION, f"{FOLDER}/{GOLDEN}", f"{FOLDER}/{DEVICES}")
-    return digest("\n".join(digest((bundle / part).read_bytes()) if (bundle / part).is_file() else "" for part in parts).encode())
 
 
 def _is_bundle(path: Path) -> bool:
@@ -149,7 +141,7 @@ def publish(path: Path, what: Publication, *, overwrite: bool) -> None:
         write_sets(folder, sets, records)
         for name, page in ((REPORT, render_report), (CARD, render_card)):
             (folder / name).write_text(page(run, records, sets), "utf-8", "backslashreplace")
-        (folder / MANIFEST).write_text(bundle_manifest(run, artifacts, _records_digest(folder)).to_json())
+        (folder / MANIFEST).write_text(bundle_manifest(run, artifacts, records_digest(folder)).to_json())
 
 
 def render_report(run: Run, records: Mapping[str, Any], sets: Sets) -> str:
@@ -173,5 +165,5 @@ def bundle_manifest(run: Run, artifacts: tuple[Artifact, ...] = (), records_sha2
         "versions": run.manifest.provenance.get("versions"),
     }
     if records_sha256:
-        provenance |= {"records_sha256": records_sha256, EXPORTED: utc_now()}
+        provenance |= {KEY: records_sha256, EXPORTED: utc_now()}
     return Manifest(run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance)

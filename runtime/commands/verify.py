@@ -9,6 +9,7 @@ import PIL
 
 from runtime import cli
 from runtime.bundle import Bundle
+from runtime.bundle_records import PARTS, records_changed
 from runtime.commands import VERBS
 from runtime.errors import MachineError
 from runtime.machine import missing_cpu_files
@@ -34,6 +35,12 @@ def main(arguments: Sequence[str]) -> int:
         record = {**asdict(result), **derived, "bundle": bundle.id}
         cli.show(record, as_json=options.json, text=partial(describe, result, bundle))
         code = max(code, cli.DONE if result.passed else cli.CHECK_FAILED)
+    if records_changed(bundle):
+        parts = ", ".join(PARTS)
+        cli.say(
+            f"{NAME}: {bundle.path}: changed since export, in one of {parts}: what is said above cannot be relied on; copy the bundle again"
+        )
+        code = cli.CHECK_FAILED
     if missing := missing_cpu_files():
         cli.say(f"{NAME}: {missing[0]}: not there, so interpreters guess the processor and may answer differently; mount /sys")
     return code

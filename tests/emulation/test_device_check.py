@@ -12,6 +12,7 @@ import pytest
 from export.emulated.check import device_scores
 from export.emulated.devices import DEVICES
 from runtime.bundle import Bundle
+from runtime.bundle_records import KEY, records_digest
 from runtime.cache_folder import default_cache
 from runtime.device_scores import read_device_scores
 
@@ -53,6 +54,7 @@ def test_verify_there_tells_the_processors_own_way_from_a_fault(checked: Path, r
     shutil.rmtree(there, ignore_errors=True)
     shutil.copytree(checked, there)
     edit(there / "golden/golden.json", lambda data: data["samples"][0]["scores"]["model.int8.tflite"].reverse())
+    edit(there / "manifest.json", lambda data: data["provenance"].update({KEY: records_digest(there)}))
     done = ready.run("venv/bin/python -m runtime verify checked")
     assert (done.returncode, "differs as this processor does (as Cortex-A72 did" in done.stdout) == (0, True), done.stdout
     first = json.loads((there / "golden/golden.json").read_text())["samples"][0]["file"]

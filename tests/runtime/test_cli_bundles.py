@@ -113,8 +113,18 @@ def test_verify_that_fails_names_the_stage_and_the_picture_with_exit_3(bundle: P
     stage = {"sha256": "file", "decoded_sha256": "decode", "pixels_sha256": "resize"}[field]
     edit_json(bundle / "golden/golden.json", lambda data: data["samples"][0].update({field: "0" * 64}))
     done = run_cli("runtime", "verify", bundle)
-    assert (done.returncode, done.stderr) == (3, "")
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "changed since export, in one of parity.json" in line
     assert done.stdout.count(f"DIFFERS at the stage '{stage}' on 1: 00-") == 2
+
+
+def test_verify_knows_a_bundle_whose_records_were_changed_though_all_still_fits(bundle: Path, run_cli, refuses) -> None:
+    """As by somebody who wrote what this machine answers into it."""
+    (bundle / "parity.json").write_text((bundle / "parity.json").read_text() + " ")
+    done = run_cli("runtime", "verify", bundle)
+    assert done.stdout.count(": as exported") == 2
+    refuses(done, 3, "parity.json", "copy the bundle again")
 
 
 def test_verify_of_an_artifact_that_is_not_there_is_refused(exported: Path, run_cli, refuses) -> None:

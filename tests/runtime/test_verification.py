@@ -131,5 +131,5 @@ def test_id_is_that_of_manifest_labels_and_model(make_bundle: MakeBundle, fruit:
     bundle = Bundle.open(fruit)
     assert bundle.id == digest((fruit / "manifest.json").read_bytes())[:12]
     assert Bundle.open(Path(shutil.copytree(fruit, fruit.with_name("copy")))).id == bundle.id
-    assert replace(bundle, manifest=replace(bundle.manifest, labels=("a", "b", "c"))).id != bundle.id
+    assert bundle._replace(manifest=replace(bundle.manifest, labels=("a", "b", "c"))).id != bundle.id
     assert Bundle.open(make_bundle("other", factor=0.5)).id != bundle.id
