@@ -62,7 +62,7 @@ def check_on_device(run: Run, device: Device, judged: Mapping[Path, Judged], lim
         verdict = decide(compare(names, truth, seen.found[chosen], scores, labels), replace(limits, strict=False))
         checked[path.name] = {
             "device": device.described,
-            "versions": device.versions,
+            "versions": device.versions({path.suffix[1:]}),
             "outcome": "failed" if verdict.reasons else "passed",
             "reasons": [f"on {device.name}, against the same file here: {reason}" for reason in verdict.reasons],
             "agreement_with_keras": float(np.mean(scores.argmax(1) == seen.expected[chosen].argmax(1))),
@@ -83,7 +83,9 @@ def record_device_scores(bundle: Path, samples: Sequence[Sample], files: Mapping
         }
         name = PARTS[int(device.processor.part, 16)]
         before = known[name].scores if name in known else {}
-        known[name] = DeviceScores(name, device.system.machine, device.described, device.versions, {**before, **new})
+        versions = device.versions({Path(file).suffix[1:] for file in files})
+        versions = {**known[name].versions, **versions} if before else versions
+        known[name] = DeviceScores(name, device.system.machine, device.described, versions, {**before, **new})
     there = {digest(file.read_bytes()) for file in bundle.iterdir() if file.is_file()}
     kept = [replace(one, scores={sha256: one.scores[sha256] for sha256 in one.scores if sha256 in there}) for one in known.values()]
     if kept:

@@ -15,7 +15,7 @@ from export.kind_options import AUTO, add_kind_options, chosen_epochs, chosen_ki
 from export.ladder import climb
 from export.printed import HEADINGS, complaints, line, summary
 from export.run import EVERY_KIND, ExportOptions, export
-from export.rung import Rung, table
+from export.rung import Rung, refused_elsewhere, table
 from export.targets import DEFAULTS, choose_targets
 from runtime import cli
 from runtime.command import command_line
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         qat_epochs=chosen_epochs(given),
         targets=targets,
         foreign=foreign,
-        devices=tuple(choose_device(name) for name in dict.fromkeys(given.device_check or ())),
+        devices=tuple(dict.fromkeys(choose_device(name) for name in given.device_check or ())),
         device_pictures=given.device_pictures,
         command=command_line("export", words),
     )
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         if given.format == "all":
             cli.say(f"bundle {bundle}, report {published[0].report}")
         cli.say(f"next: {cli.program('runtime')} verify {shlex.quote(str(bundle))}")
-    elif given.format == "tflite" and given.precision != AUTO:
+    elif given.format == "tflite" and given.precision != AUTO and not any(refused_elsewhere(result.record) for result in results):
         cli.say(f"next: the same command with --precision {AUTO}, which tries what else there is")
     every = len(results) if given.format == "all" else 1
     return cli.CHECK_FAILED if len(published) < every else cli.DONE
@@ -95,7 +95,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--calibration", type=int, default=calibration, metavar="N", help="training pictures to measure int8 ranges on")
     command.add_argument("--data", type=Path, metavar="DIR", help="where the pictures of the run are now, if they moved")
     command.add_argument("--target", action="append", metavar="RUNTIME", help=f"where it must run (default: {', '.join(DEFAULTS)})")
-    command.add_argument("--device-check", action="append", metavar="DEVICE", help=f"check there too, by emulation: {', '.join(DEVICES)}")
+    devices = ", ".join(f"{device.name} ({device.processor.board})" for device in DEVICES.values())
+    command.add_argument("--device-check", action="append", metavar="DEVICE", help=f"check there too, by emulation: {devices}")
     pictures = ExportOptions.device_pictures
     command.add_argument("--device-pictures", type=int, default=pictures, metavar="N", help="test pictures at most for that")
     command.add_argument("--seed", type=int, default=ExportOptions.seed, help="of the choice of pictures")

@@ -64,10 +64,11 @@ def _on_device(there: Mapping[str, Any]) -> str:
 
 
 def line(result: ExportResult) -> str:
-    """One artifact as a row under HEADINGS, at most 80 columns wide."""
+    """One artifact as a row under HEADINGS, at most 80 columns wide, and below it what was found on other devices."""
     parity, record = result.record["parity"], result.record
     outcome = "UNDECIDED" if record["outcome"] == "undecided" else record["outcome"]
     size, time = f"{record['bytes'] / 1e6:.2f}", milliseconds(record["latency"]["p50_ms"])
     interval = f"({parity['drop_low']:+.4f}..{parity['drop_high']:+.4f})"
     what = f"{result.artifact:<20} {outcome:<9} {size:>6} {time:>7}"
-    return f"{what}  {parity['candidate_accuracy']:.4f} {parity['drop']:+.4f} {interval}"
+    row = f"{what}  {parity['candidate_accuracy']:.4f} {parity['drop']:+.4f} {interval}"
+    return "\n".join((row, *map(_on_device, record["devices"].values())))

@@ -68,11 +68,10 @@ def rung_from(row: Mapping[str, Any]) -> Rung:
 def culprit(record: Mapping[str, Any]) -> list[str]:
     """The sentence that names the layer which quantization hurts most; none where layers were not measured, or the file passed here
     and only another processor computes it otherwise."""
-    elsewhere = any(there["outcome"] == "failed" for there in record.get("devices", {}).values())
     return [
         f"quantization hurts layer '{one['layer']}' most: at its scale {one['scale']:.3g} it loses {one['lost']:.0%} of its signal"
         f" (it comes after '{one['after']}' with scale {one['after_scale']:.3g})"
-        for one in record["layers"][: 0 if elsewhere else 1]
+        for one in record["layers"][: 0 if refused_elsewhere(record) else 1]
     ]
 
 
@@ -101,3 +100,8 @@ def _cells(rung: Rung) -> tuple[str, ...]:
         "-" if rung.ms is None else f"{rung.ms:.1f}",
         rung.outcome,
     )
+
+
+def refused_elsewhere(record: Mapping[str, Any]) -> bool:
+    """Whether another processor computes the file otherwise than this one, which is no matter of its precision."""
+    return any(there["outcome"] == "failed" for there in record.get("devices", {}).values())

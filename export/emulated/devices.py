@@ -41,17 +41,14 @@ class Device:
         distributions = [name for kind in sorted(formats) for name in wanted[kind]]
         return distributions if self.system.machine == "armv7l" else pinned(*BASE, *distributions)
 
-    @property
-    def versions(self) -> dict[str, str]:
-        """Of the packages there that may change an answer, by name."""
-        formats = set(ON_32_BIT if self.system.machine == "armv7l" else INTERPRETERS)
+    def versions(self, formats: set[str]) -> dict[str, str]:
+        """Of the packages there that may change an answer of model files of these formats, by name; not of Debian's own on 32 bit."""
         return dict(pin.split("==") for pin in self.packages(formats))
 
 
 DEVICES = {
     device.name: device
     for device in (
-        Device("aarch64", SYSTEMS["bookworm"], PROCESSORS["cortex-a72"]),
         Device("cortex-a53", SYSTEMS["bookworm"], PROCESSORS["cortex-a53"]),
         Device("cortex-a72", SYSTEMS["bookworm"], PROCESSORS["cortex-a72"]),
         Device("cortex-a76", SYSTEMS["bookworm"], PROCESSORS["cortex-a76"]),
@@ -60,10 +57,13 @@ DEVICES = {
 }
 
 
+ALIASES = {"aarch64": "cortex-a72"}
+
+
 def choose_device(name: str) -> Device:
-    """The device called so.
+    """The device called so, or meant by the architecture.
 
     Raises:
         InputRefused: there is none.
     """
-    return choose(DEVICES, name, "--device-check")
+    return DEVICES[ALIASES[name]] if name in ALIASES else choose(DEVICES, name or "''", "device for --device-check")

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ RECIPE = 3
 """Raised by whoever changes what the functions below put into a folder."""
 MIRROR = "QUINCE_DEBIAN_MIRROR"
 """A variable that names another mirror of Debian's than mmdebstrap's own, which it takes with the updates of security beside it."""
-TRIES, SHOWN, GRACE_S = 3, 300, 10.0
+TRIES, PAUSE_S, SHOWN, GRACE_S = 3, 5.0, 300, 10.0
 CAUSES = (("No space left on device", "the disk is full"), ("connection broken by", "the package index cannot be reached"))
 """In what a program says, what tells more than its last error; and the words for it."""
 
@@ -126,7 +127,9 @@ def _run(command: Sequence[str], what: str, **variables: str) -> None:
             lines = stderr.strip().splitlines() or ["nothing"]
             said = next((line for line in lines if line.lower().startswith(("e:", "error"))), lines[-1])[:SHOWN]
             causes = "".join(f"{words}: " for mark, words in CAUSES if mark in stderr)
-            raise MachineError(what, f"cannot be had: {causes}{Path(command[0]).name} ended with {code} and said: {said}")
+            mirror = f"; {MIRROR} names another mirror" if command[0] == "mmdebstrap" and not causes else ""
+            raise MachineError(what, f"cannot be had: {causes}{Path(command[0]).name} ended with {code} and said: {said}{mirror}")
+        time.sleep(PAUSE_S)
 
 
 def run_apart(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:

@@ -32,7 +32,7 @@ def checked(emulation: None, trained: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def test_the_record_and_the_page_have_it(checked: Path, elements: Any) -> None:
-    there = json.loads((checked / "parity.json").read_text())["artifacts"]["model.int8.tflite"]["devices"]["aarch64"]
+    there = json.loads((checked / "parity.json").read_text())["artifacts"]["model.int8.tflite"]["devices"]["cortex-a72"]
     assert (there["outcome"], there["pictures"], there["agreement"], there["worst_score_error"]) == ("passed", 10, 1.0, 0.0)
     assert "ai-edge-litert" in there["versions"]
     assert "On other processors" in elements((checked / "report.html").read_text()).text
@@ -73,7 +73,7 @@ def test_packages_of_the_user_and_odd_paths_do_not_matter(checked: Path, tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     pictures = sorted((checked / "golden").glob("0*.*"))[:1]
-    assert device_scores(DEVICES["aarch64"], [checked / "model.int8.tflite"], pictures)["model.int8.tflite"].shape[0] == 1
+    assert device_scores(DEVICES["cortex-a72"], [checked / "model.int8.tflite"], pictures)["model.int8.tflite"].shape[0] == 1
 
 
 def test_it_ends_at_once_when_interrupted(checked: Path) -> None:
@@ -85,7 +85,7 @@ def test_it_ends_at_once_when_interrupted(checked: Path) -> None:
     start = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
-            device_scores(DEVICES["aarch64"], [checked / "model.int8.tflite"], sorted((checked / "golden").glob("0*.*")))
+            device_scores(DEVICES["cortex-a72"], [checked / "model.int8.tflite"], sorted((checked / "golden").glob("0*.*")))
     finally:
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - start < 2

@@ -22,7 +22,7 @@ from runtime.preprocess import preprocess
 INT8 = Kind("tflite", "int8")
 
 
-def exported(trained: Path, bundle: Path, *, devices: tuple[str, ...] = ("aarch64",), pictures: int = 12) -> ExportResult:
+def exported(trained: Path, bundle: Path, *, devices: tuple[str, ...] = ("cortex-a72",), pictures: int = 12) -> ExportResult:
     chosen = tuple(DEVICES[name] for name in devices)
     options = ExportOptions(limits=Limits(0.2, 0.8), devices=chosen, device_pictures=pictures)
     (result,) = export(trained, bundle, [INT8], options, data=None, overwrite=False)
@@ -52,7 +52,7 @@ def processor(monkeypatch: pytest.MonkeyPatch):
 def test_the_same_answers_pass_and_travel(trained: Path, tmp_path: Path, processor) -> None:
     processor(lambda scores: scores)
     result = exported(trained, tmp_path / "bundle")
-    there = result.record["devices"]["aarch64"]
+    there = result.record["devices"]["cortex-a72"]
     assert (there["outcome"], there["agreement"], there["pictures"]) == ("passed", 1.0, 12)
     (device,) = read_device_scores(tmp_path / "bundle")
     assert list(device.scores) == [Bundle.open(tmp_path / "bundle").exported()[0].sha256]
@@ -62,7 +62,7 @@ def test_other_labels_there_are_refused_and_nothing_is_published(trained: Path, 
     processor(lambda scores: scores[:, ::-1])
     result = exported(trained, tmp_path / "bundle")
     assert result.refused
-    assert any(reason.startswith("on aarch64, against the same file here:") for reason in result.record["reasons"])
+    assert any(reason.startswith("on cortex-a72, against the same file here:") for reason in result.record["reasons"])
     assert not (tmp_path / "bundle").exists()
 
 

@@ -38,11 +38,25 @@ def test_machine_files_are_all_that_interpreters_ask_for(tmp_path: Path) -> None
     assert (machine.cpu_model, machine.cores_present) == ("Cortex-A53", 4)
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause before another try."""
+    monkeypatch.setattr(root, "PAUSE_S", 0)
+
+
 def test_packages_are_those_installed_here_to_the_version() -> None:
-    pinned = DEVICES["aarch64"].packages({"tflite", "onnx"})
+    pinned = DEVICES["cortex-a72"].packages({"tflite", "onnx"})
     assert all(re.fullmatch(r"[\w-]+==[\d.]+", package) for package in pinned), pinned
     assert {package.split("==")[0] for package in pinned} >= {"numpy", "pillow", "ai-edge-litert", "onnxruntime"}
     assert DEVICES["armv7l"].packages({"tflite"}) == ["tflite-runtime==2.14.0"]
+
+
+def test_the_architecture_means_its_usual_processor() -> None:
+    assert choose_device("aarch64") is choose_device("cortex-a72")
+
+
+def test_versions_are_of_what_runs_these_files_only() -> None:
+    assert set(DEVICES["cortex-a72"].versions({"tflite"})) == {"numpy", "pillow", "ai-edge-litert"}
 
 
 def test_what_nothing_runs_there_is_refused() -> None:
