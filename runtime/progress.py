@@ -9,6 +9,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TextIO, TypeVar
 
+from runtime.quiet import speak
+
 Item = TypeVar("Item")
 
 BAR_WIDTH = 10
@@ -38,8 +40,7 @@ class Progress:
             self._stream = open(os.dup(sys.stderr.fileno()), "w", errors="backslashreplace")
         _open.append(self)
         self._show()
-        if self._terminal:
-            threading.Thread(target=self._tick, daemon=True).start()
+        threading.Thread(target=self._tick, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -61,9 +62,10 @@ class Progress:
             self._show()
 
     def _tick(self) -> None:
-        """Keeps the seconds running while a long step advances nothing."""
+        """Keeps the seconds running while a long step advances nothing: on a terminal, and in a log a line now and then."""
+        interval = TICK_S if self._terminal else LOG_INTERVAL_S
         while not self._ended.wait(TICK_S):
-            if time.monotonic() - self._shown >= TICK_S:
+            if time.monotonic() - self._shown >= interval and (self._terminal or self.done < self.total):
                 self._show()
 
     def _show(self, *, last: bool = False) -> None:
@@ -82,8 +84,8 @@ class Progress:
             line = f"{self.label:<20} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {count}  {when}  {self.note}"
             width = os.get_terminal_size(self._stream.fileno()).columns
             print(f"\r\x1b[2K{line[: width - 1]}", end="\n" if last else "", file=self._stream, flush=True)
-        elif last or self.done:
-            print(f"{self.label}: {count}, {when}{', ' if self.note else ''}{self.note}", file=self._stream, flush=True)
+        elif last or self.done or seconds > 1:
+            speak(f"{self.label}: {count}, {when}{', ' if self.note else ''}{self.note}")
 
 
 def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:

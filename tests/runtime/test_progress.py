@@ -76,6 +76,14 @@ def test_a_long_step_shows_its_seconds_even_where_libraries_are_kept_quiet() -> 
     assert "0/1  2 s" in shown
 
 
+def test_a_long_step_says_so_in_a_log_too() -> None:
+    """Where the work is quiet also, and only once for what is done."""
+    code = "import time\nimport runtime.progress as progress\nfrom runtime.quiet import quiet\nprogress.LOG_INTERVAL_S = 1.2\n"
+    code += "with progress.Progress('build', 1) as bar:\n    with quiet():\n        time.sleep(1.9)\n    bar.advance()\n    time.sleep(1.9)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"build: 0/1, [12] s\nbuild: 1/1, 4 s\n", done.stderr), done.stderr
+
+
 def test_a_full_disk_behind_stderr_does_not_end_the_work() -> None:
     code = "from runtime.progress import Progress\nwith Progress('x', 1) as bar:\n    bar.advance()\nprint('done')"
     with open("/dev/full", "w") as full:
