@@ -1,11 +1,15 @@
 """A command line of several verbs, each in a module of its own that is imported when it is chosen."""
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from runtime import cli
 from runtime.plugins import import_module
+
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 class Verb(NamedTuple):
@@ -26,7 +30,9 @@ def dispatch(name: str, description: str, verbs: Mapping[str, Verb], arguments: 
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in verbs:
-        return int(import_module(verbs[words[0]].module).main(words[1:]))
+        with _one_blas_thread():
+            module = import_module(verbs[words[0]].module)
+        return int(module.main(words[1:]))
     parser = cli.Parser(prog=name, description=description)
     cli.add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -34,3 +40,16 @@ def dispatch(name: str, description: str, verbs: Mapping[str, Verb], arguments: 
         commands.add_parser(word, help=verb.help, add_help=False)
     parser.parse_args(words)
     return cli.REFUSED
+
+
+@contextmanager
+def _one_blas_thread() -> Generator[None, None, None]:
+    """While numpy is imported: its OpenBLAS starts a thread a core then, each with 40 MB of addresses, and no model here uses them."""
+    if BLAS_THREADS in os.environ:
+        yield
+        return
+    os.environ[BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[BLAS_THREADS]

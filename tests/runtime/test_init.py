@@ -1,5 +1,6 @@
 """runtime: its public names come when asked for, so that Ctrl-C ends `python -m runtime` from its first line."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import runtime
+from runtime.threads import allowed_cores
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +29,17 @@ def test_a_start_for_one_picture_imports_only_what_it_needs(exported: Path, phot
     code = f"import sys, runtime.__main__ as m; m.main(['predict', {str(exported)!r}, {str(photo)!r}])"
     output = output_of(f"{code}; print([name for name in {spared} if name in sys.modules])")
     assert output.splitlines()[1:] == ["[]"]
+
+
+@pytest.mark.parametrize(("given", "threads"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, min(2, allowed_cores()))])
+def test_numpy_starts_no_threads_unless_asked_and_what_is_started_later_inherits_nothing(
+    exported: Path, given: dict[str, str], threads: int
+) -> None:
+    code = f"import os, runtime.__main__ as m; m.main(['info', {str(exported)!r}]); print(len(os.listdir('/proc/self/task')))"
+    code += "; print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    environment = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"} | given
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-2:] == [str(threads), str(given.get("OPENBLAS_NUM_THREADS"))]
 
 
 def test_public_names_are_there() -> None:
