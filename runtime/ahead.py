@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from runtime.errors import MachineError
 from runtime.memory import addresses_left
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
+Outcome = tuple[Done | None, Exception | None]
 
 
 STACK = 10 * 2**20
@@ -21,14 +23,15 @@ waits for it for ever."""
 
 
 def work_ahead(
-    work: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int
+    work: Callable[[Item], Done], items: Iterable[Item], *, threads: int, ahead: int, at_a_time: int = 1
 ) -> Generator[tuple[Item, Callable[[], Done]], None, None]:
     """Each item, and what returns or raises what `work(item)` did, in the order of the items.
 
     At most `ahead` items beyond the one given are taken, waited for or done, so memory stays flat however many there are. The items
     are to be there already: one that keeps its taker waiting (a pipe, a camera) keeps back the results before it too. Closing the
     generator drops what is not begun and waits for what is. With none ahead there are no threads: the work is done when its result is
-    asked for.
+    asked for. `at_a_time`: how many items a thread takes at once, which spares short work the change between threads; then as many less
+    one more may be taken ahead.
 
     Raises:
         MachineError: no thread can be started.
@@ -41,16 +44,37 @@ def work_ahead(
 
     left = addresses_left()
     pool = ThreadPoolExecutor(threads if left is None else _fitting(threads, left))
-    waiting: deque[tuple[Item, Callable[[], Done]]] = deque()
+    waiting: deque[tuple[list[Item], Callable[[], list[Outcome[Done]]]]] = deque()
+    source = iter(items)
     try:
-        for item in items:
-            waiting.append((item, _submit(pool, work, item)))
-            if len(waiting) > ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
+        while (taken := list(islice(source, at_a_time))) or waiting:
+            if taken:
+                waiting.append((taken, _submit(pool, partial(_all, work), taken)))
+            if not taken or len(waiting) * at_a_time > ahead:
+                batch, outcomes = waiting.popleft()
+                for place, item in enumerate(batch):
+                    yield item, partial(_outcome, outcomes, place)
+    except BaseException:  # closed, or interrupted
         pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _all(work: Callable[[Item], Done], items: list[Item]) -> list[Outcome[Done]]:
+    found: list[Outcome[Done]] = []
+    for item in items:
+        try:
+            found.append((work(item), None))
+        except Exception as error:
+            found.append((None, error))
+    return found
+
+
+def _outcome(outcomes: Callable[[], list[Outcome[Done]]], place: int) -> Done:
+    done, error = outcomes()[place]
+    if error is not None:
+        raise error
+    return cast(Done, done)
 
 
 def _fitting(threads: int, left: int) -> int:

@@ -65,7 +65,9 @@ def answer_pictures(
 
     apart, cores = streams > 1, allowed_cores()
     work: Callable[[Given], Any] = answered if apart else pixels
-    with closing(work_ahead(work, pictures, threads=streams if apart else cores, ahead=ahead * cores)) as done:
+    with closing(
+        work_ahead(work, pictures, threads=streams if apart else cores, ahead=ahead * cores, at_a_time=ahead if apart and ahead else 1)
+    ) as done:
         for picture, result in done:
             try:
                 yield picture, result() if apart else answer(result())

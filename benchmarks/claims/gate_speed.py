@@ -25,6 +25,7 @@ from benchmarks.claims import Claim, run, show
 from export.answers import BATCH, Reference, collect
 from export.keras_model import scores
 from export.trained import Run, open_run
+from runtime.model_file import read_model_file
 from runtime.preprocess import preprocess
 from runtime.threads import allowed_cores
 
@@ -36,6 +37,7 @@ def main() -> int:
     """Prints both ratios; 3 if one does not hold."""
     run = open_run(Path(sys.argv[1]), None)
     file = run.path / "bundle" / "model.int8.tflite"
+    read_model_file(file)  # refuses a run without one
     model = keras.models.load_model(run.path / "model.keras", compile=False)
     nothing = np.zeros((BATCH, len(run.manifest.labels)), np.float32)
     return show(

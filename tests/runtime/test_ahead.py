@@ -12,21 +12,23 @@ from runtime.ahead import work_ahead
 from runtime.errors import MachineError
 
 
-def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
+@pytest.mark.parametrize("at_a_time", [1, 3])
+def test_results_come_in_the_order_of_the_items_whichever_is_ready_first(at_a_time: int) -> None:
     first = threading.Event()
 
     def work(item: int) -> int:
         if item == 0:
             assert first.wait(10)
-        if item == 3:
+        if item == 2 * at_a_time:
             first.set()
         return item * item
 
-    with closing(work_ahead(work, range(20), threads=4, ahead=8)) as results:
+    with closing(work_ahead(work, range(20), threads=4, ahead=8, at_a_time=at_a_time)) as results:
         assert [(item, result()) for item, result in results] == [(item, item * item) for item in range(20)]
 
 
-def test_no_more_items_are_taken_than_are_to_be_ahead() -> None:
+@pytest.mark.parametrize("at_a_time", [1, 4])
+def test_no_more_items_are_taken_than_are_to_be_ahead(at_a_time: int) -> None:
     taken = 0
 
     def items() -> Iterator[int]:
@@ -35,10 +37,10 @@ def test_no_more_items_are_taken_than_are_to_be_ahead() -> None:
             taken += 1
             yield taken
 
-    with closing(work_ahead(lambda item: item, items(), threads=2, ahead=5)) as results:
+    with closing(work_ahead(lambda item: item, items(), threads=2, ahead=5, at_a_time=at_a_time)) as results:
         for given, (item, result) in enumerate(results, 1):
             assert item == result() == given
-            assert taken <= given + 5
+            assert taken <= given + 5 + at_a_time - 1
             if given == 1000:
                 break
 
@@ -52,8 +54,9 @@ def test_with_none_ahead_each_is_worked_on_when_asked_for_in_the_thread_that_ask
     assert done == [(item, threading.get_ident()) for item in range(3)]
 
 
-def test_error_of_one_item_is_raised_in_its_turn_and_the_others_are_done() -> None:
-    with closing(work_ahead(lambda item: 12 // item, [3, 0, 4], threads=2, ahead=3)) as results:
+@pytest.mark.parametrize("at_a_time", [1, 2, 5])
+def test_error_of_one_item_is_raised_in_its_turn_and_the_others_are_done(at_a_time: int) -> None:
+    with closing(work_ahead(lambda item: 12 // item, [3, 0, 4], threads=2, ahead=3, at_a_time=at_a_time)) as results:
         asked = [result for _, result in results]
     assert (asked[0](), asked[2]()) == (4, 3)
     with pytest.raises(ZeroDivisionError):
