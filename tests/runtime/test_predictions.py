@@ -88,7 +88,7 @@ def test_as_many_answers_are_given_at_once_as_there_are_streams() -> None:
         met.wait()
         return red(pixels)
 
-    frames = [Frame(str(shade), Image.new("RGB", (8, 8), (shade, 0, 0)), 0.0) for shade in range(6)]
+    frames = [Frame(str(shade), Image.new("RGB", (8, 8), (shade, 0, 0)), 0.0) for shade in range(16)]
     answers = list(answer_pictures(answer, Preprocessing(8, 8), frames, streams=2))
     assert answers == [(frame, (Prediction(frame.name, 1.0),)) for frame in frames]
 
