@@ -1,5 +1,6 @@
 """Work done ahead of whoever takes its results: in threads, in order, and never more than a few at a time."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
@@ -20,6 +21,8 @@ Outcome = tuple[Done | None, Exception | None]
 STACK = 10 * 2**20
 """Bytes of addresses that a thread takes: 8 MB of stack, and what it begins with. One that has too few for that dies unseen, and Python
 waits for it for ever."""
+SHORT_S = 0.005
+"""Of work, for an item: one that takes longer is not kept waiting behind another while a thread is idle."""
 
 
 def work_ahead(
@@ -30,8 +33,8 @@ def work_ahead(
     At most `ahead` items beyond the one given are taken, waited for or done, so memory stays flat however many there are. The items
     are to be there already: one that keeps its taker waiting (a pipe, a camera) keeps back the results before it too. Closing the
     generator drops what is not begun and waits for what is. With none ahead there are no threads: the work is done when its result is
-    asked for. `at_a_time`: how many items a thread takes at once, which spares short work the change between threads; then as many less
-    one more may be taken ahead.
+    asked for. `at_a_time`: how many items a thread takes at once where the work is short, which spares it the change between threads;
+    then as many less one more may be taken ahead.
 
     Raises:
         MachineError: no thread can be started.
@@ -45,15 +48,16 @@ def work_ahead(
     left = addresses_left()
     pool = ThreadPoolExecutor(threads if left is None else _fitting(threads, left))
     waiting: deque[tuple[list[Item], Callable[[], list[Outcome[Done]]]]] = deque()
-    source = iter(items)
+    source, start, given = iter(items), time.monotonic(), 0
     try:
-        while (taken := list(islice(source, at_a_time))) or waiting:
+        while (taken := list(islice(source, at_a_time if time.monotonic() - start < SHORT_S * given else 1))) or waiting:
             if taken:
                 waiting.append((taken, _submit(pool, partial(_all, work), taken)))
-            if not taken or len(waiting) * at_a_time > ahead:
+            while waiting and (not taken or sum(len(batch) for batch, _ in waiting) > ahead):
                 batch, outcomes = waiting.popleft()
                 for place, item in enumerate(batch):
                     yield item, partial(_outcome, outcomes, place)
+                given += len(batch)
     except BaseException:  # closed, or interrupted
         pool.shutdown(cancel_futures=True)
         raise
