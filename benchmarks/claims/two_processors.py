@@ -1,7 +1,7 @@
 """python -m benchmarks.claims.two_processors BUNDLE DATA [PICTURES]: the same labels here and on emulated Cortex-A72 and Cortex-A76.
 
 Every model file of the bundle classifies the same pictures of the folder, evenly drawn, here and in emulation (export.emulated); the figure
-is the part of them with the same top-1, of the file that does worst. What each does is printed.
+is the per cent of them with the same top-1, of the file that does worst. What each does is printed.
 """
 
 import sys
@@ -17,7 +17,7 @@ from runtime.bundle import Bundle
 from runtime.opening import read_picture
 from runtime.preprocess import preprocess
 
-DEVICES, PICTURES, BAR = ("cortex-a72", "cortex-a76"), 400, 0.995
+DEVICES, PICTURES, BAR_PERCENT = ("cortex-a72", "cortex-a76"), 400, 99.5
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -36,8 +36,8 @@ def main() -> int:
             same[file] = float(np.mean(scores.argmax(1) == here[file].argmax(1)))
             print(f"{file} on {name}: same top-1 {same[file]:.4f}, worst score difference {np.abs(scores - here[file]).max():.2g}")
         worst = min(same, key=lambda file: same[file])
-        what = f"of {len(pictures)} pictures have the same top-1 as here ({worst} does worst of {len(same)} files)"
-        claims.append(Claim(f"two-processors-{name}", same[worst], what, BAR, least=True))
+        what = f"% of {len(pictures)} pictures have the same top-1 as here ({worst} does worst of {len(same)} files)"
+        claims.append(Claim(f"two-processors-{name}", 100 * same[worst], what, BAR_PERCENT, least=True))
     return show(*claims)
 
 
