@@ -5,10 +5,12 @@ import errno
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from runtime.cli import say
 from runtime.errors import InputRefused, MachineError, QuinceError
 
 try:
@@ -16,6 +18,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+UNSAID_WAIT_S, POLL_S = 1.0, 0.02
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 """Both from Linux's <fcntl.h> and <linux/fs.h>."""
@@ -94,7 +97,7 @@ def _temporary_folder(parent: Path) -> Generator[Path, None, None]:
 def locked(folder: Path) -> Generator[None, None, None]:
     """Waits until no other process holds this lock on `folder`, which is made if need be; where the system has no such locks, does nothing.
 
-    The lock ends with the process, however that ends.
+    A wait of more than a second is said on standard error. The lock ends with the process, however that ends.
     """
     with _refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,10 +106,21 @@ def locked(folder: Path) -> Generator[None, None, None]:
             return
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _take(descriptor, folder)
             yield
         finally:
             os.close(descriptor)
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    until = time.monotonic() + UNSAID_WAIT_S
+    while time.monotonic() < until:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(POLL_S)
+    say(f"waiting for another process that is at work in {folder}")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def exchange(one: Path, other: Path) -> bool:
