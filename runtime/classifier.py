@@ -80,8 +80,8 @@ class Classifier:
             self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
             asked = not (artifact and threads) and os.path.lexists(path / RECOMMENDED)
             recommended = READ_RECOMMENDED.load()(bundle) if asked else None
-            if recommended and artifact in (None, recommended.artifact):
-                self.threads = min(threads or (cores if throughput else recommended.threads), cores)
+            if recommended and not throughput and artifact in (None, recommended.artifact):
+                self.threads = min(threads or recommended.threads, cores)
             self._load_from(bundle, artifact, recommended.artifact if recommended else "")
         else:
             content = read_model_file(path)

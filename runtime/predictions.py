@@ -1,7 +1,7 @@
 """Naming what is in pictures, on the command line: the same words and lines for every kind of model."""
 
 import argparse
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ from runtime.threads import allowed_cores
 AHEAD = 4
 """Pictures decoded, or being decoded, for each core while the model works on one."""
 
-STANDARD_INPUT = "-"
-
 Given = Path | Frame | QuinceError
 """A picture file, a frame of a clip, or what is to be raised in its place."""
 
@@ -38,9 +36,10 @@ def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=cli.positive, default=3, metavar="K", help="how many classes to show")
 
 
-def are_many(pictures: list[str]) -> bool:
-    """Whether these words stand for pictures of which several may be worked on at once: not one file, and no paths that come one by one."""
-    return STANDARD_INPUT not in pictures and (len(pictures) > 1 or open_source(pictures[0]).kind is not SOURCES["picture"])
+def are_many(sources: Sequence[Source]) -> bool:
+    """Whether several of their pictures may be worked on at once: not of one picture file, nor of paths that come one by one."""
+    kinds = [source.kind for source in sources]
+    return SOURCES["-"] not in kinds and kinds != [SOURCES["picture"]]
 
 
 def answer_pictures(
@@ -66,7 +65,7 @@ def answer_pictures(
     apart, cores = streams > 1, allowed_cores()
     work: Callable[[Given], Any] = answered if apart else pixels
     with closing(
-        work_ahead(work, pictures, threads=streams if apart else cores, ahead=ahead * cores, at_a_time=ahead if apart and ahead else 1)
+        work_ahead(work, pictures, threads=streams if apart else cores, ahead=ahead * cores, at_a_time=ahead if apart else 1)
     ) as done:
         for picture, result in done:
             try:
@@ -96,7 +95,7 @@ def show_predictions(
     """
     found = refused = 0
     sources = [_finite(open_source(picture)) for picture in pictures]
-    with closing(answer_pictures(answer, preprocessing, _all(sources), AHEAD if are_many(pictures) else 0, streams)) as answers:
+    with closing(answer_pictures(answer, preprocessing, _all(sources), AHEAD if are_many(sources) else 0, streams)) as answers:
         for picture, outcome in answers:
             found += 1
             if isinstance(outcome, PictureRefused):

@@ -43,19 +43,13 @@ session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExec
 session.run(None, {{entry.name: numpy.zeros(entry.shape, numpy.uint8)}})
 print(size("VmRSS"))
 """
-OURS_ONNX = f"""{SIZE}
-import sys
-from runtime import Classifier
-classifier = Classifier(sys.argv[1])
-classifier.classify(sys.argv[2])
-print(size("VmRSS"))
-"""
 OURS = f"""{SIZE}
 import sys
 from runtime import Classifier
 classifier = Classifier(sys.argv[1])
 classifier.classify(sys.argv[2])
 print(size("VmHWM"))
+print(size("VmRSS"))
 """
 MANY = f"""{OURS}
 for number in range(int(sys.argv[3])):
@@ -73,11 +67,11 @@ def main() -> int:
     bare, ours = [], []
     for _ in range(ROUNDS):
         bare += _printed(BARE, tflite_file(bundle), allowed_cores())
-        ours += _printed(OURS, bundle, picture)
-    _, growth = _printed(MANY, bundle, picture, inferences, min(FIRST, inferences - 1))
+        ours.append(_printed(OURS, bundle, picture)[0])
+    *_, growth = _printed(MANY, bundle, picture, inferences, min(FIRST, inferences - 1))
     of_onnx = [bundle / artifact.file for artifact in Bundle.open(bundle).exported() if artifact.format == "onnx"][:1]
     resident = [
-        (_printed(OURS_ONNX, file, picture)[0], _printed(BARE_ONNX, file, allowed_cores())[0]) for file in of_onnx for _ in range(ROUNDS)
+        (_printed(OURS, file, picture)[1], _printed(BARE_ONNX, file, allowed_cores())[0]) for file in of_onnx for _ in range(ROUNDS)
     ]
     return show(
         _over("memory", "the bare interpreter's peak", ours, bare),

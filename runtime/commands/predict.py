@@ -9,6 +9,7 @@ from runtime.classifier import Classifier
 from runtime.commands import VERBS
 from runtime.foreign_arguments import add_foreign_arguments, foreign_options
 from runtime.predictions import add_picture_arguments, are_many, show_predictions
+from runtime.sources import open_source
 
 NAME = cli.program("runtime")
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         artifact=options.artifact,
         threads=options.threads,
         foreign=foreign_options(options),
-        throughput=are_many(options.pictures),
+        throughput=are_many([open_source(picture) for picture in options.pictures]),
     )
     answer = partial(classifier.answer, top=options.top)
     return show_predictions(

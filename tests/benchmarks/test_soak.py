@@ -1,5 +1,6 @@
 """benchmarks.soak: a leak, a drift and throttling are told from noise; the command really runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,8 @@ def test_too_short_a_run_is_not_judged(soaked, seconds: float, pictures: int, sh
     found = tuple(Window(seconds * (n + 1) / 20, pictures, 10.0 + n, 50 * MIB, None, None) for n in range(20))
     assert bool(soaked(found).too_short) == short
     assert bool(list(soaked(found).faults())) != short
+    throttled = tuple(replace(one, throttled=0b100) for one in found)
+    assert "throttled: throttled" in list(soaked(throttled).faults()), "which needs no length to be seen"
 
 
 def test_what_only_fills_at_first_is_no_leak(soaked) -> None:

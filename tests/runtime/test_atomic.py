@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runtime.atomic import locked, new_file, new_folder, scratch_folder, write_file
+from runtime.atomic import new_file, new_folder, scratch_folder, write_file
 from runtime.errors import InputRefused, MachineError
 
 ROOT = Path(__file__).parents[2]
@@ -293,20 +292,3 @@ cli.run("writer", main, sys.argv[1:])
     assert writer.wait(10) == 143
     writer.stdout.close()
     assert contents(tmp_path) == {"out/sub/part": b"old", "out/whole": b"old"}
-
-
-def test_who_has_to_wait_for_another_says_so_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    took: list[str] = []
-
-    def take(name: str) -> None:
-        with locked(tmp_path):
-            took.append(name)
-
-    with locked(tmp_path):
-        other = threading.Thread(target=take, args=("other",))
-        other.start()
-        other.join(1.5)
-        took.append("first")
-    other.join(10)
-    assert took == ["first", "other"]
-    assert capsys.readouterr().err == f"waiting for another process that is at work in {tmp_path}\n"

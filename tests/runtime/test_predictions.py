@@ -15,7 +15,7 @@ from runtime.classifier import Classifier, Prediction
 from runtime.errors import CheckFailed, PictureRefused
 from runtime.predictions import answer_pictures, are_many
 from runtime.preprocess import Preprocessing
-from runtime.sources import Frame
+from runtime.sources import Frame, open_source
 from runtime.sources.files import expand
 
 ROOT = Path(__file__).parents[2]
@@ -110,8 +110,8 @@ def test_what_stands_for_several_pictures(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").touch()
     photo = str(tmp_path / "photo.jpg")
     several = ([photo, photo], [str(tmp_path)], [f"{tmp_path}/*.jpg"], ["clip.mp4"])
-    assert [are_many(words) for words in several] == [True] * 4
-    assert [are_many(words) for words in ([photo], ["missing.jpg"], ["-"], [photo, "-"])] == [False] * 4
+    assert [are_many(list(map(open_source, words))) for words in several] == [True] * 4
+    assert [are_many(list(map(open_source, words))) for words in ([photo], ["missing.jpg"], ["-"], [photo, "-"])] == [False] * 4
 
 
 def test_first_answer_needs_few_files_of_many(photo: Path) -> None:
