@@ -2,9 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEVICES := $(foreach cpu,a53 a72 a76,bookworm/cortex-$(cpu) trixie/cortex-$(cpu)) bookworm-32/cortex-a7
+EXTRAS := train,export,live,camera,video,mqtt,samples,dev
+DEVICES := $(foreach cpu,a53 a72 a76,bookworm/cortex-$(cpu) trixie/cortex-$(cpu)) \
+	bookworm-32/cortex-a7
+PI := build/pi
+# What the wheel for a device is built from. The packages that need a workstation stay out.
+ON_THE_PI := pyproject.toml README.md LICENSE quince.py runtime benchmarks
 
-.PHONY: demo test device-test device-test-all camera-test check clean
+.PHONY: demo test device-test device-test-all camera-test check dist reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/python demo.py
@@ -13,25 +18,41 @@ test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 device-test: $(VENV)/installed
-	$(BIN)/python -m pytest tests/emulation -rs
+	$(BIN)/python -m pytest tests/system/emulation -rs
 
 device-test-all: $(VENV)/installed
-	$(BIN)/python -m pytest tests/emulation -rs $(foreach device,$(DEVICES),--device $(device))
+	$(BIN)/python -m pytest tests/system/emulation -rs \
+		$(foreach device,$(DEVICES),--device $(device))
 
 camera-test: $(VENV)/installed
-	$(BIN)/python -m pytest tests/camera_vm -s
+	$(BIN)/python -m pytest tests/system/camera_vm -s
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The sdist and the wheel for the workstation, and a wheel for the Pi: same version, build tag 1pi.
+dist: $(VENV)/installed
+	rm -rf build dist
+	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
+	mkdir -p $(PI)
+	cp -r $(ON_THE_PI) $(PI)
+	printf '[bdist_wheel]\nbuild_number = 1pi\n' > $(PI)/setup.cfg
+	$(BIN)/python -m build --quiet --no-isolation --wheel --outdir dist $(PI)
+	@ls -l dist
+
+# docs/reference: written from --help and docstrings
+reference: $(VENV)/installed
+	$(BIN)/python docs/write_reference.py
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
 
 $(VENV)/installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("Quince needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("Quince needs \
+	Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing TensorFlow and the rest into $(VENV): about 2 GB, some minutes"
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,live,camera,video,mqtt,samples,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	touch $@

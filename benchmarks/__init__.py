@@ -1,1 +1,1 @@
-"""Measures models on the device they are for, with the conditions beside every figure; and what Quince claims."""
+"""Measures models on the device they are for, with the conditions beside every figure."""

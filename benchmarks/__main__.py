@@ -1,23 +1,30 @@
-"""python -m benchmarks VERB ..."""
+"""Runs `python -m benchmarks VERB ...`."""
 
-import signal
+from runtime.cli.identity import program_name
+from runtime.cli.signals import handle_signals
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `cli.run`: imports that Ctrl-C interrupts would show a traceback
+NAME = program_name("benchmarks")
+if __name__ == "__main__":
+    handle_signals(NAME)  # before the imports below, which take most of a start
 
 import sys
 from collections.abc import Sequence
 
-from benchmarks.commands import VERBS
-from runtime import cli
-from runtime.verbs import dispatch
-
-NAME = cli.program("benchmarks")
+from benchmarks.commands.table import CHECKOUT_VERBS, VERBS
+from runtime.cli.dispatch import dispatch
+from runtime.cli.program import run_program
+from runtime.errors import MachineError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    return dispatch(NAME, "Measure exported models on this machine. Needs no TensorFlow.", VERBS, arguments)
+    """Runs the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in CHECKOUT_VERBS and words[0] not in VERBS:
+        raise MachineError(words[0], "not installed here; run this from a checkout of the project")
+    return dispatch(
+        NAME, "Measure exported models on this machine. Needs no TensorFlow.", VERBS, words
+    )
 
 
 if __name__ == "__main__":
-    cli.run(NAME, main, sys.argv[1:])
+    run_program(NAME, main, sys.argv[1:], "benchmarks")

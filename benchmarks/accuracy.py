@@ -1,45 +1,50 @@
-"""How accurate each model file is on a folder of pictures, with the interpreters of this machine."""
+"""Measures the accuracy of model files on a folder of images, with this machine's interpreters."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.latency_report import read_result
-from benchmarks.targets import Target
-from benchmarks.typed import expect_types
-from runtime.ahead import work_ahead
-from runtime.class_folders import class_folders
+from benchmarks.measurement.targets import ModelUnderTest
+from benchmarks.measurement.type_checks import expect_types
+from benchmarks.reporting.result_file import expect_schema, read_result, unusable, upgraded
 from runtime.classifier import Classifier
-from runtime.digest import digest
-from runtime.errors import InputRefused, PictureRefused
-from runtime.foreign import Foreign
-from runtime.opening import read_picture
-from runtime.parity import compare
-from runtime.preprocess import preprocess
-from runtime.progress import Progress
-from runtime.records import build, expect_list
-from runtime.sources.files import walk
+from runtime.errors import ImageRefused, InputRefused
+from runtime.images.decoding import read_image
+from runtime.images.preprocessing import preprocess
+from runtime.models.model_spec import ModelSpec
+from runtime.shared.class_folders import class_folders
+from runtime.shared.parity import compare
+from runtime.shared.progress import Progress
+from runtime.sources.paths import walk
+from runtime.system.atomic_files import write_file
+from runtime.system.hashing import sha256_of
+from runtime.system.json_records import expect_list, from_json_object
+from runtime.system.prefetch import ordered_parallel_map
+from runtime.system.terminal import say
 
-SCHEMA, KIND = 1, "accuracy"
+SCHEMA, KIND = 2, "accuracy"
 FLOAT = "fp32"
 AHEAD = 4
-"""Pictures that are worked on, or done, for each core beyond the one that is counted."""
+"""Images for each core that may be in work or done before the one that is counted next."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One model file on the pictures, by its name, or by its path where two have one name. Fractions are 0..1.
+    """Holds the figures of one model file; fractions are 0..1.
 
-    agreement: how often its label is `reference`'s, the first float32 file (or the first at all); drop: accuracy of that one less its own,
-    with its 95 % interval (runtime.parity).
+    artifact: its name, or its path if two files have the same name.
+    reference: the first float32 file, or the first file if there is none.
+    agreement: how often its label is that of the reference.
+    drop: accuracy of the reference less its own, with the 95 % interval (runtime.shared.parity).
     """
 
     artifact: str
     sha256: str
-    pictures: int
+    images: int
     accuracy: float
     reference: str
     agreement: float
@@ -52,12 +57,14 @@ class Accuracy:
         for name in ("accuracy", "agreement"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
-                raise InputRefused("accuracy", f"expected {name} from 0 to 1, found {value!r}")
+                raise InputRefused(
+                    "accuracy", f"expected {name} from 0 to 1, found {str(value)[:50]}"
+                )
 
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """Of one run. refused: how many files were no pictures."""
+    """Holds the results of one run; `refused` counts the files that are no images."""
 
     command: str
     refused: int
@@ -67,97 +74,128 @@ class AccuracyReport:
 
     def __post_init__(self) -> None:
         expect_types(self, "accuracy")
-        if self.kind != KIND or type(self.schema) is not int or self.schema != SCHEMA:
-            raise InputRefused("accuracy", f"expected an {KIND} result of schema {SCHEMA}, found {self.kind!r} of schema {self.schema!r}")
+        expect_schema(self, KIND, SCHEMA)
+
+    def write(self, path: Path) -> None:
+        """Writes it to `path` as JSON, whole or not at all."""
+        write_file(path, json.dumps(asdict(self)) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> "AccuracyReport":
-        """What `accuracy --json` wrote.
+        """Reads what `write` wrote.
 
         Raises:
-            InputRefused: not such a file, or one that does not hold up.
+            InputRefused: no such file, or content that is not valid.
         """
-        data = read_result(path, KIND)
+        data = upgraded(read_result(path, KIND), "results")
         try:
-            data["results"] = tuple(build(Accuracy, one) for one in expect_list("results", data.get("results")))
-            return build(cls, data)
+            results = expect_list("results", data.get("results"))
+            data["results"] = tuple(from_json_object(Accuracy, result) for result in results)
+            return from_json_object(cls, data)
         except InputRefused as refusal:
-            raise InputRefused(str(path), f"not a usable accuracy result: {refusal.reason}") from refusal
-
-
-def labelled(folder: Path, labels: Sequence[str]) -> list[tuple[Path, int]]:
-    """Every file in the folder's class folders, and its class index.
-
-    Raises:
-        InputRefused: no class folders (runtime.class_folders), or nothing in them.
-    """
-    found = [(file, labels.index(label)) for label, inner in class_folders(folder, labels) for file in walk(inner)]
-    if not found:
-        raise InputRefused(str(folder), "holds no files in its class folders")
-    return found
+            raise unusable(path, KIND, refusal) from refusal
 
 
 def measure_accuracy(
-    targets: Sequence[Target], folder: Path, threads: int | None, foreign: Foreign | None = None
+    targets: Sequence[ModelUnderTest],
+    folder: Path,
+    threads: int | None,
+    spec: ModelSpec | None = None,
 ) -> tuple[tuple[Accuracy, ...], dict[Path, str]]:
-    """Every target on every picture of `folder`; and why files were refused.
+    """Runs every model on every image of `folder`; returns the figures and why files were refused.
 
     Raises:
-        InputRefused: the models differ in labels or preprocessing, or no file is a picture.
+        InputRefused: the models differ in labels or preprocessing, or no file is an image.
     """
     classifiers = {
-        target.file: Classifier(target.source, artifact=target.artifact or None, threads=threads, foreign=foreign, throughput=True)
+        target.file: Classifier(
+            target.source,
+            artifact=target.artifact or None,
+            threads=threads,
+            spec=spec,
+            throughput=True,
+        )
         for target in targets
     }
-    first = next(iter(classifiers.values()))
-    for path, one in classifiers.items():
-        if (one.labels, one.preprocessing) != (first.labels, first.preprocessing):
-            raise InputRefused(str(path), f"has other labels or other preprocessing than {next(iter(classifiers))}; measure it alone")
-    files = labelled(folder, first.labels)
+    for classifier in classifiers.values():
+        if classifier.remark:
+            say(classifier.remark)
+    first = _require_alike(classifiers)
+    files = _labelled_files(folder, first.labels)
     scores: dict[Path, list[np.ndarray]] = {path: [] for path in classifiers}
     truth, names, refused = [], [], {}
 
-    def ask(labelled: tuple[Path, int]) -> list[np.ndarray]:
-        pixels = preprocess(read_picture(labelled[0]), first.preprocessing)
-        return [one.scores(pixels) for one in classifiers.values()]
+    def classify(labelled: tuple[Path, int]) -> list[np.ndarray]:
+        pixels = preprocess(read_image(labelled[0]), first.preprocessing)
+        return [classifier.scores(pixels) for classifier in classifiers.values()]
 
-    streams = min(one.streams for one in classifiers.values())
-    results = work_ahead(ask, files, threads=streams, ahead=AHEAD * streams)
+    streams = min(classifier.streams for classifier in classifiers.values())
+    results = ordered_parallel_map(classify, files, threads=streams, ahead=AHEAD * streams)
     with closing(results), Progress("accuracy", len(files)) as bar:
-        for (path, index), result in results:
+        for (path, label), result in results:
             try:
-                for file, answer in zip(classifiers, result(), strict=True):
-                    scores[file].append(answer)
-            except PictureRefused as refusal:
+                for model, image_scores in zip(classifiers, result(), strict=True):
+                    scores[model].append(image_scores)
+            except ImageRefused as refusal:
                 refused[path] = refusal.reason
             else:
-                truth.append(index)
+                truth.append(label)
                 names.append(str(path))
             bar.advance()
     if not truth:
-        raise InputRefused(str(folder), "holds no readable picture")
-    return _compared(classifiers, {file: np.stack(one) for file, one in scores.items()}, np.array(truth), names), refused
+        raise InputRefused(str(folder), "holds no readable image")
+    arrays = {model: np.stack(rows) for model, rows in scores.items()}
+    return _accuracies(classifiers, arrays, np.array(truth), names), refused
 
 
-def _compared(
-    classifiers: Mapping[Path, Classifier], scores: Mapping[Path, np.ndarray], truth: np.ndarray, names: list[str]
+def _require_alike(classifiers: Mapping[Path, Classifier]) -> Classifier:
+    """Returns the first classifier if all have its labels and preprocessing."""
+    (first_path, first), *others = classifiers.items()
+    for path, classifier in others:
+        if classifier.labels != first.labels or classifier.preprocessing != first.preprocessing:
+            reason = f"has other labels or other preprocessing than {first_path}; measure it alone"
+            raise InputRefused(str(path), reason)
+    return first
+
+
+def _labelled_files(folder: Path, labels: Sequence[str]) -> list[tuple[Path, int]]:
+    """Returns every file in the class folders of `folder`, with the index of its class.
+
+    Raises:
+        InputRefused: no class folders (runtime.shared.class_folders), or no files in them.
+    """
+    files = [
+        (file, labels.index(label))
+        for label, class_folder in class_folders(folder, labels)
+        for file in walk(class_folder)
+    ]
+    if not files:
+        raise InputRefused(str(folder), "holds no files in its class folders")
+    return files
+
+
+def _accuracies(
+    classifiers: Mapping[Path, Classifier],
+    scores: Mapping[Path, np.ndarray],
+    truth: np.ndarray,
+    images: list[str],
 ) -> tuple[Accuracy, ...]:
     reference = next((file for file in scores if f".{FLOAT}." in file.name), next(iter(scores)))
-    twice = len({file.name for file in scores}) < len(scores)  # two bundles: the file's name alone does not tell which
-    found = []
+    unique = len({file.name for file in scores}) == len(scores)
+    names = {file: file.name if unique else str(file) for file in scores}
+    results = []
     for file, classifier in classifiers.items():
-        parity = compare(names, truth, scores[reference], scores[file], classifier.labels)
-        found.append(
-            Accuracy(
-                artifact=str(file) if twice else file.name,
-                sha256=digest(classifier.file.read_bytes()),
-                pictures=len(truth),
-                accuracy=parity.candidate_accuracy,
-                reference=str(reference) if twice else reference.name,
-                agreement=parity.agreement,
-                drop=parity.drop,
-                drop_low=parity.drop_low,
-                drop_high=parity.drop_high,
-            )
+        parity = compare(images, truth, scores[reference], scores[file], classifier.labels)
+        result = Accuracy(
+            artifact=names[file],
+            sha256=sha256_of(classifier.file.read_bytes()),
+            images=len(truth),
+            accuracy=parity.candidate_accuracy,
+            reference=names[reference],
+            agreement=parity.agreement,
+            drop=parity.drop,
+            drop_low=parity.drop_low,
+            drop_high=parity.drop_high,
         )
-    return tuple(found)
+        results.append(result)
+    return tuple(results)

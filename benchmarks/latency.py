@@ -1,75 +1,161 @@
-"""Measures targets one after another, each in processes of its own."""
+"""Measures the latency of models one after another, each in processes of its own."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import ColdStart, Measurement
-from benchmarks.samples import short
-from benchmarks.targets import Target, spread
-from benchmarks.task import Task, perform
-from benchmarks.timing import Rule
-from runtime.progress import Progress
-from runtime.threads import allowed_cores
+from benchmarks.measurement.conditions import read_conditions
+from benchmarks.measurement.records import ColdStart, Measurement
+from benchmarks.measurement.summary import short
+from benchmarks.measurement.targets import ModelUnderTest, spread
+from benchmarks.measurement.task import Task, run_in_worker
+from benchmarks.measurement.timing import Rule
+from benchmarks.reporting.result_file import LatencyReport
+from runtime.errors import InputRefused
+from runtime.shared.progress import Progress
+from runtime.system.cpu_quota import allowed_cores
 
 COLD_STARTS, ROUNDS = 3, 3
 PAIR_LOADS = 12
-"""A pair is loaded so often: where a model comes to lie in memory, which is worth some per cent of its latency, is drawn anew each time."""
+"""A pair is loaded in so many processes.
+
+Each process places the model anew in memory, and the place is worth some per cent of latency."""
+
+
+@dataclass(frozen=True)
+class LatencyPlan:
+    """Describes what to measure.
+
+    threads: the numbers asked for, before they are limited to the cores allowed.
+    root: the machine's state is read below this folder.
+    pair: whether two models share the processes and run in turn.
+    """
+
+    targets: tuple[ModelUnderTest, ...]
+    threads: tuple[int, ...]
+    rule: Rule
+    root: Path
+    pair: bool = False
+
+    def __post_init__(self) -> None:
+        counts = len(self.targets), len(limit_threads(self.threads))
+        if self.pair and counts != (2, 1):
+            raise InputRefused(
+                "--pair",
+                f"expected two model files and one number of threads, found {counts[0]} model files"
+                f" and {counts[1]} numbers of threads; choose with --artifact and --threads",
+            )
+
+
+def measure_report(plan: LatencyPlan, name: str, command: str) -> LatencyReport:
+    """Measures all that is planned and returns the result with the conditions before and after.
+
+    Raises:
+        QuinceError: a measuring process failed.
+    """
+    before = read_conditions(plan.root)
+    measurements: tuple[Measurement, ...]
+    threads = limit_threads(plan.threads)
+    if plan.pair:
+        first, second = plan.targets
+        measurements, loads = measure_pair((first, second), threads[0], plan.rule, plan.root)
+    else:
+        measurements, loads = measure_latency(plan.targets, threads, plan.rule, plan.root), ()
+    return LatencyReport(
+        name,
+        command,
+        plan.rule,
+        before,
+        read_conditions(plan.root),
+        plan.threads,
+        measurements,
+        loads,
+    )
 
 
 def default_threads(cores: int) -> tuple[int, ...]:
-    """1, 2, 4, ... below the cores allowed, and all of them."""
+    """Returns 1, 2, 4, ... below the cores allowed, and all cores."""
     return (*(2**power for power in range(cores.bit_length()) if 2**power < cores), cores)
 
 
-def measured_threads(asked: Sequence[int]) -> tuple[int, ...]:
-    """The counts asked for, none above the cores allowed, each once."""
-    return tuple(dict.fromkeys(min(threads, allowed_cores()) for threads in asked))
+def limit_threads(requested: Sequence[int]) -> tuple[int, ...]:
+    """Returns the numbers asked for, each once and none above the cores allowed."""
+    return tuple(dict.fromkeys(min(threads, allowed_cores()) for threads in requested))
 
 
-def measure(
-    targets: Sequence[Target], threads: Sequence[int], rule: Rule, root: Path, cold_starts: int = COLD_STARTS, step: str = "latency"
+def measure_latency(
+    targets: Sequence[ModelUnderTest],
+    threads: Sequence[int],
+    rule: Rule,
+    root: Path,
+    cold_starts: int = COLD_STARTS,
+    step: str = "latency",
 ) -> tuple[Measurement, ...]:
-    """Each target at each number of threads, of `measured_threads`; with so many cold starts, at least one. `step` names the bar.
+    """Measures each model at each number of threads.
+
+    Args:
+        targets: the models.
+        threads: numbers from `limit_threads`.
+        rule: how long to measure.
+        root: the machine's state is read below this folder.
+        cold_starts: processes for each model and number of threads, at least one.
+        step: the label of the progress bar.
 
     Raises:
-        QuinceError: what a measuring process met.
+        QuinceError: a measuring process failed.
     """
-    found = []
+    measurements = []
     with Progress(step, len(targets) * len(threads)) as bar:
         for target in targets:
             for count in threads:
                 task = _task(target, count, rule, root)
-                cold = [_cold(perform(replace(task, rule=None))) for _ in range(cold_starts - 1)]
-                answer = perform(task)
-                one = Measurement.from_data(answer["measurement"])
-                found.append(replace(one, cold_starts=(*cold, _cold(answer)), model=target.model, accuracy=target.accuracy))
-                bar.advance(note=f"{one.artifact} {short(one.summary.p50_ms)} ms")
-    return tuple(found)
+                starts = [
+                    _cold_start(run_in_worker(replace(task, rule=None)))
+                    for _ in range(cold_starts - 1)
+                ]
+                answer = run_in_worker(task)
+                measurement = replace(
+                    Measurement.from_data(answer["measurement"]),
+                    cold_starts=(*starts, _cold_start(answer)),
+                    model=target.model,
+                    accuracy=target.accuracy,
+                )
+                measurements.append(measurement)
+                bar.advance(note=f"{measurement.artifact} {short(measurement.summary.p50_ms)} ms")
+    return tuple(measurements)
 
 
-def measure_in_rounds(targets: Sequence[Target], threads: Sequence[int], rule: Rule, root: Path) -> tuple[Measurement, ...]:
-    """The same three times over, with all samples of a target together: what disturbs the machine for a while is shared by all of them.
+def measure_in_rounds(
+    targets: Sequence[ModelUnderTest], threads: Sequence[int], rule: Rule, root: Path
+) -> tuple[Measurement, ...]:
+    """Measures all models three times in turn, and joins the samples of each.
+
+    So all models share what disturbs the machine for a while.
 
     Raises:
-        QuinceError: what a measuring process met.
+        QuinceError: a measuring process failed.
     """
     steps = [f"latency round {number} of {ROUNDS}" for number in range(1, ROUNDS + 1)]
-    rounds = [measure(targets, threads, rule, root, cold_starts=1, step=step) for step in steps]
-    return tuple(map(_together, zip(*rounds, strict=True)))
+    rounds = [
+        measure_latency(targets, threads, rule, root, cold_starts=1, step=step) for step in steps
+    ]
+    return tuple(map(_join, zip(*rounds, strict=True)))
 
 
 def measure_pair(
-    pair: tuple[Target, Target], threads: int, rule: Rule, root: Path
+    pair: tuple[ModelUnderTest, ModelUnderTest], threads: int, rule: Rule, root: Path
 ) -> tuple[tuple[Measurement, Measurement], tuple[int, ...]]:
-    """Both in one process, in turn, so that a busy moment hurts both; in 12 processes, in which one and then the other is the first.
+    """Measures two models in turn in one process, so that a busy moment hurts both.
 
-    Returns them, and how many samples of each came of each process.
+    They share 12 processes; each of them is the first to be loaded in half of these.
+
+    Returns:
+        The measurements, and how many samples of each model came from each process.
 
     Raises:
-        QuinceError: what a measuring process met.
+        QuinceError: a measuring process failed.
     """
     share = replace(
         rule,
@@ -80,31 +166,44 @@ def measure_pair(
     loads: list[tuple[Measurement, Measurement]] = []
     with Progress("latency of a pair", PAIR_LOADS) as bar:
         for number in range(PAIR_LOADS):
-            one, other = pair if number % 2 == 0 else pair[::-1]
-            task = replace(_task(one, threads, share, root), other=(str(other.source), other.artifact))
-            first, second = (Measurement.from_data(found) for found in perform(task)["pair"])
-            loads.append((first, second) if number % 2 == 0 else (second, first))
+            swapped = number % 2 == 1
+            first, second = pair[::-1] if swapped else pair
+            task = _task(first, threads, share, root)
+            task = replace(task, second=(str(second.source), second.artifact))
+            answers = run_in_worker(task)["pair"]
+            if swapped:
+                answers = answers[::-1]
+            old, new = map(Measurement.from_data, answers)
+            loads.append((old, new))
             bar.advance(note=" and ".join(f"{short(side.summary.p50_ms)} ms" for side in loads[-1]))
     old, new = (
-        replace(_together(same), model=target.model, accuracy=target.accuracy)
+        replace(_join(same), model=target.model, accuracy=target.accuracy)
         for target, same in zip(pair, zip(*loads, strict=True), strict=True)
     )
-    return (old, new), tuple(len(first.samples_ms) for first, _ in loads)
+    return (old, new), tuple(len(measurement.samples_ms) for measurement, _ in loads)
 
 
-def _together(same: Sequence[Measurement]) -> Measurement:
+def _join(same: Sequence[Measurement]) -> Measurement:
+    """Returns one measurement with the samples of all, which are of the same model."""
     return replace(
         same[0],
-        samples_ms=tuple(chain.from_iterable(one.samples_ms for one in same)),
-        invoke_ms=tuple(chain.from_iterable(one.invoke_ms for one in same)),
-        cold_starts=tuple(chain.from_iterable(one.cold_starts for one in same)),
+        samples_ms=tuple(chain.from_iterable(part.samples_ms for part in same)),
+        invoke_ms=tuple(chain.from_iterable(part.invoke_ms for part in same)),
+        cold_starts=tuple(chain.from_iterable(part.cold_starts for part in same)),
     )
 
 
-def _task(target: Target, threads: int, rule: Rule, root: Path) -> Task:
-    pictures = tuple(str(path) for path in spread(target.pictures))
-    return Task(str(target.source), target.artifact, threads, pictures, rule, root=str(root), foreign=target.foreign)
+def _task(target: ModelUnderTest, threads: int, rule: Rule, root: Path) -> Task:
+    return Task(
+        str(target.source),
+        target.artifact,
+        threads,
+        tuple(str(path) for path in spread(target.images)),
+        rule,
+        root=str(root),
+        external=target.external,
+    )
 
 
-def _cold(answer: dict[str, Any]) -> ColdStart:
+def _cold_start(answer: dict[str, Any]) -> ColdStart:
     return ColdStart(**answer["cold_start"])

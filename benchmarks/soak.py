@@ -1,37 +1,45 @@
-"""Runs a model for long, in windows: does memory grow, does latency drift, does the board get too hot?"""
+"""Runs a model for long, in windows, and checks memory, latency and throttling."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.conditions import Conditions
-from benchmarks.latency_report import read_result
-from benchmarks.resident import resident_bytes
-from benchmarks.samples import short, summarise
-from benchmarks.timing import Rule, sample
-from benchmarks.typed import expect_types
+from benchmarks.measurement.conditions import Conditions
+from benchmarks.measurement.resident_memory import resident_bytes
+from benchmarks.measurement.summary import short, summarize
+from benchmarks.measurement.timing import Rule, sample
+from benchmarks.measurement.type_checks import expect_types
+from benchmarks.reporting.result_file import expect_schema, read_result, unusable
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
-from runtime.machine import read_machine, throttling
-from runtime.parity import Z95
-from runtime.records import build, expect_list
+from runtime.shared.statistics import Z95
+from runtime.shared.wording import counted
+from runtime.system.atomic_files import write_file
+from runtime.system.json_records import expect_list, from_json_object
+from runtime.system.machine import read_machine, throttling
 
 SCHEMA, KIND = 1, "soak"
-WINDOWS, LONGEST_S = 20, 60.0
-"""At least so many windows, none longer than that."""
+MIN_WINDOWS, MAX_WINDOW_S = 20, 60.0
 MIB = 2**20
-MOST_GROWTH_MIB = 1.0
-MOST_DRIFT = 1.10
-LEAST_S, LEAST_PICTURES = 60.0, 5
-"""Of a whole run, and in each window: with less than that nothing is judged."""
+MAX_GROWTH_MIB = 1.0
+MAX_DRIFT = 1.10
+MIN_S, MIN_IMAGES = 60.0, 5
+"""A shorter run, or one with fewer images in a window, decides nothing."""
+WARMUP = Rule(3, 1, 0, None)
 
 
 @dataclass(frozen=True)
 class Window:
-    """at_s: when it ended, since the start. p50_ms: of whole classifications, from the file's content. resident_bytes: at its end."""
+    """Holds the figures of one window.
+
+    at_s: when it ended, since the start.
+    p50_ms: of whole classifications, from the file's content.
+    resident_bytes: at its end.
+    """
 
     at_s: float
     count: int
@@ -43,12 +51,14 @@ class Window:
     def __post_init__(self) -> None:
         expect_types(self, "soak")
         if min(self.at_s, self.count, self.resident_bytes) < 0 or self.p50_ms <= 0:
-            raise InputRefused("soak", f"expected a window of numbers from 0, found {self}")
+            raise InputRefused(
+                "soak", f"expected a window of numbers from 0, found {str(self)[:200]}"
+            )
 
 
 @dataclass(frozen=True)
 class SoakReport:
-    """Of one run, in order."""
+    """Holds the windows of one run, in order."""
 
     name: str
     command: str
@@ -62,97 +72,151 @@ class SoakReport:
 
     def __post_init__(self) -> None:
         expect_types(self, "soak")
-        if self.kind != KIND or type(self.schema) is not int or self.schema != SCHEMA:
-            raise InputRefused("soak", f"expected a {KIND} result of schema {SCHEMA}, found {self.kind!r} of schema {self.schema!r}")
-        if len(self.windows) < WINDOWS:
-            raise InputRefused("soak", f"expected at least {WINDOWS} windows, found {len(self.windows)}")
+        expect_schema(self, KIND, SCHEMA)
+        count = len(self.windows)
+        if count < MIN_WINDOWS:
+            reason = f"expected at least {MIN_WINDOWS} windows, found {count}"
+            raise InputRefused("soak", reason)
+
+    def write(self, path: Path) -> None:
+        """Writes it to `path` as JSON, whole or not at all."""
+        write_file(path, json.dumps(asdict(self)) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> "SoakReport":
-        """What `soak --json` wrote.
+        """Reads what `write` wrote.
 
         Raises:
-            InputRefused: not such a file, or one that does not hold up.
+            InputRefused: no such file, or content that is not valid.
         """
         data = read_result(path, KIND)
         try:
-            data["before"], data["after"] = (Conditions.from_data(data.get(when)) for when in ("before", "after"))
-            data["windows"] = tuple(build(Window, one) for one in expect_list("windows", data.get("windows")))
-            return build(cls, data)
+            for name in ("before", "after"):
+                data[name] = Conditions.from_data(data.get(name))
+            windows = expect_list("windows", data.get("windows"))
+            data["windows"] = tuple(from_json_object(Window, window) for window in windows)
+            return from_json_object(cls, data)
         except InputRefused as refusal:
-            raise InputRefused(str(path), f"not a usable soak result: {refusal.reason}") from refusal
+            raise unusable(path, KIND, refusal) from refusal
 
     @property
     def settled(self) -> tuple[Window, ...]:
-        """Without the first quarter, in which caches and pools fill."""
+        """The windows without the first quarter, in which caches and pools fill."""
         return self.windows[len(self.windows) // 4 :]
 
     @property
     def growth_mib(self) -> tuple[float, float]:
-        """By how much the resident set grew over the settled windows (its slope times their time), and the lower end of its 95 % interval.
+        """The growth of the resident set over the settled windows, and its lower 95 % bound.
 
-        Least squares, with the usual error of the slope.
+        The growth is the slope times the time; the slope and its standard error come from least
+        squares.
         """
-        at = np.array([one.at_s for one in self.settled])
-        size = np.array([one.resident_bytes for one in self.settled]) / MIB
-        away = at - at.mean()
-        spread = float((away**2).sum()) or 1.0
-        slope = float((away * (size - size.mean())).sum()) / spread
-        rest = size - size.mean() - slope * away
-        error = float(np.sqrt((rest**2).sum() / max(len(at) - 2, 1) / spread))
-        span = float(at[-1] - at[0])
-        return slope * span, (slope - Z95 * error) * span
+        at_s = np.array([window.at_s for window in self.settled])
+        size = np.array([window.resident_bytes for window in self.settled]) / MIB
+        centred = at_s - at_s.mean()
+        spread = float((centred**2).sum()) or 1.0
+        slope = float((centred * (size - size.mean())).sum()) / spread
+        residuals = size - size.mean() - slope * centred
+        error = float(np.sqrt((residuals**2).sum() / max(len(at_s) - 2, 1) / spread))
+        span_s = float(at_s[-1] - at_s[0])
+        return slope * span_s, (slope - Z95 * error) * span_s
 
     @property
     def drift(self) -> float:
-        """The median latency of the last quarter of the windows over that of the settled windows' first third."""
-        first, last = (self.settled[: len(self.settled) // 3], self.windows[-(len(self.windows) // 4) :])
-        return summarise([one.p50_ms for one in last]).p50_ms / summarise([one.p50_ms for one in first]).p50_ms
+        """The median latency of the last quarter over that of the settled windows' first third."""
+        first = self.settled[: len(self.settled) // 3]
+        last = self.windows[-(len(self.windows) // 4) :]
+        return _median_ms(last) / _median_ms(first)
 
     @property
     def too_short(self) -> str:
-        """Why nothing is judged; empty where it is."""
-        fewest = min(one.count for one in self.windows)
-        if self.windows[-1].at_s >= LEAST_S and fewest >= LEAST_PICTURES:
+        """The reason why memory and latency are not checked; empty if they are."""
+        seconds = self.windows[-1].at_s
+        images = min(window.count for window in self.windows)
+        if seconds >= MIN_S and images >= MIN_IMAGES:
             return ""
-        found = f"{self.windows[-1].at_s:.3g} s, in a window {fewest} picture{'' if fewest == 1 else 's'}"
-        return f"{found}; expected {LEAST_S:g} s and {LEAST_PICTURES} pictures"
+        run = f"{seconds:.3g} s, in a window {counted(images, 'image')}"
+        return f"{run}; expected {MIN_S:g} s and {MIN_IMAGES} images"
 
     def faults(self) -> Iterator[str]:
-        """What did not stay, a sentence each; none: it may run on. Of a run that was `too_short` memory and latency are not judged."""
-        growth, least = self.growth_mib
-        if least > 0 and growth > MOST_GROWTH_MIB and not self.too_short:
+        """Yields what changed too much, a sentence each.
+
+        Memory and latency are not checked if the run was `too_short`.
+        """
+        growth, lower_bound = self.growth_mib
+        if lower_bound > 0 and growth > MAX_GROWTH_MIB and not self.too_short:
             yield f"memory grew by {growth:.1f} MiB after it had settled: a leak"
-        if self.drift > MOST_DRIFT and not self.too_short:
+        if self.drift > MAX_DRIFT and not self.too_short:
             yield f"latency grew to {self.drift:.2f} times what it was"
-        words = sorted({word for one in self.windows for word in throttling(one.throttled or 0)})
+        words = {word for window in self.windows for word in throttling(window.throttled or 0)}
         if words:
-            yield f"throttled: {', '.join(words)}"
+            yield f"throttled: {', '.join(sorted(words))}"
 
     def __str__(self) -> str:
+        first, last = self.windows[0], self.windows[-1]
         growth, _ = self.growth_mib
         hours = (self.settled[-1].at_s - self.settled[0].at_s) / 3600
-        heat = [one.temperature_c for one in self.windows if one.temperature_c is not None]
-        temperature = f"{min(heat):.0f} to {max(heat):.0f} °C" if heat else "temperature not known"
-        memory = f"memory {self.windows[-1].resident_bytes / MIB:.1f} MiB, slope {growth / hours if hours else 0:+.2f} MiB/h"
-        pictures = sum(one.count for one in self.windows)
-        latency = f"p50 {short(self.windows[0].p50_ms)} ms at first, {short(self.windows[-1].p50_ms)} at last, drift {self.drift:.3f}"
-        return f"{self.artifact}: {pictures} pictures in {self.windows[-1].at_s / 60:.1f} minutes; {memory}; {latency}; {temperature}"
+        slope = growth / hours if hours else 0.0
+        temperatures = [
+            window.temperature_c for window in self.windows if window.temperature_c is not None
+        ]
+        if temperatures:
+            temperature = f"{min(temperatures):.0f} to {max(temperatures):.0f} °C"
+        else:
+            temperature = "temperature not known"
+        return "; ".join(
+            (
+                f"{self.artifact}: {sum(window.count for window in self.windows)} images"
+                f" in {last.at_s / 60:.1f} minutes",
+                f"memory {last.resident_bytes / MIB:.1f} MiB, slope {slope:+.2f} MiB/h",
+                f"p50 {short(first.p50_ms)} ms at first, {short(last.p50_ms)} at last, "
+                f"drift {self.drift:.3f}",
+                temperature,
+            )
+        )
+
+
+def _median_ms(windows: Sequence[Window]) -> float:
+    return summarize([window.p50_ms for window in windows]).p50_ms
+
+
+def count_windows(seconds: float) -> int:
+    """Returns the number of windows in a run: at least 20, each of a minute or less."""
+    return max(MIN_WINDOWS, round(seconds / MAX_WINDOW_S))
 
 
 def soak(
-    classifier: Classifier, contents: Sequence[bytes], seconds: float, root: Path, after_window: Callable[[Window], None] = lambda one: None
+    classifier: Classifier,
+    contents: Sequence[bytes],
+    seconds: float,
+    root: Path,
+    after_window: Callable[[Window], None] = lambda window: None,
 ) -> tuple[Window, ...]:
-    """Classifies the pictures, given by their files' contents, one after another for so long; `after_window` hears of each window."""
-    count = max(WINDOWS, round(seconds / LONGEST_S))
+    """Classifies images one after another for so many seconds.
+
+    Args:
+        classifier: the model.
+        contents: the contents of the image files.
+        seconds: how long.
+        root: the machine's state is read below this folder.
+        after_window: called with each window.
+    """
+    count = count_windows(seconds)
     rule = Rule(0, 1, seconds / count, None)
-    sample(classifier.classify, contents, Rule(3, 1, 0, None))
+    sample(classifier.classify, contents, WARMUP)
     windows: list[Window] = []
     start = time.monotonic()
     for _ in range(count):
-        samples = sample(classifier.classify, contents, rule)
+        samples_ms = sample(classifier.classify, contents, rule)
         machine = read_machine(root)
-        now = round(time.monotonic() - start, 3)
-        windows.append(Window(now, len(samples), summarise(samples).p50_ms, resident_bytes()[0], machine.temperature_c, machine.throttled))
-        after_window(windows[-1])
+        window = Window(
+            round(time.monotonic() - start, 3),
+            len(samples_ms),
+            summarize(samples_ms).p50_ms,
+            resident_bytes()[0],
+            machine.temperature_c,
+            machine.throttled,
+        )
+        windows.append(window)
+        after_window(window)
     return tuple(windows)

@@ -1,1 +1,1 @@
-"""Converts a trained run to model files for devices, and publishes none that was not compared with the Keras model first."""
+"""Converts a trained run to model files for devices, each compared with the Keras model first."""

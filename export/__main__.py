@@ -1,20 +1,25 @@
 """python -m export tflite | onnx | all RUN"""
 
-import signal
+from runtime.cli.identity import program_name
+from runtime.cli.signals import ending_at_once, handle_signals
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `cli.run`: imports that Ctrl-C interrupts would show a traceback
+NAME = program_name("export")
+if __name__ == "__main__":
+    handle_signals(NAME)  # before the imports below, which take most of a start
 
 import importlib
 import sys
 from collections.abc import Sequence
 
-from runtime import cli
+from runtime.cli.program import run_program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    return int(importlib.import_module("export.export_command").main(sys.argv[1:] if arguments is None else arguments))
+    """Exports a run and returns the exit code."""
+    with ending_at_once():
+        command = importlib.import_module("export.commands.export")
+    return int(command.main(sys.argv[1:] if arguments is None else arguments))
 
 
 if __name__ == "__main__":
-    cli.run(cli.program("export"), main, sys.argv[1:])
+    run_program(NAME, main, sys.argv[1:], "export")

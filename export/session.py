@@ -1,10 +1,8 @@
-"""A run opened for export: its Keras model, its scores and its representative dataset, each made once for all artifacts."""
+"""Holds what all artifacts of a run share, each made once: model, scores, calibration."""
 
-import importlib
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, replace
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,98 +10,121 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle_writer import bundle_manifest
-from export.calibration import Calibration, choose_calibration
-from export.calibration_file import describe
-from export.formats import FORMATS
-from export.kind import CALIBRATED, Kind
-from export.latency import Latency, measure
-from export.stability import stability
-from export.trained import Run, balanced
-from runtime.atomic import scratch_folder
+from export.formats.artifact_spec import ArtifactSpec
+from export.inputs.trained_run import TrainedRun, stratified_sample
+from export.options import ExportOptions
+from export.parity.latency import Latency, measure_latency
+from export.quantization.calibration import Calibration, choose_calibration
+from export.quantization.calibration_record import describe_calibration
+from export.quantization.calibration_stability import measure_stability
 from runtime.classifier import Classifier
-from runtime.confidence import Confidence
-from runtime.digest import digest
 from runtime.errors import InputRefused
-from runtime.plugins import Plugin
-from runtime.preprocess import preprocess
-from runtime.progress import Progress
-from runtime.quiet import prepare_tensorflow, quiet
+from runtime.images.preprocessing import preprocess
+from runtime.shared.progress import Progress
+from runtime.system.atomic_files import scratch_folder
+from runtime.system.hashing import sha256_of
+from runtime.system.lazy_loading import requires_extra
+from runtime.system.terminal import quiet
+from workstation.keras_setup import prepare_tensorflow
 
-SAMPLE = 8
-"""Test pictures on which the Keras model's scores are checked to be probabilities, before anything is converted."""
+CHECKED_IMAGES = 8
+"""Test images on which the Keras model's scores must be probabilities before the conversion."""
 
 
 class Session:
-    """Loads TensorFlow and the model when they are first needed."""
+    """An opened run. TensorFlow and the model are loaded when they are first needed.
 
-    def __init__(self, run: Run, place: Path, ending: ExitStack, calibration: int, seed: int, epochs: int) -> None:
-        """A session on `run`.
+    folder: the one that the bundle goes into.
+    """
 
-        Args:
-            run: where the model and the pictures are.
-            place: where the scratch folder of model files lies.
-            ending: closes with the session, and with it goes the scratch folder of model files.
-            calibration: pictures at most in the representative dataset.
-            seed: of their choice.
-            epochs: of quantization-aware fine-tuning at most.
-        """
-        self.run = run
-        self._place, self._ending, self._count, self._seed, self._epochs = place, ending, calibration, seed, epochs
+    def __init__(self, run: TrainedRun, options: ExportOptions, folder: Path) -> None:
+        """Opens a session; a scratch folder for model files appears in `folder` when needed."""
+        self.run, self.options, self.folder = run, options, folder
+        self._ending = ExitStack()
         self._scores: dict[str, NDArray[np.float32]] = {}
         self._prepared: dict[tuple[bool, bool], Any] = {}
         self._files = 0
 
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._ending.__exit__(*error)  # an OSError becomes the scratch folder's MachineError
+
     @cached_property
     def _scratch(self) -> Path:
-        return self._ending.enter_context(scratch_folder(self._place))
+        return self._ending.enter_context(scratch_folder(self.folder))
 
     @cached_property
     def calibration(self) -> Calibration:
         """The representative dataset."""
-        return choose_calibration(self.run, self._count, self._seed)
+        return choose_calibration(self.run, self.options.calibration, self.options.seed)
 
     @cached_property
-    def described(self) -> dict[str, Any]:
-        """The representative dataset as calibration.json has it, with how stable the ranges are that it gives."""
+    def calibration_description(self) -> dict[str, Any]:
+        """The representative dataset as calibration.json describes it, with its stability."""
         with Progress("calibration halves", 1) as bar:
-            description = describe(self.calibration, stability(self.model, self.reference, self.calibration))
+            stability = measure_stability(self.model, self.reference, self.calibration)
             bar.advance()
-        return description
+        return describe_calibration(self.calibration, self.run.manifest.labels, stability)
 
     @cached_property
     def model(self) -> Any:
-        """The Keras model, on raw pixels, its scores checked to be probabilities on a few test pictures."""
-        model = _load("export.keras_model:load")(self.run.model, self.run.preparation)
-        check = _load("export.keras_model:check_probabilities")
-        here, told = tuple(model.input_shape[1:3]), self.run.manifest.preprocessing
-        if here != (told.height, told.width):
-            sizes = f"{here[0]}x{here[1]} pixels, its manifest.json says {told.height}x{told.width}"
-            raise InputRefused(str(self.run.path), f"its model takes {sizes}; train again")
-        check(model, self._test_pixels(SAMPLE), str(self.run.model), softmax_added=self.run.preparation.softmax)
+        """The Keras model on raw pixels; its scores of a few test images are probabilities."""
+        with tensorflow_imports():
+            from export.inputs.keras_loader import check_probabilities, check_scores_differ, load
+        model = load(self.run.model, self.run.preparation)
+        shape, expected = model.input_shape[1:], self.run.manifest.preprocessing.shape
+        if shape != expected:
+            raise InputRefused(
+                str(self.run.path),
+                f"expected a model of (height, width, channels) {expected}, as manifest.json says,"
+                f" found one of {shape}; train again",
+            )
+        pixels = self.test_pixels(CHECKED_IMAGES)
+        name = str(self.run.path if self.run.is_external else self.run.model)
+        softmax_added = self.run.preparation.softmax
+        check_probabilities(model, pixels, name, softmax_added=softmax_added)
+        if not self.run.is_external:  # there `check_baseline` looks for another normalization
+            check_scores_differ(model, pixels, name)
         return model
 
     def reference(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The Keras model's scores, (n, classes) float32, of (n, height, width, 3) uint8 RGB pixels; known ones are remembered."""
-        key = digest(pixels.tobytes())
+        """Returns the Keras model's scores, (n, classes) float32, and remembers them.
+
+        `pixels` are (n, height, width, channels) uint8.
+        """
+        key = sha256_of(pixels.tobytes())
         if key not in self._scores:
-            self._scores[key] = _load("export.keras_model:scores")(self.model, pixels)
+            with tensorflow_imports():
+                from export.inputs.keras_loader import scores
+            self._scores[key] = scores(self.model, pixels)
         return self._scores[key]
 
-    def convert(self, kind: Kind) -> bytes:
-        """The content of a model file."""
-        pictures = self.calibration.pixels if kind.precision in CALIBRATED else np.empty((0, 0, 0, 3), np.uint8)
-        model = self.prepared(kind)
-        content: bytes = _load(FORMATS[kind.format].convert)(model, kind, pictures, bundle_manifest(self.run))
-        return content
+    def prepared(self, spec: ArtifactSpec) -> Any:
+        """Returns the Keras model to convert: equalized or fine-tuned if the spec says so."""
+        key = (spec.equalized, spec.qat)
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(spec)
+        return self._prepared[key]
 
-    def with_confidence(self, kind: Kind, content: bytes, confidence: Confidence) -> bytes:
-        """The model file `content` with what was fitted on it in its manifest."""
-        finished: bytes = _load(FORMATS[kind.format].with_manifest)(content, replace(bundle_manifest(self.run), confidence=confidence))
-        return finished
+    def _prepare(self, spec: ArtifactSpec) -> Any:
+        model = self.model
+        if spec.equalized:
+            with tensorflow_imports():
+                from export.quantization.cross_layer_equalization import equalize
+            with Progress("equalize", 1) as bar:
+                model = equalize(model, self.calibration.pixels)
+                bar.advance()
+        if spec.qat:
+            with tensorflow_imports():
+                from export.quantization.quantization_aware_training import fine_tune
+            options, pixels = self.options, self.calibration.pixels
+            model = fine_tune(model, self.run, pixels, options.qat_epochs, options.seed)
+        return model
 
     def write(self, file: str, content: bytes) -> Path:
-        """A file called `file` of this content, which goes when the session ends."""
+        """Writes a file of this name that goes when the session ends."""
         self._files += 1
         path = self._scratch / str(self._files) / file
         path.parent.mkdir()
@@ -111,41 +132,26 @@ class Session:
         return path
 
     def latencies(self, files: Mapping[str, Path]) -> dict[str, Latency]:
-        """How long one test picture takes here with each model file, by the names given, measured in turn."""
-        return measure({name: Classifier(path) for name, path in files.items()}, self._test_pixels(1)[0])
+        """Measures how long one test image takes with each model file, by the same names."""
+        classifiers = {name: Classifier(path, checked=True) for name, path in files.items()}
+        return measure_latency(classifiers, self.test_pixels(1)[0])
 
-    def _test_pixels(self, count: int) -> NDArray[np.uint8]:
-        """(n, height, width, 3) uint8 RGB of at most `count` test pictures."""
-        pictures = balanced(self.run.split("test"), count, self._seed)
-        return np.stack([preprocess(self.run.read(picture), self.run.manifest.preprocessing) for picture in pictures])
-
-    def prepared(self, kind: Kind) -> Any:
-        """The Keras model that `kind` is converted from: the run's own, equalized or fine-tuned if the kind says so."""
-        how = (kind.equalized, kind.qat)
-        if how not in self._prepared:
-            model = self.model
-            if kind.equalized:
-                with Progress("equalize", 1) as bar:
-                    model = _load("export.equalization:equalize")(model, self.calibration.pixels)
-                    bar.advance()
-            if kind.qat:
-                model = _load("export.qat:fine_tune")(model, self.run, self.calibration.pixels, self._epochs, self._seed)
-            self._prepared[how] = model
-        return self._prepared[how]
-
-    def layer_errors(self, kind: Kind) -> list[dict[str, Any]]:
-        """What quantization does to each layer of a TFLite model in int8 or mixed, the most hurt first."""
-        with Progress("error of each layer", 1) as bar:
-            errors = _load("export.formats.tflite_layers:layer_errors")(self.prepared(kind), self.calibration.pixels, kind)
-            bar.advance()
-        return [asdict(error) for error in errors]
+    def test_pixels(self, count: int) -> NDArray[np.uint8]:
+        """Returns (n, height, width, channels) uint8 of at most `count` test images."""
+        images = stratified_sample(self.run.split("test"), count, self.options.seed)
+        preprocessing = self.run.manifest.preprocessing
+        return np.stack([preprocess(self.run.read(image), preprocessing) for image in images])
 
 
-def _load(target: Plugin | str) -> Any:
-    if "tensorflow" not in sys.modules:
-        with Progress("load TensorFlow", 1) as bar, quiet():
-            prepare_tensorflow()
-            importlib.import_module("tensorflow")
-            bar.advance()
-    with quiet():
-        return (Plugin(target, extra="export") if isinstance(target, str) else target).load()
+@contextmanager
+def tensorflow_imports() -> Generator[None, None, None]:
+    """Allows imports of modules that need TensorFlow in its block; loads it quietly, once."""
+    with requires_extra("export"):
+        if "tensorflow" not in sys.modules:
+            with Progress("load TensorFlow", 1) as bar, quiet():
+                prepare_tensorflow()
+                import tensorflow  # noqa: F401
+
+                bar.advance()
+        with quiet():
+            yield

@@ -1,23 +1,26 @@
 """python -m runtime VERB ..."""
 
-import signal
+from runtime.cli.identity import program_name
+from runtime.cli.signals import handle_signals
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `cli.run`: imports that Ctrl-C interrupts would show a traceback
+NAME = program_name("runtime")
+if __name__ == "__main__":
+    handle_signals(NAME)  # before the imports below, which take most of a start
 
 import sys
 from collections.abc import Sequence
 
-from runtime import cli
-from runtime.commands import VERBS
-from runtime.verbs import dispatch
-
-NAME = cli.program("runtime")
+from runtime.cli.dispatch import dispatch
+from runtime.cli.program import run_program
+from runtime.commands.table import VERBS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    return dispatch(NAME, "Classify pictures with an exported model. Needs no TensorFlow.", VERBS, arguments)
+    """Runs one verb and returns the exit code."""
+    return dispatch(
+        NAME, "Classify images with an exported model. Needs no TensorFlow.", VERBS, arguments
+    )
 
 
 if __name__ == "__main__":
-    cli.run(NAME, main, sys.argv[1:])
+    run_program(NAME, main, sys.argv[1:], "runtime")

@@ -1,4 +1,4 @@
-"""A bundle or a model file, opened: pictures in, labels and scores out."""
+"""Opens a bundle or a model file as a classifier: images in, labels and scores out."""
 
 import os
 from pathlib import Path
@@ -8,43 +8,45 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.backends import EMBEDDED_MANIFEST, Backend, load_backend
-from runtime.bundle import ID_LENGTH, RECOMMENDED, Bundle
-from runtime.confidence import tempered
-from runtime.digest import digest
+from runtime.backends.base import EMBEDDED_MANIFEST, Backend, load_backend
+from runtime.bundles.bundle import ID_LENGTH, RECOMMENDED, Bundle
 from runtime.errors import CheckFailed, InputRefused, MachineError
-from runtime.foreign import Foreign
-from runtime.manifest import Artifact
-from runtime.memory import addresses_left
-from runtime.model_file import read_model_file
-from runtime.ours import open_ours
-from runtime.plugins import Plugin, choose
-from runtime.preprocess import preprocess
-from runtime.threads import allowed_cores
+from runtime.file_formats.read_model_file import read_model_file
+from runtime.images.preprocessing import preprocess
+from runtime.models.confidence import apply_temperature
+from runtime.models.first_trial import require_trial
+from runtime.models.manifest import Artifact
+from runtime.models.model_spec import ModelSpec
+from runtime.models.quince_model import open_quince_model
+from runtime.system.cpu_quota import allowed_cores
+from runtime.system.hashing import sha256_of
+from runtime.system.lazy_loading import lookup
+from runtime.system.memory import address_space_left
 
-OPEN_FOREIGN = Plugin("runtime.foreign_file:open_foreign", extra="")
-"""Loaded for a file from elsewhere only: reading what such files say of themselves is a tenth of our own part of a start."""
-READ_RECOMMENDED = Plugin("runtime.recommended:read_recommended", extra="")
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
-"""What `Classifier` takes from a bundle that has several artifacts; after these, the first that can run here."""
-LARGE = 48 * 2**20
-"""Bytes of a model file above which there is one interpreter, whatever is asked for: each may keep its weights once more, in an order of
-its own."""
+"""What `Classifier` takes first from a bundle with several artifacts; then any that runs here."""
+MAX_SHARED_BYTES = 48 * 2**20
+"""A larger model file gets one interpreter only: each may keep its own copy of the weights."""
 
 
 class Prediction(NamedTuple):
-    """One class and its score, a probability in 0..1."""
+    """Holds one class and its score, a probability in 0..1."""
 
     label: str
     score: float
 
 
 class Classifier:
-    """A loaded model with its labels and preprocessing. `classify` for people, `scores` for programs; threads may share one.
+    """Holds a loaded model with its labels and preprocessing; several threads may share it.
 
-    `id` stands for all of it: that of the bundle it was opened from, or the start of a lone model file's sha256.
-    `streams`: how many threads do well to ask it at once, 1 unless it was opened for throughput.
-    `confidence` has the temperature of `classify`, and the score below which its answer is unknown; None in a file that says none.
+    People use `classify`, programs `scores`.
+
+    id: identifies the model with all its data. It is the id of the bundle, or the start of a single
+        model file's sha256.
+    remark: what Quince does otherwise than the files beside an external model state; or empty.
+    streams: how many threads should use it at once; 1 unless it was opened for throughput.
+    confidence: the temperature of `classify`, and the score below which its answer is unknown; None
+        if the file has none.
     """
 
     def __init__(
@@ -53,63 +55,59 @@ class Classifier:
         *,
         artifact: str | None = None,
         threads: int | None = None,
-        foreign: Foreign | None = None,
+        spec: ModelSpec | None = None,
         throughput: bool = False,
+        checked: bool = False,
     ) -> None:
-        """Opens a bundle folder, one of its model files taken alone, or a classifier made elsewhere.
+        """Opens a bundle folder, a single model file of it, or a model that was made elsewhere.
 
         Args:
-            source: the folder or the `.tflite` or `.onnx` file.
-            artifact: which file of the bundle; by default what `python -m benchmarks recommend` found best on such a machine, else int8
-                before float, TFLite before ONNX, of those that can run here.
-            threads: of the interpreter; by default what was recommended with it, else every core this process may use; never more.
-            foreign: what a classifier made elsewhere does not say of itself: labels, normalisation, ...
-            throughput: not the least time for one picture but the most pictures a second, for callers that ask from as many threads at
-                once as `streams` then says.
+            source: the folder, or the `.tflite` or `.onnx` file.
+            artifact: which file of the bundle. The default is what `python -m benchmarks recommend`
+                found best on a machine like this one; without that, int8 before float and TFLite
+                before ONNX, among the files that can run here.
+            threads: of the interpreter. The default is the recommended number, else every core that
+                this process may use; a larger number is reduced to that.
+            spec: what a model from elsewhere does not store: labels, normalization, ...
+            throughput: aims at the most images a second instead of the least time for one image.
+                The caller then uses as many threads as `streams` says.
+            checked: a model file that this program has just made, or that may crash this process;
+                others are tried in a child process once.
 
         Raises:
-            InputRefused: missing, damaged, or not a model this runtime can feed.
-            MachineError: the interpreter for it is not installed.
+            InputRefused: missing, damaged, or not a model that this runtime can feed.
+            MachineError: its interpreter is not installed.
         """
         path = Path(source)
         cores = allowed_cores()
-        self.threads, self.streams, self._throughput = min(threads or cores, cores), 1, throughput
+        self.threads = min(threads or cores, cores)
+        self.streams, self.remark = 1, ""
+        self._throughput = throughput
         if os.path.isdir(path):
-            _refuse(foreign, path)
-            bundle = Bundle.open(path)
-            self.file, self.manifest, self.id = path, bundle.manifest, bundle.id
-            asked = not (artifact and threads) and os.path.lexists(path / RECOMMENDED)
-            recommended = READ_RECOMMENDED.load()(bundle) if asked else None
-            if recommended and not throughput and artifact in (None, recommended.artifact):
-                self.threads = min(threads or recommended.threads, cores)
-            self._load_from(bundle, artifact, recommended.artifact if recommended else "")
+            _refuse_spec(spec, path)
+            self._open_bundle(Bundle.open(path), artifact, threads)
         else:
-            content = read_model_file(path)
-            self.file, self.backend, self.id = path, self._loaded(path, content), digest(content)[:ID_LENGTH]
-            if EMBEDDED_MANIFEST in self.backend.metadata:
-                _refuse(foreign, path)
-                self.manifest, self.model = open_ours(path, self.backend)
-            else:
-                self.manifest, self.model = OPEN_FOREIGN.load()(path, content, self.backend, foreign or Foreign())
-            self.confidence = self.manifest.confidence
+            self._open_file(path, spec, checked)
         self.labels, self.preprocessing = self.manifest.labels, self.manifest.preprocessing
 
     @property
     def min_score(self) -> float:
-        """Below it, 0..1, an answer of `classify` is unknown; 0 in a file that says nothing of it."""
+        """The score, 0..1, below which an answer is unknown; 0 if the file has none."""
         return self.confidence.min_score if self.confidence else 0.0
 
-    def classify(self, picture: Path | str | bytes | Image.Image, top: int = 3) -> tuple[Prediction, ...]:
-        """The `top` classes of a picture file, its content or an image, the best first.
+    def classify(
+        self, image: Path | str | bytes | Image.Image, top: int = 3
+    ) -> tuple[Prediction, ...]:
+        """Returns the `top` classes of an image file, of its content or of an image, best first.
 
         Raises:
-            PictureRefused: not a readable picture.
+            ImageRefused: not a readable image.
             CheckFailed: the model answered NaN.
         """
-        return self.answer(preprocess(picture, self.preprocessing), top)
+        return self.answer(preprocess(image, self.preprocessing), top)
 
     def answer(self, pixels: NDArray[np.uint8], top: int = 3) -> tuple[Prediction, ...]:
-        """The `top` classes of (height, width, 3) uint8 RGB pixels, the best first.
+        """Returns the `top` classes of (height, width, 3) uint8 RGB pixels, best first.
 
         Raises:
             CheckFailed: the model answered NaN.
@@ -117,62 +115,109 @@ class Classifier:
         return rank(self.probabilities(pixels), self.labels, top)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `scores`, at the temperature that was fitted on this file: of the answers with a score of 0.8 about 80 % are right.
+        """Returns `scores` at the temperature that was fitted on this file.
+
+        About 80 % of the answers with a score of 0.8 are then right.
 
         Raises:
             CheckFailed: a score is not a finite number.
         """
         scores = self.scores(pixels)
-        return tempered(scores, self.confidence.temperature) if self.confidence else scores
+        return apply_temperature(scores, self.confidence.temperature) if self.confidence else scores
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(height, width, 3) uint8 RGB pixels -> (classes,) float32 scores in the order of `labels`, as the model gives them.
+        """Returns the model's own (classes,) float32 scores, in the order of `labels`.
+
+        Args:
+            pixels: (height, width, 3) uint8 RGB.
 
         Raises:
             CheckFailed: a score is not a finite number.
         """
         scores = self.model.predict(pixels)
         if scores.shape != (self.model.classes,):
-            raise InputRefused(str(self.file), f"says it gives {self.model.classes} scores and gave {scores.shape}")
+            raise InputRefused(
+                str(self.file),
+                f"expected {self.model.classes} scores from the model, found {scores.shape}",
+            )
         if not np.isfinite(scores).all():
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
         return scores
 
-    def _loaded(self, path: Path, content: bytes) -> Backend:
-        if self._throughput and len(content) <= LARGE and addresses_left() is None:
-            self.streams = self.threads
-        return load_backend(path, content, self.threads // self.streams)
+    def _open_bundle(self, bundle: Bundle, artifact: str | None, threads: int | None) -> None:
+        self.manifest, self.id = bundle.manifest, bundle.id
+        recommended = None
+        if not (artifact and threads) and os.path.lexists(bundle.path / RECOMMENDED):
+            # Imported here, because it takes 1.7 % of the instructions of a start of predict.
+            from runtime.bundles.recommendation import read_recommendation
 
-    def _load_from(self, bundle: Bundle, wanted: str | None, first: str) -> None:
+            recommended = read_recommendation(bundle)
+        if recommended and not self._throughput and artifact in (None, recommended.artifact):
+            self.threads = min(threads or recommended.threads, allowed_cores())
+        self._load_artifact(bundle, artifact, recommended.artifact if recommended else "")
+
+    def _open_file(self, path: Path, spec: ModelSpec | None, checked: bool) -> None:
+        content = read_model_file(path)
+        self.file = path
+        sha256 = sha256_of(content)
+        self.id = sha256[:ID_LENGTH]
+        if not checked:
+            require_trial(path, sha256, spec or ModelSpec())
+        self.backend = self._load(path, content)
+        if EMBEDDED_MANIFEST in self.backend.metadata:
+            _refuse_spec(spec, path)
+            self.manifest, self.model = open_quince_model(path, self.backend)
+        else:
+            # Imported here, because it takes 9 % of the instructions of a start of predict.
+            from runtime.models.external_model import open_external
+
+            self.manifest, self.model, self.remark = open_external(
+                path, content, self.backend, spec or ModelSpec()
+            )
+        self.confidence = self.manifest.confidence
+
+    def _load_artifact(self, bundle: Bundle, chosen: str | None, recommended: str) -> None:
+        """Loads the chosen artifact, or else the first in order of preference that runs here."""
         artifacts = {artifact.file: artifact for artifact in bundle.exported()}
-        candidates = (
-            [choose(artifacts, wanted, "artifact")]
-            if wanted
-            else sorted(artifacts.values(), key=lambda one: (one.file != first, _preference(one)))
-        )
-        missing = []
+        if chosen:
+            candidates = [lookup(artifacts, chosen, "artifact")]
+        else:
+            candidates = sorted(
+                artifacts.values(),
+                key=lambda artifact: (artifact.file != recommended, _preference(artifact)),
+            )
+        errors = []
         for candidate in candidates:
             content = bundle.read(candidate)
             try:
-                self.backend = self._loaded(bundle.path / candidate.file, content)
+                self.backend = self._load(bundle.path / candidate.file, content)
                 self.file = bundle.path / candidate.file
-                inside, self.model = open_ours(self.file, self.backend, self.manifest)
-                self.confidence = inside.confidence
+                own_manifest, self.model = open_quince_model(self.file, self.backend, self.manifest)
+                self.confidence = own_manifest.confidence
                 return
             except MachineError as error:
-                missing.append(error)
-        raise missing[0]
+                errors.append(error)
+        raise errors[0]
+
+    def _load(self, path: Path, content: bytes) -> Backend:
+        if self._throughput and len(content) <= MAX_SHARED_BYTES and address_space_left() is None:
+            self.streams = self.threads
+        return load_backend(path, content, self.threads // self.streams)
 
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
-    """The `top` highest of (classes,) scores, ties in label order."""
+    """Returns the `top` highest of (classes,) scores; equal ones stay in label order."""
     order = np.argsort(-scores, kind="stable")[:top]
     return tuple(Prediction(labels[index], float(scores[index])) for index in order)
 
 
-def _refuse(foreign: Foreign | None, path: Path) -> None:
-    if foreign is not None:
-        raise InputRefused(str(path), "says its labels and preprocessing itself; options for a model from elsewhere do not go with it")
+def _refuse_spec(spec: ModelSpec | None, path: Path) -> None:
+    if spec is not None:
+        raise InputRefused(
+            str(path),
+            "the file stores its labels and preprocessing itself; leave out the options for a model"
+            " from elsewhere",
+        )
 
 
 def _preference(artifact: Artifact) -> int:

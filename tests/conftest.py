@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: real pictures, and a small real run and bundle made from them once a session."""
+"""Provides real images, and a small run and bundle that are made from them once a session."""
 
 import os
 import shutil
@@ -56,10 +56,10 @@ def elements() -> type[Elements]:
 
 
 def shared(folder: str) -> Path:
-    """A folder of the shared pictures; the calling test is skipped, naming it, where that is absent."""
+    """Returns a folder of the shared images; skips the test by name where it is absent."""
     path = SHARED / folder
     if not path.is_dir():
-        pytest.skip(f"the pictures of {folder} are not here ({path})")
+        pytest.skip(f"the images of {folder} are not here ({path})")
     return path
 
 
@@ -80,10 +80,12 @@ def camera_jpegs() -> Path:
 
 @pytest.fixture(scope="session")
 def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs `python -m PACKAGE ...` (or another interpreter's) as a user would, with a picture cache of this session's own."""
+    """Runs `python -m PACKAGE ...` as a user would, with an image cache for this session."""
     cache = tmp_path_factory.mktemp("cache")
 
-    def run(*command: str | Path, python: str = sys.executable, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(
+        *command: str | Path, python: str = sys.executable, **options: object
+    ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         environment.pop("QUINCE_CONSOLE", None)
         environment |= options.pop("env", {})  # type: ignore[call-overload]
@@ -102,7 +104,10 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="session")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder per class with 60 real photos of mono- and of polycrystalline solar cells: easy enough for a small network."""
+    """Returns a folder per class with 60 real photos of solar cells, mono and polycrystalline.
+
+    A small network learns them easily.
+    """
     folder = tmp_path_factory.mktemp("data") / "cells"
     package = Path(str(find_spec("elpv_dataset").origin)).parent / "data"  # type: ignore[union-attr]
     counts = {"mono": 0, "poly": 0}
@@ -123,7 +128,7 @@ def small_training() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def trained(cells: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of a small network really trained on `cells`. Not to be changed: see `run_copy`."""
+    """Returns the run folder of a small network trained on `cells`. To change it use `run_copy`."""
     run = tmp_path_factory.mktemp("runs") / "cells"
     done = run_cli("train", cells, "-o", run, *SMALL_TRAINING)
     assert done.returncode == 0, done.stderr
@@ -132,10 +137,12 @@ def trained(cells: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def exported(trained: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with model.int8.tflite and model.fp32.onnx of `trained`. Not to be changed: see `bundle`."""
+    """Returns a bundle with int8 TFLite and fp32 ONNX of `trained`. To change it use `bundle`."""
     path = tmp_path_factory.mktemp("bundles") / "cells"
     for kind in ("tflite", "onnx"):
-        done = run_cli("export", kind, trained, "-o", path, "--max-drop", "0.2", "--min-agreement", "0.8")
+        done = run_cli(
+            "export", kind, trained, "-o", path, "--max-drop", "0.2", "--min-agreement", "0.8"
+        )
         assert done.returncode == 0, done.stderr
     return path
 
@@ -154,15 +161,21 @@ def bundle(exported: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Makes a virtual environment that has the named distributions and nothing else; returns its interpreter."""
+    """Makes a virtual environment with only the named distributions; returns its interpreter."""
 
     def make(*distributions: str) -> str:
         folder = tmp_path_factory.mktemp("venv")
         venv.create(folder, with_pip=False, symlinks=True)
-        site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+        site = Path(
+            sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+        )
         for name in distributions:
             distribution = metadata.distribution(name)
-            tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+            tops = {
+                file.parts[0]
+                for file in distribution.files or ()
+                if file.parts[0] not in ("..", "__pycache__")
+            }
             for top in tops:
                 (site / top).symlink_to(distribution.locate_file(top))
         return str(folder / "bin" / "python")
@@ -172,7 +185,7 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def with_oddities() -> Callable[[Path], Path]:
-    """Puts into a folder what is no picture and what could block, loop or fill the memory; returns the folder."""
+    """Fills a folder with files that are no images or could block, loop or exhaust memory."""
 
     def make(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The whole job as a user does it, on real pictures: train, export, gate, verify, predict."""
+"""The whole job as a user does it, on real images: train, export, gate, verify, predict."""
 
 import csv
 import json
@@ -7,12 +7,21 @@ from pathlib import Path
 
 def test_train_writes_what_it_promises(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
-    tables = {"pictures.csv", "history.csv", "test_predictions.csv"}
-    assert names == {"model.keras", "manifest.json", "report.html", "history.png", "confusion.png", *tables}
+    tables = {"images.csv", "near_duplicates.csv", "history.csv", "test_predictions.csv"}
+    assert names == {
+        "model.keras",
+        "manifest.json",
+        "report.html",
+        "history.png",
+        "confusion.png",
+        *tables,
+    }
     manifest = json.loads((trained / "manifest.json").read_text())
     assert manifest["labels"] == ["mono", "poly"]
-    assert manifest["provenance"]["results"]["test_accuracy"] > 0.6, "no better than guessing: pictures or labels are mixed up"
-    with (trained / "pictures.csv").open(newline="") as file:
+    assert manifest["provenance"]["results"]["test_accuracy"] > 0.6, (
+        "no better than guessing: images or labels are mixed up"
+    )
+    with (trained / "images.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 120
     assert {row["split"] for row in rows} == {"train", "val", "test"}
@@ -26,7 +35,9 @@ def test_same_training_command_again_keeps_the_run(trained, cells, run_cli, smal
     assert (trained / "model.keras").stat().st_mtime_ns == before
 
 
-def test_other_training_command_refuses_to_replace_the_run(trained, cells, run_cli, small_training) -> None:
+def test_other_training_command_refuses_to_replace_the_run(
+    trained, cells, run_cli, small_training
+) -> None:
     before = (trained / "model.keras").read_bytes()
     done = run_cli("train", cells, "-o", trained, *small_training, "--seed", "8")
     assert done.returncode == 2
@@ -40,14 +51,22 @@ def test_verify_passes_where_it_was_exported(exported, run_cli) -> None:
     assert done.stdout.count("as exported") == 2
 
 
-def test_predict_agrees_with_the_gate_on_every_test_picture(trained, exported, cells, run_cli) -> None:
-    """The device's labels on the held-out files give exactly the accuracy that the gate published."""
-    with (trained / "pictures.csv").open(newline="") as file:
-        truth = {str(cells / row["path"]): row["label"] for row in csv.DictReader(file) if row["split"] == "test"}
+def test_predict_agrees_with_the_gate_on_every_test_image(
+    trained, exported, cells, run_cli
+) -> None:
+    """The device's labels on the held-out files give the accuracy that the gate published."""
+    with (trained / "images.csv").open(newline="") as file:
+        truth = {
+            str(cells / row["path"]): row["label"]
+            for row in csv.DictReader(file)
+            if row["split"] == "test"
+        }
     records = json.loads((exported / "parity.json").read_text())["artifacts"]
     for artifact in ("model.int8.tflite", "model.fp32.onnx"):
         done = run_cli("runtime", "predict", exported / artifact, *truth, "--top", "1", "--json")
         assert done.returncode == 0, done.stderr
         answers = [json.loads(line) for line in done.stdout.splitlines()]
-        right = sum(answer["predictions"][0]["label"] == truth[answer["picture"]] for answer in answers)
+        right = sum(
+            answer["predictions"][0]["label"] == truth[answer["image"]] for answer in answers
+        )
         assert right / len(truth) == records[artifact]["parity"]["candidate_accuracy"]

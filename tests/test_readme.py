@@ -1,37 +1,104 @@
-"""The README's commands, run as they stand there, one after another, in an empty folder with pictures in it."""
+"""The README's commands run as they stand there, in an empty folder with images in it."""
 
 import re
 import shlex
 import shutil
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def _load_reference():  # type: ignore[no-untyped-def]
+    spec = spec_from_file_location("write_reference", README.parent / "docs/write_reference.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REFERENCE = _load_reference()
 
 
 def commands(section: str) -> list[list[str]]:
+    """Returns the words of each `quince ...` line in a section of the README."""
     text = README.read_text().split(f"## {section}\n")[1].split("\n## ")[0]
-    return [shlex.split(line)[2:] for line in re.findall(r"^python -m .*$", text, re.MULTILINE)]
+    return [shlex.split(line)[1:] for line in re.findall(r"^quince .*$", text, re.MULTILINE)]
 
 
-def test_commands_for_ones_own_pictures_work_one_after_another(tmp_path: Path, cells: Path, run_cli, small_training) -> None:
+def test_commands_for_ones_own_images_work_one_after_another(
+    tmp_path: Path, cells: Path, run_cli, small_training
+) -> None:
     for ours, theirs in zip(sorted(cells.iterdir()), ("banana", "orange"), strict=True):
-        (tmp_path / "pictures" / theirs).mkdir(parents=True)
+        (tmp_path / "images" / theirs).mkdir(parents=True)
         for number, file in enumerate(sorted(ours.iterdir()), start=1):
-            shutil.copy(file, tmp_path / "pictures" / theirs / f"{number}.jpg")
-    extra = {"train": small_training, "export": ("--max-drop", "0.2", "--min-agreement", "0.8")}  # a small network, to be quick
-    found = commands("Your own pictures")
-    assert [command[0] for command in found] == ["train", "export", "export", "runtime", "runtime"]
-    for command in found:
-        done = run_cli(*command, *extra.get(command[0], ()), cwd=tmp_path)
+            shutil.copy(file, tmp_path / "images" / theirs / f"{number}.jpg")
+    extra = {
+        "train": small_training,
+        "export": ("--max-drop", "0.2", "--min-agreement", "0.8"),
+    }  # a small network, to be quick
+    six = commands("Six commands")
+    programs = [command[0] for command in six]
+    assert programs == ["train", "export", "export", "run", "run", "bench"]
+    printed = {}
+    for command in six:
+        words = (*command, *extra.get(command[0], ()))
+        done = run_cli("runtime.cli.console_script", *words, cwd=tmp_path)
         assert done.returncode == 0, (command, done.stderr)
-    assert "banana" in done.stdout
+        printed[command[1]] = done.stdout
+    assert "banana" in printed["predict"]
+
+
+def test_the_first_screen_is_short() -> None:
+    lines = README.read_text().splitlines()
+    assert 60 <= len(lines) <= 90
+    assert max(map(len, lines)) <= 88
 
 
 def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
-    verbs = "train", "train check", "train evaluate", "train predict", "train tune", "export tflite", "export onnx"
+    verbs = (
+        "train",
+        "train check",
+        "train evaluate",
+        "train predict",
+        "train tune",
+        "export tflite",
+        "export onnx",
+    )
     verbs += "runtime predict", "runtime camera", "runtime install", "benchmarks latency"
     helps = "".join(run_cli(*verb.split(), "--help").stdout for verb in verbs)
     pages = [README, *(README.parent / "docs" / name for name in ("train.md", "export.md"))]
     named = set(re.findall(r"--[a-z][a-z0-9-]+", "".join(page.read_text() for page in pages)))
     assert named
-    assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {"--help", "--system-site-packages"}
+    assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {
+        "--help",
+        "--no-deps",
+        "--system-site-packages",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCE.PAGES))
+def test_the_reference_is_what_help_and_docstrings_say(name: str) -> None:
+    """`make reference` writes it anew."""
+    assert (REFERENCE.FOLDER / name).read_text() == REFERENCE.PAGES[name]()
+
+
+def test_every_page_says_first_what_its_reader_can_do_and_is_in_the_index() -> None:
+    folder = README.parent / "docs"
+    index = (folder / "README.md").read_text()
+    for page in sorted(folder.rglob("*.md")):
+        lines = [line for line in page.read_text().splitlines() if line]
+        assert lines[0].startswith("# "), page
+        assert lines[1].startswith("After reading this page you "), page
+        assert page.relative_to(folder).as_posix() in index or page.name == "README.md", page
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    root = README.parent
+    for page in (README, root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), (page, target)

@@ -1,1 +1,1 @@
-"""Fine-tunes a Keras classifier on a folder of pictures and writes a run folder."""
+"""Fine-tunes a Keras classifier on a folder of images and writes a run folder."""

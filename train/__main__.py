@@ -1,33 +1,30 @@
-"""python -m train DIR, or python -m train VERB ..."""
+"""Runs `python -m train DIR` and `python -m train VERB ...`."""
 
-import signal
+from runtime.cli.identity import program_name
+from runtime.cli.signals import ending_at_once, handle_signals
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `cli.run`: imports that Ctrl-C interrupts would show a traceback
+NAME = program_name("train")
+if __name__ == "__main__":
+    handle_signals(NAME)  # before the imports below, which take most of a start
 
-import importlib
 import sys
 from collections.abc import Sequence
 
-from runtime import cli
-
-NAME = cli.program("train")
-VERBS = {
-    "check": "train.check_command",
-    "sample": "train.sample_command",
-    "evaluate": "train.evaluate_command",
-    "predict": "train.predict_command",
-    "tune": "train.tune_command",
-}
-"""The module of each verb, with a `main`; imported when chosen. A word that is no verb is the folder to train on."""
+from runtime.cli.program import run_program
+from runtime.system.lazy_loading import import_module
+from train.commands.table import TRAIN, VERBS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """Runs the command line `arguments`, by default that of this process; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    module = VERBS.get(words[0]) if words else None
-    chosen = importlib.import_module(module or "train.train_command")
-    return int(chosen.main(words[1:] if module else words))
+    verb = TRAIN
+    if words and words[0] in VERBS:
+        verb = VERBS[words.pop(0)]
+    with ending_at_once():
+        command = import_module(verb.module)
+    return int(command.main(words))
 
 
 if __name__ == "__main__":
-    cli.run(NAME, main, sys.argv[1:])
+    run_program(NAME, main, sys.argv[1:], "train")

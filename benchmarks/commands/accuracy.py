@@ -1,55 +1,85 @@
-"""python -m benchmarks accuracy BUNDLE|MODEL... FOLDER: how often the models are right, with this machine's interpreters."""
+"""Implements `python -m benchmarks accuracy`, which measures how often the models are right."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.accuracy import Accuracy, AccuracyReport, measure_accuracy
-from benchmarks.arguments import add_overwrite_argument, check_free
-from benchmarks.commands import VERBS
-from benchmarks.targets import find_targets
-from runtime import cli
-from runtime.atomic import write_file
-from runtime.command import command_line
-from runtime.foreign_arguments import add_foreign_arguments, foreign_options
+from benchmarks.commands.arguments import add_overwrite_argument, require_free
+from benchmarks.commands.table import VERBS
+from benchmarks.measurement.targets import find_models_under_test
+from runtime.cli.identity import program_name
+from runtime.cli.parser import CommandParser, positive_int_argument
+from runtime.errors import DONE, REFUSED
+from runtime.shared.external_model_arguments import (
+    add_external_model_arguments,
+    external_model_options,
+)
+from runtime.shared.rerun_command import rerun_command
+from runtime.sources.paths import subfolders
+from runtime.system.terminal import escape_control_chars, say
 
-NAME = cli.program("benchmarks")
+NAME = program_name("benchmarks")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = cli.Parser(prog=f"{NAME} accuracy", description=VERBS["accuracy"].help.capitalize() + ".")
-    parser.add_argument("models", type=Path, nargs="+", metavar="model", help="a bundle folder, or one .tflite or .onnx file")
-    parser.add_argument("folder", type=Path, help="a folder of pictures per class, named as the labels")
-    parser.add_argument("--artifact", metavar="FILE", help="only this model file of a bundle (default: all that run here)")
-    parser.add_argument("--threads", type=cli.positive, metavar="N", help="interpreter threads (default: the cores allowed)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, for report --accuracy")
-    add_overwrite_argument(parser)
-    add_foreign_arguments(parser)
-    options = parser.parse_args(arguments)
-    check_free(options.json, overwrite=options.overwrite)
-    found = find_targets(options.models, options.artifact, ())
-    for refusal in found.refusals:
-        cli.say(f"{NAME}: not measured: {refusal}")
-    results, refused = measure_accuracy(found.targets, options.folder, options.threads, foreign_options(options))
+    """Runs the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    require_free(options.json, overwrite=options.overwrite)
+    models = find_models_under_test(options.models, options.artifact, ())
+    for refusal in models.refusals:
+        say(f"{NAME}: not measured: {refusal}")
+    folders = subfolders(options.folder) if options.folder.is_dir() else []
+    spec = external_model_options(options, [folder.name for folder in folders])
+    results, refused = measure_accuracy(models.targets, options.folder, options.threads, spec)
     for path, reason in refused.items():
-        cli.say(f"{NAME}: {path}: {reason}")
-    report = AccuracyReport(command_line("benchmarks", ["accuracy", *arguments], not_told=("--overwrite",)), len(refused), results)
+        say(f"{NAME}: {path}: {reason}")
+    command = rerun_command("benchmarks", ["accuracy", *arguments], omitted=("--overwrite",))
+    report = AccuracyReport(command, len(refused), results)
     try:
         if options.json:
-            write_file(options.json, json.dumps(asdict(report)) + "\n")
+            report.write(options.json)
     finally:
-        for one in results:
-            print(_line(one), flush=True)
+        for result in results:
+            print(_line(result), flush=True)
     if refused:
-        cli.say(f"{NAME}: refused {len(refused)} of {len(refused) + results[0].pictures} files")
-    return cli.REFUSED if refused else cli.DONE
+        say(f"{NAME}: refused {len(refused)} of {len(refused) + results[0].images} files")
+    return REFUSED if refused else DONE
 
 
-def _line(one: Accuracy) -> str:
-    figures = f"accuracy {one.accuracy:.4f} on {one.pictures} pictures"
-    if one.artifact != one.reference:
-        interval = f"(95 % interval {one.drop_low:+.4f} to {one.drop_high:+.4f})"
-        figures += f"; same label as {one.reference} {one.agreement:.4f}, drop {one.drop:+.4f} {interval}"
-    return cli.printable(f"{one.artifact}: {figures}")
+def _parser() -> CommandParser:
+    description = f"{VERBS['accuracy'].help.capitalize()}."
+    parser = CommandParser(prog=f"{NAME} accuracy", description=description)
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="model",
+        help="a bundle folder, or one .tflite or .onnx file",
+    )
+    parser.add_argument("folder", type=Path, help="a folder with a folder of images for each label")
+    parser.add_argument(
+        "--artifact",
+        metavar="FILE",
+        help="measure only this model file of a bundle (default: all that run here)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive_int_argument,
+        metavar="N",
+        help="interpreter threads (default: the cores allowed)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the figures to FILE, for report --accuracy"
+    )
+    add_overwrite_argument(parser)
+    add_external_model_arguments(parser)
+    return parser
+
+
+def _line(result: Accuracy) -> str:
+    figures = f"accuracy {result.accuracy:.4f} on {result.images} images"
+    if result.artifact != result.reference:
+        interval = f"(95 % interval {result.drop_low:+.4f} to {result.drop_high:+.4f})"
+        same = f"same label as {result.reference} {result.agreement:.4f}"
+        figures += f"; {same}, drop {result.drop:+.4f} {interval}"
+    return escape_control_chars(f"{result.artifact}: {figures}")

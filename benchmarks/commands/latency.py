@@ -1,83 +1,94 @@
-"""python -m benchmarks latency BUNDLE|MODEL...: how long one picture takes on this machine."""
+"""Implements `python -m benchmarks latency`, which measures how long one image takes here."""
 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.arguments import add_model_arguments, add_overwrite_argument, add_rule_arguments, add_threads_argument, check_free, rule_of
-from benchmarks.commands import VERBS
+from benchmarks.commands.arguments import (
+    add_model_arguments,
+    add_overwrite_argument,
+    add_rule_arguments,
+    add_threads_argument,
+    require_free,
+    rule_of,
+)
+from benchmarks.commands.table import VERBS
 from benchmarks.comparison import compare_pair
-from benchmarks.conditions import read_conditions
-from benchmarks.foreign import foreign_words
-from benchmarks.latency import measure, measure_pair, measured_threads
-from benchmarks.latency_report import LatencyReport
-from benchmarks.measured import Measurement
-from benchmarks.targets import find_targets
-from benchmarks.wording import conditions_line, lines
-from runtime import cli
-from runtime.command import command_line
-from runtime.errors import InputRefused
-from runtime.foreign_arguments import add_foreign_arguments
+from benchmarks.latency import LatencyPlan, measure_report
+from benchmarks.measurement.external_model_words import external_model_words
+from benchmarks.measurement.targets import find_models_under_test
+from benchmarks.reporting.result_file import LatencyReport
+from benchmarks.reporting.terminal import conditions_line, measurement_lines
+from runtime.cli.identity import program_name
+from runtime.cli.parser import CommandParser
+from runtime.errors import CHECK_FAILED, DONE
+from runtime.shared.external_model_arguments import add_external_model_arguments
+from runtime.shared.rerun_command import rerun_command
+from runtime.system.terminal import say
 
-NAME = cli.program("benchmarks")
+NAME = program_name("benchmarks")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = cli.Parser(prog=f"{NAME} latency", description=VERBS["latency"].help.capitalize() + ".")
-    parser.add_argument("models", type=Path, nargs="+", metavar="model", help="a bundle folder, or one .tflite or .onnx file")
+    """Runs the command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    require_free(options.json, overwrite=options.overwrite)
+    rule = rule_of(options)
+    external = external_model_words(options)
+    models = find_models_under_test(options.models, options.artifact, options.images, external)
+    for refusal in models.refusals:
+        say(f"{NAME}: not measured: {refusal}")
+    plan = LatencyPlan(models.targets, options.threads, rule, options.sysfs_root, pair=options.pair)
+    name = ", ".join(dict.fromkeys(path.absolute().name for path in options.models))
+    command = rerun_command("benchmarks", ["latency", *arguments], omitted=("--overwrite",))
+    report = measure_report(plan, name, command)
+    try:
+        if options.json:
+            report.write(options.json)
+    finally:
+        _show(report)
+    if options.json:
+        page = f"{NAME} report {shlex.quote(str(options.json))}"
+        say(f"{NAME}: every sample is in {options.json}; make a page of it with: {page}")
+    return CHECK_FAILED if options.strict and report.doubts() else DONE
+
+
+def _parser() -> CommandParser:
+    description = f"{VERBS['latency'].help.capitalize()}."
+    parser = CommandParser(prog=f"{NAME} latency", description=description)
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="model",
+        help="a bundle folder, or one .tflite or .onnx file",
+    )
     add_threads_argument(parser)
     add_model_arguments(parser)
     add_rule_arguments(parser)
-    parser.add_argument("--pair", action="store_true", help="two models in turn, so that a busy moment hurts both; prints their ratio")
-    parser.add_argument("--strict", action="store_true", help="exit 3 where the conditions make the figures doubtful")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every raw sample and the conditions there")
-    add_overwrite_argument(parser)
-    add_foreign_arguments(parser)
-    options = parser.parse_args(arguments)
-    check_free(options.json, overwrite=options.overwrite)
-    rule = rule_of(options)
-    found = find_targets(options.models, options.artifact, options.pictures, foreign_words(options))
-    for refusal in found.refusals:
-        cli.say(f"{NAME}: not measured: {refusal}")
-    threads = measured_threads(options.threads)
-    if options.pair and (len(found.targets) != 2 or len(threads) != 1):
-        what = f"found {len(found.targets)} model files and {len(threads)} numbers of threads"
-        raise InputRefused("--pair", f"expected two model files and one number of threads, {what}; say which with --artifact and --threads")
-    before = read_conditions(options.sysfs_root)
-    if options.pair:
-        one, other = found.targets
-        measurements: tuple[Measurement, ...]
-        measurements, loads = measure_pair((one, other), threads[0], rule, options.sysfs_root)
-    else:
-        loads = ()
-        measurements = measure(found.targets, threads, rule, options.sysfs_root)
-    report = LatencyReport(
-        name=", ".join(dict.fromkeys(path.absolute().name for path in options.models)),
-        command=command_line("benchmarks", ["latency", *arguments], not_told=("--overwrite",)),
-        rule=rule,
-        before=before,
-        after=read_conditions(options.sysfs_root),
-        asked_threads=options.threads,
-        measurements=measurements,
-        pair_loads=loads,
+    parser.add_argument(
+        "--pair",
+        action="store_true",
+        help="run two models in turn, so that a busy moment hurts both, and print their ratio",
     )
-    return show(report, options.json, strict=options.strict)
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 3 if the conditions make the figures doubtful",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write every sample and the conditions to FILE"
+    )
+    add_overwrite_argument(parser)
+    add_external_model_arguments(parser)
+    return parser
 
 
-def show(report: LatencyReport, path: Path | None, *, strict: bool) -> int:
-    """Writes the report to `path` and prints it, each even where the other fails; returns the exit code."""
-    try:
-        if path:
-            report.write(path)
-    finally:
-        for one in report.measurements:
-            print("\n".join(lines(one, report.measurements)))
-        if report.pair_loads:
-            print(compare_pair(report))
-        print(conditions_line(report), flush=True)
+def _show(report: LatencyReport) -> None:
+    for measurement in report.measurements:
+        print("\n".join(measurement_lines(measurement, report.measurements)))
+    if report.pair_loads:
+        print(compare_pair(report))
+    print(conditions_line(report), flush=True)
     for doubt in report.doubts():
-        cli.say(f"{NAME}: doubt: {doubt}")
-    if path:
-        cli.say(f"{NAME}: every sample is in {path}; a page of it: {NAME} report {shlex.quote(str(path))}")
-    return cli.CHECK_FAILED if strict and report.doubts() else cli.DONE
+        say(f"{NAME}: doubt: {doubt}")

@@ -1,7 +1,8 @@
-"""The interpreter of `.tflite` files: LiteRT (package ai-edge-litert), else its predecessor tflite-runtime, which has the same interface.
+"""Builds the interpreter of `.tflite` files: LiteRT, or else its predecessor tflite-runtime.
 
-tflite-runtime's last wheels are for Python 3.11 and for 32-bit ARM too, where LiteRT has none. They were built for numpy 1: with numpy 2
-their import succeeds, and building an interpreter fails.
+Both have the same interface. The last wheels of tflite-runtime are for Python 3.11, and for 32-bit
+ARM, where LiteRT has none. They were built for numpy 1: with numpy 2 the import succeeds, and
+building an interpreter fails.
 """
 
 import platform
@@ -11,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from runtime.errors import MachineError
-from runtime.quiet import quiet
+from runtime.system.terminal import quiet
 
 LAST_PYTHON = (3, 11)
-"""Of tflite-runtime 2.14, its last release."""
+"""The newest Python of tflite-runtime 2.14, its last release."""
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -26,28 +27,41 @@ except ModuleNotFoundError as without_litert:
     except ModuleNotFoundError:
         if sys.maxsize > 2**32:
             raise without_litert from None
-        known = f"{platform.machine()} has no LiteRT; "
+        reason = f"{platform.machine()} has no LiteRT; "
         if sys.version_info[:2] > LAST_PYTHON:
-            known += f"the last tflite-runtime is for Python 3.11 or older, found {platform.python_version()}: use a 64-bit system"
+            reason += (
+                "the last tflite-runtime is for Python 3.11 or older, "
+                f"found {platform.python_version()}: use a 64-bit system"
+            )
         else:
-            known += "pip install tflite-runtime==2.14.0 'numpy<2'"
-        raise MachineError("tflite", known) from None
+            reason += "pip install tflite-runtime==2.14.0 'numpy<2'"
+        raise MachineError("tflite", reason) from None
 
     NAME = "tflite-runtime"
 
+package = sys.modules[Interpreter.__module__.split(".")[0]]
+VERSION = str(getattr(package, "__version__", ""))
 
-def build(name: str, content: bytes, threads: int) -> Any:
-    """The interpreter of a model file's content, its tensors allocated; `name` is what an error names.
+
+def build_interpreter(name: str, content: bytes, threads: int) -> Any:
+    """Returns the interpreter of a model file's content, with its tensors allocated.
+
+    Args:
+        name: what an error names.
+        content: of the model file.
+        threads: of the interpreter.
 
     Raises:
-        ValueError, RuntimeError: it cannot run this model.
-        MachineError: tflite-runtime does not work with the numpy that is installed.
+        ValueError, RuntimeError: the interpreter cannot run this model.
+        MachineError: tflite-runtime does not work with the installed numpy.
     """
     try:
         with quiet():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
             return interpreter
-    except (SystemError, ImportError) as error:  # what comes of a numpy that tflite-runtime was not built for
-        wanted = "works with numpy 1 only: pip install 'numpy<2'" if NAME == "tflite-runtime" else "does not work here"
-        raise MachineError(name, f"{NAME} {wanted}; found numpy {np.__version__}") from error
+    except (SystemError, ImportError) as error:  # a numpy that tflite-runtime was not built for
+        reason = "does not work here"
+        if NAME == "tflite-runtime":
+            reason = "works with numpy 1 only: pip install 'numpy<2'"
+        raise MachineError(name, f"{NAME} {reason}; found numpy {np.__version__}") from error

@@ -1,63 +1,131 @@
-"""python -m runtime camera MODEL --source SOURCE: watches, and says when the answer changes."""
+"""Runs `python -m runtime camera MODEL --source SOURCE`, which reports when the answer changes."""
 
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from runtime import cli
-from runtime.capture import Capture
-from runtime.commands import VERBS
-from runtime.foreign_arguments import add_foreign_arguments, foreign_options
-from runtime.sinks import SINKS, About, Complaints
-from runtime.sinks.options import add_sink_arguments
-from runtime.sources import open_source
-from runtime.updates import Updating
-from runtime.watching import Settings, Teller, watch
+from runtime.cli.identity import program_name
+from runtime.cli.parser import (
+    CommandParser,
+    add_interpreter_arguments,
+    add_min_score,
+    positive_int_argument,
+    seconds_argument,
+)
+from runtime.commands.table import VERBS
+from runtime.deployment.hot_reload import ReloadingClassifier
+from runtime.errors import DONE, REFUSED
+from runtime.monitor.capture import Capture
+from runtime.monitor.loop import DecisionSettings, MonitorStats, SinkDispatcher, monitor
+from runtime.monitor.sinks.arguments import add_sink_arguments
+from runtime.monitor.sinks.base import SINKS, SinkContext
+from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.shared.external_model_arguments import (
+    add_external_model_arguments,
+    external_model_options,
+)
+from runtime.sources.base import Source, open_source
+from runtime.system.terminal import say
 
-NAME = cli.program("runtime")
+NAME = program_name("runtime")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
+    """Runs the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    source = open_source(options.source)
-    source.require()
-    complain = Complaints(NAME)
-    models = Updating(options.model, artifact=options.artifact, threads=options.threads, foreign=foreign_options(options), report=_say)
-    first = models.current()
-    alone = 1 if source.of_files else 3
-    settings = Settings(options.min_score, options.stable or alone, options.window or alone)
-    about = About(source.name, source.live, first.manifest.name, settings.rules(first).min_score, complain)
-    if options.min_score is None and not about.min_score:
-        cli.say(f"{NAME}: {first.file}: says no score below which it is unsure, so nothing is unknown; --min-score sets one")
+    source = open_source(options.source, options.every)
+    source.require_package()
+    classifiers = ReloadingClassifier(
+        options.model,
+        artifact=options.artifact,
+        threads=options.threads,
+        spec=external_model_options(options),
+        report=_say,
+    )
+    classifier = classifiers.current()
+    if classifier.remark:
+        _say(classifier.remark)
+    default_frames = 1 if source.has_paths or source.every_s else 3
+    settings = DecisionSettings(
+        options.min_score, options.stable or default_frames, options.window or default_frames
+    )
+    min_score = settings.rules(classifier).min_score
+    if options.min_score is None and not min_score:
+        _say(
+            f"{classifier.file}: has no score below which an answer is unknown, so no answer is "
+            "unknown; set one with --min-score"
+        )
+    errors = ErrorReporter(NAME)
+    context = SinkContext(source.name, source.live, classifier.manifest.name, min_score, errors)
     with ExitStack() as stack:
-        opened = {name: row.plugin.load() for name, row in SINKS.items() if row.wanted(options)}
-        teller = Teller({name: stack.enter_context(sink(options, about)) for name, sink in opened.items()}, complain)
-        capture = stack.enter_context(Capture(source, wait=options.wait, say=_say))
-        told = watch(capture, models.current, settings, teller)
-    refused = capture.refused + told.refused
-    counts = {"frames": told.frames, "changes": told.changes, "dropped": capture.dropped, "refused": refused}
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what in ("frames", "changes"))
-    cli.say(f"{NAME}: {source.name}: ended after {said}")
-    return cli.REFUSED if refused else cli.DONE
+        openers = {
+            name: sink_type.opener.load()
+            for name, sink_type in SINKS.items()
+            if sink_type.is_enabled(options)
+        }
+        sinks = {
+            name: stack.enter_context(opener(options, context)) for name, opener in openers.items()
+        }
+        capture = stack.enter_context(Capture(source, wait=options.wait, report=_say))
+        dispatcher = SinkDispatcher(sinks, errors)
+        stats = monitor(capture, classifiers.current, settings, dispatcher)
+    return _summarize(source, capture, stats)
+
+
+def _summarize(source: Source, capture: Capture, stats: MonitorStats) -> int:
+    refused = capture.refused + stats.refused
+    counts = [f"{stats.frames} frames", f"{stats.changes} changes"]
+    if capture.dropped:
+        counts.append(f"{capture.dropped} dropped")
+    if refused:
+        counts.append(f"{refused} refused")
+    _say(f"{source.name}: ended after {', '.join(counts)}")
+    return REFUSED if refused else DONE
 
 
 def _say(line: str) -> None:
-    cli.say(f"{NAME}: {line}")
+    say(f"{NAME}: {line}")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = cli.Parser(prog=f"{NAME} camera", description=VERBS["camera"].help.capitalize() + ".")
-    parser.add_argument("model", type=Path, help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere")
-    parser.add_argument("--source", default="camera:0", help="camera:0, picamera2, http://..., rtsp://..., a clip, folder, picture, or -")
-    parser.add_argument("--wait", action="store_true", help="wait for a camera or stream that is not there yet")
-    cli.add_min_score(parser)
-    parser.add_argument(
-        "--stable", type=cli.positive, metavar="N", help="equal answers in a row before one counts (default: 3; 1 of pictures)"
+    parser = CommandParser(
+        prog=f"{NAME} camera", description=VERBS["camera"].help.capitalize() + "."
     )
-    parser.add_argument("--window", type=cli.positive, metavar="N", help="frames whose scores are averaged (default: 3; 1 of pictures)")
-    cli.add_interpreter_arguments(parser, "the best that runs here")
-    add_foreign_arguments(parser)
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere",
+    )
+    parser.add_argument(
+        "--source",
+        default="camera:0",
+        help="camera:0, picamera2, http://..., rtsp://..., a clip, folder, image, or -",
+    )
+    parser.add_argument(
+        "--every",
+        type=seconds_argument,
+        metavar="S",
+        help="take one image from an http camera every S seconds (default: 1 if it serves single "
+        "images; all images of a stream)",
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for a camera or stream that is not available yet"
+    )
+    add_min_score(parser)
+    parser.add_argument(
+        "--stable",
+        type=positive_int_argument,
+        metavar="N",
+        help="equal answers in a row before one is reported (default: 3; 1 for images and --every)",
+    )
+    parser.add_argument(
+        "--window",
+        type=positive_int_argument,
+        metavar="N",
+        help="frames whose scores are averaged (default: 3; 1 for images and --every)",
+    )
+    add_interpreter_arguments(parser, "the best that runs here")
+    add_external_model_arguments(parser)
     add_sink_arguments(parser)
     return parser

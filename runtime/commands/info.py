@@ -1,67 +1,101 @@
-"""python -m runtime info MODEL: what is in a bundle or a model file."""
+"""Runs `python -m runtime info MODEL`, which shows what is in a bundle or a model file."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from runtime import cli
-from runtime.commands import VERBS
-from runtime.description import Description, ModelDescription, TensorDescription, describe
-from runtime.foreign_arguments import add_foreign_arguments, foreign_options
-from runtime.tensors import shape_text
+from runtime.bundles.description import (
+    Description,
+    ModelDescription,
+    TensorDescription,
+    describe_model,
+)
+from runtime.cli.identity import program_name
+from runtime.cli.output import print_result
+from runtime.cli.parser import CommandParser
+from runtime.commands.table import VERBS
+from runtime.errors import DONE, REFUSED
+from runtime.file_formats.tensors import shape_text
+from runtime.shared.external_model_arguments import (
+    add_external_model_arguments,
+    external_model_options,
+)
+from runtime.system.terminal import escape_control_chars, say
 
-NAME = cli.program("runtime")
-MOST_LABELS, MOST_CHARACTERS = 20, 300
+NAME = program_name("runtime")
+MAX_LABELS, MAX_CHARACTERS = 20, 300
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = cli.Parser(prog=f"{NAME} info", description=VERBS["info"].help.capitalize())
+    """Runs the command; returns the exit code."""
+    parser = CommandParser(prog=f"{NAME} info", description=VERBS["info"].help.capitalize())
     parser.add_argument("model", type=Path, help="a bundle folder, or one .tflite or .onnx file")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    add_foreign_arguments(parser)
+    add_external_model_arguments(parser)
     options = parser.parse_args(arguments)
-    found = describe(options.model, foreign_options(options))
-    cli.show(found, as_json=options.json, text=lambda: "\n".join(map(cli.printable, _lines(found))))
-    return cli.DONE
+    description = describe_model(options.model, external_model_options(options))
+    print_result(
+        description,
+        as_json=options.json,
+        text=lambda: "\n".join(map(escape_control_chars, _lines(description))),
+    )
+    if description.lacking:  # as predict refuses it
+        say(f"{NAME}: {description.path}: {description.lacking}")
+        return REFUSED
+    return DONE
 
 
-def _lines(found: Description) -> Iterator[str]:
-    yield f"{found.path}: {found.kind} '{found.name}', id {found.id}"
-    if found.lacking:
-        yield f"not to be used as it is: {found.lacking}"
+def _lines(description: Description) -> Iterator[str]:
+    yield f"{description.path}: {description.kind} '{description.name}', id {description.id}"
+    if description.lacking:
+        yield f"cannot be used as it is: {description.lacking}"
     else:
-        more = f", ... ({len(found.labels) - MOST_LABELS} more)" if len(found.labels) > MOST_LABELS else ""
-        yield f"labels ({len(found.labels)}): {', '.join(found.labels[:MOST_LABELS])}{more}"
-        yield f"picture: {found.height}x{found.width} pixels (height x width), fit {found.fit}, upright, RGB"
-    for name, value in found.provenance.items():
-        yield f"{name}: {_short(value)}"
-    for model in found.models:
-        yield from _model(model)
+        labels = ", ".join(description.labels[:MAX_LABELS])
+        more = len(description.labels) - MAX_LABELS
+        if more > 0:
+            labels += f", ... ({more} more)"
+        yield f"labels ({len(description.labels)}): {labels}"
+        size = f"{description.height}x{description.width} pixels (height x width)"
+        yield f"image: {size}, fit {description.fit}, upright, RGB"
+        if description.grey16:
+            low, high = description.grey16
+            yield f"16-bit grey: the values {low} to {high} become 0 to 255"
+    for name, value in description.provenance.items():
+        yield f"{name}: {_shorten(value)}"
+    for model in description.models:
+        yield from _model_lines(model)
 
 
-def _model(model: ModelDescription) -> Iterator[str]:
+def _model_lines(model: ModelDescription) -> Iterator[str]:
     kind = " ".join(part for part in (model.format, model.precision) if part)
     yield f"{model.file}: {kind}, {model.size_bytes / 1e6:.3g} MB, sha256 {model.sha256[:12]}..."
     if model.input and model.output:
         yield f"  input {_tensor(model.input)} -> output {_tensor(model.output)}"
     else:
-        yield f"  input and output not known: {model.lacking}"
+        yield f"  input and output are unknown: {model.lacking}"
     if model.measured:
-        drop, low, high = (model.measured[name] for name in ("drop", "drop_low", "drop_high"))
-        accuracies = f"accuracy {model.measured['candidate_accuracy']:.4f}, Keras {model.measured['reference_accuracy']:.4f}"
-        interval = f"drop {drop:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"
-        same = f"same top-1 {model.measured['agreement']:.4f} on {model.measured['pictures']:.0f} pictures"
-        yield f"  at export: {accuracies}, {interval}, {same}"
+        yield f"  at export: {_parity(model.measured)}"
+
+
+def _parity(measured: Mapping[str, float]) -> str:
+    return (
+        f"accuracy {measured['candidate_accuracy']:.4f}, "
+        f"Keras {measured['reference_accuracy']:.4f}, "
+        f"drop {measured['drop']:+.4f} "
+        f"(95 % interval {measured['drop_low']:+.4f} to {measured['drop_high']:+.4f}), "
+        f"same top-1 {measured['agreement']:.4f} on {measured['images']:.0f} images"
+    )
 
 
 def _tensor(tensor: TensorDescription) -> str:
-    quantized = f", scale {tensor.scale:.6g}, zero point {tensor.zero_point}" if tensor.scale is not None else ""
-    return f"{tensor.dtype} {shape_text(tensor.shape)}{quantized}"
+    text = f"{tensor.dtype} {shape_text(tensor.shape)}"
+    if tensor.scale is None:
+        return text
+    return f"{text}, scale {tensor.scale:.6g}, zero point {tensor.zero_point}"
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     if isinstance(value, dict):
         value = ", ".join(f"{name} {part}" for name, part in value.items())
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."

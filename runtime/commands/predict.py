@@ -1,43 +1,56 @@
-"""python -m runtime predict MODEL PICTURE...: names what is in pictures."""
+"""Runs `python -m runtime predict MODEL IMAGE...`, which names what is in images."""
 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from runtime import cli
 from runtime.classifier import Classifier
-from runtime.commands import VERBS
-from runtime.foreign_arguments import add_foreign_arguments, foreign_options
-from runtime.predictions import add_picture_arguments, are_many, show_predictions
-from runtime.sources import open_source
+from runtime.cli.identity import program_name
+from runtime.cli.parser import CommandParser, add_interpreter_arguments, add_min_score
+from runtime.commands.table import VERBS
+from runtime.shared.external_model_arguments import (
+    add_external_model_arguments,
+    external_model_options,
+)
+from runtime.shared.prediction_output import add_image_arguments, are_many, show_predictions
+from runtime.sources.base import open_source
+from runtime.system.terminal import say
 
-NAME = cli.program("runtime")
+NAME = program_name("runtime")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = cli.Parser(prog=f"{NAME} predict", description=VERBS["predict"].help.capitalize() + ".")
-    parser.add_argument("model", type=Path, help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere")
-    add_picture_arguments(parser)
-    cli.add_min_score(parser)
-    cli.add_interpreter_arguments(parser, "the best that runs here")
-    add_foreign_arguments(parser)
+    """Runs the command; returns the exit code."""
+    parser = CommandParser(
+        prog=f"{NAME} predict", description=VERBS["predict"].help.capitalize() + "."
+    )
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere",
+    )
+    add_image_arguments(parser)
+    add_min_score(parser)
+    add_interpreter_arguments(parser, "the best that runs here")
+    add_external_model_arguments(parser)
     options = parser.parse_args(arguments)
     classifier = Classifier(
         options.model,
         artifact=options.artifact,
         threads=options.threads,
-        foreign=foreign_options(options),
-        throughput=are_many([open_source(picture) for picture in options.pictures]),
+        spec=external_model_options(options),
+        throughput=are_many([open_source(image) for image in options.images]),
     )
-    answer = partial(classifier.answer, top=options.top)
+    if classifier.remark:
+        say(f"{NAME}: {classifier.remark}")
     return show_predictions(
         NAME,
-        answer,
+        partial(classifier.answer, top=options.top),
         classifier.preprocessing,
-        options.pictures,
+        options.images,
         as_json=options.json,
         model_id=classifier.id,
         min_score=classifier.min_score if options.min_score is None else options.min_score,
         streams=classifier.streams,
+        verbose=options.verbose,
     )

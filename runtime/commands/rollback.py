@@ -1,22 +1,27 @@
-"""python -m runtime rollback PLACE: puts back the bundle that was there before the last install."""
+"""Runs `python -m runtime rollback PLACE`, which restores the bundle from before an install."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime import cli
-from runtime.commands import VERBS
-from runtime.commands.install import describe
-from runtime.installation import roll_back
+from runtime.cli.identity import program_name
+from runtime.cli.output import print_result
+from runtime.cli.parser import CommandParser
+from runtime.commands.install import describe_installation
+from runtime.commands.table import VERBS
+from runtime.deployment.install import roll_back
+from runtime.errors import DONE
 
-NAME = cli.program("runtime")
+NAME = program_name("runtime")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = cli.Parser(prog=f"{NAME} rollback", description=VERBS["rollback"].help.capitalize() + ".")
+    """Runs the command; returns the exit code."""
+    parser = CommandParser(
+        prog=f"{NAME} rollback", description=VERBS["rollback"].help.capitalize() + "."
+    )
     parser.add_argument("place", type=Path, help="the bundle folder in use")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
     installed = roll_back(options.place)
-    cli.show(installed, as_json=options.json, text=lambda: describe(installed))
-    return cli.DONE
+    print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
+    return DONE

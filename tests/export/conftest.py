@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.quiet import prepare_tensorflow
+from workstation.keras_setup import prepare_tensorflow
 
 prepare_tensorflow()
 
-from export.bundle_writer import bundle_manifest
-from export.calibration import choose_calibration
-from export.keras_model import load
-from export.trained import open_run
+import keras
+
+from export.inputs.keras_loader import load
+from export.inputs.trained_run import open_run
+from export.parity.artifact_record import ArtifactRecord, read_records
+from export.publish import bundle_manifest
+from export.quantization.calibration import choose_calibration
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,26 @@ def opened(trained: Path):
 @pytest.fixture(scope="session")
 def keras_model(trained: Path):
     return load(trained / "model.keras")
+
+
+@pytest.fixture(scope="session")
+def seeded_model() -> keras.Model:
+    """Returns a network of four convolutions and a Dense layer with the same weights everywhere.
+
+    Training gives other weights on another processor, so bounds on rounding errors need this.
+    """
+    inputs = keras.Input((64, 64, 3))
+    x = keras.layers.Rescaling(1 / 128, -127 / 128)(inputs)
+    for filters in (8, 16, 24, 48):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = keras.layers.MaxPooling2D()(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    generator = np.random.default_rng(3)
+    for weight in model.weights:
+        deviation = 0.05 if len(weight.shape) == 1 else np.sqrt(2 / np.prod(weight.shape[:-1]))
+        weight.assign(generator.normal(0, deviation, weight.shape))
+    return model
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +62,11 @@ def manifest(opened):
 
 @pytest.fixture(scope="session")
 def widen():
-    """Multiplies one channel of convolution `number` by 10,000 and divides its weights in the next by it: the same function in float."""
+    """Multiplies one channel of convolution `number` by 10,000, which int8 cannot represent.
+
+    The weights of that channel in the next convolution are divided by it, so the function in float
+    stays the same.
+    """
 
     def change(model, number: int, by: float = 1e4) -> None:
         norm, following = model.get_layer(f"conv{number}_bn"), model.get_layer(f"conv{number + 1}")
@@ -64,14 +91,16 @@ def shake():
         generator = np.random.default_rng(1)
         for layer in model.layers:
             if isinstance(layer, BatchNormalization):
-                layer.set_weights([generator.uniform(0.5, 1.5, one.shape) for one in layer.get_weights()])
+                layer.set_weights(
+                    [generator.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()]
+                )
 
     return change
 
 
 @pytest.fixture
 def widened(trained: Path, widen):
-    """The trained network with a channel that int8 cannot bear behind each of its first three convolutions."""
+    """The trained network, with a channel too wide for int8 after each of three convolutions."""
     model = load(trained / "model.keras")
     for number in range(3):
         widen(model, number)
@@ -80,7 +109,7 @@ def widened(trained: Path, widen):
 
 @pytest.fixture
 def answers(manifest, calibration, tmp_path: Path):
-    """(n, classes) scores that a model file gives for the calibration pictures."""
+    """(n, classes) scores that a model file gives for the calibration images."""
     from runtime.classifier import Classifier
 
     def ask(content: bytes) -> np.ndarray:
@@ -93,8 +122,8 @@ def answers(manifest, calibration, tmp_path: Path):
 
 
 @pytest.fixture
-def records(exported: Path) -> dict[str, Any]:
-    return json.loads((exported / "parity.json").read_text())["artifacts"]
+def records(exported: Path) -> dict[str, ArtifactRecord]:
+    return read_records(exported)
 
 
 @pytest.fixture

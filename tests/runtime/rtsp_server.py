@@ -1,5 +1,8 @@
-"""An RTSP camera for tests, for the system's Python (Debian: gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-ugly): a red picture at /red.
-Prints its port, ends when its standard input does."""
+"""Serves a red image at /red over RTSP, for tests; runs with the system's Python.
+
+Needs Debian's gir1.2-gst-rtsp-server-1.0 and gstreamer1.0-plugins-ugly. Prints its port, and ends
+when its standard input does.
+"""
 
 import sys
 import threading
@@ -16,7 +19,8 @@ server.set_address("127.0.0.1")
 server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory()
 factory.set_launch(
-    "( videotestsrc is-live=true pattern=red ! video/x-raw,format=I420,width=160,height=120,framerate=10/1"
+    "( videotestsrc is-live=true pattern=red"
+    " ! video/x-raw,format=I420,width=160,height=120,framerate=10/1"
     " ! x264enc tune=zerolatency key-int-max=10 ! rtph264pay name=pay0 pt=96 )"
 )
 server.get_mount_points().add_factory("/red", factory)

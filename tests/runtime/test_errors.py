@@ -1,4 +1,4 @@
-"""runtime.errors: each error is `thing: reason` on one line and carries its exit code."""
+"""Tests that each error is `thing: reason` on one line and carries its exit code."""
 
 import errno
 import os
@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import Bundle
-from runtime.errors import CheckFailed, InputRefused, MachineError, PictureRefused, QuinceError, failed_access
+from runtime.bundles.bundle import Bundle
+from runtime.errors import (
+    CheckFailed,
+    ImageRefused,
+    InputRefused,
+    MachineError,
+    QuinceError,
+    failed_access,
+    naming,
+)
 
 
-@pytest.mark.parametrize(("kind", "code"), [(InputRefused, 2), (PictureRefused, 2), (CheckFailed, 3), (MachineError, 4)])
+@pytest.mark.parametrize(
+    ("kind", "code"), [(InputRefused, 2), (ImageRefused, 2), (CheckFailed, 3), (MachineError, 4)]
+)
 def test_error_says_thing_and_reason_and_has_its_code(kind: type[QuinceError], code: int) -> None:
     error = kind("a.jpg", "empty file")
     assert str(error) == "a.jpg: empty file"
@@ -20,20 +30,46 @@ def test_error_says_thing_and_reason_and_has_its_code(kind: type[QuinceError], c
     assert isinstance(error, QuinceError)
 
 
-def test_error_survives_the_way_out_of_a_worker_process() -> None:
-    error = pickle.loads(pickle.dumps(PictureRefused("a.jpg", "empty file")))
-    assert (type(error), error.thing, error.reason) == (PictureRefused, "a.jpg", "empty file")
+def test_error_survives_pickling() -> None:
+    error = pickle.loads(pickle.dumps(ImageRefused("a.jpg", "empty file")))
+    assert (type(error), error.thing, error.reason) == (ImageRefused, "a.jpg", "empty file")
 
 
-def test_a_file_this_user_may_not_read_is_the_machine_s_fault_and_one_that_is_gone_the_input_s() -> None:
-    assert type(failed_access("a", PermissionError(errno.EACCES, "Permission denied"))) is MachineError
+@pytest.mark.parametrize("kind", [InputRefused, ImageRefused, CheckFailed, MachineError])
+def test_caller_names_the_file_and_may_add_to_the_reason(kind: type[QuinceError]) -> None:
+    with pytest.raises(kind, match=r"^a\.json: no object$"), naming(Path("a.json")):
+        raise kind("JSON", "no object")
+    with (
+        pytest.raises(kind, match=r"^a\.json: not usable: \{x\}; remove it$") as error,
+        naming("a.json", "not usable: {}; remove it"),
+    ):
+        raise kind("JSON", "{x}")
+    assert isinstance(error.value.__cause__, kind)
+
+
+def test_other_errors_keep_their_text() -> None:
+    with pytest.raises(ValueError, match="^broken$"), naming("a.json"):
+        raise ValueError("broken")
+
+
+def test_forbidden_file_is_the_machine_s_fault_and_missing_file_the_input_s() -> None:
+    assert (
+        type(failed_access("a", PermissionError(errno.EACCES, "Permission denied"))) is MachineError
+    )
     assert type(failed_access("a", OSError(errno.EIO, "Input/output error"))) is MachineError
-    assert type(failed_access("a", FileNotFoundError(errno.ENOENT, "No such file or directory"))) is InputRefused
+    assert (
+        type(failed_access("a", FileNotFoundError(errno.ENOENT, "No such file or directory")))
+        is InputRefused
+    )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read a file")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can become somebody who may not read a file"
+)
 @pytest.mark.parametrize("what", ["manifest.json", "."])
-def test_a_bundle_that_this_user_may_not_read_is_the_machine_s_fault(exported: Path, tmp_path: Path, open_to_all, what: str) -> None:
+def test_forbidden_bundle_is_the_machine_s_fault(
+    exported: Path, tmp_path: Path, open_to_all, what: str
+) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(exported, bundle)
     open_to_all(tmp_path)

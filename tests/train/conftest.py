@@ -1,4 +1,4 @@
-"""What tests of training share: small disks that can be full, a picture cache, and photos to fill folders with."""
+"""Provides small disks that can be full, an image cache, and photos to fill folders with."""
 
 import io
 import os
@@ -11,21 +11,23 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runtime.preprocess import Preprocessing
-from train.cache import PixelCache
+from runtime.images.preprocessing import Preprocessing
+from train.data.decoded_cache import PixelCache
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `python -m train ...`, which is killed when the test ends if it still runs."""
+    """Starts `python -m train ...`, and kills it at the end of the test."""
     processes = []
 
     def begin(*words: str | Path) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "train", *map(str, words)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         processes.append(process)
         return process
 
@@ -37,27 +39,32 @@ def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[[str, subprocess.Popen[str]], None]:
-    """Waits until a process says a line that begins so."""
+    """Waits until a process writes a line with a given start to standard error."""
 
     def wait(line: str, process: subprocess.Popen[str]) -> None:
         assert process.stderr
-        for found in process.stderr:
-            if found.startswith(line):
+        for text in process.stderr:
+            if text.startswith(line):
                 return
-        raise AssertionError(f"it ended by itself: {process.wait()}")
+        raise AssertionError(f"the process ended with {process.wait()}")
 
     return wait
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a tmpfs of a given size; the test is skipped where that is not allowed."""
+    """Mounts a tmpfs of a given size; skips the test if that is not allowed."""
     mounted: list[Path] = []
 
     def mount(size: str) -> Path:
         folder = tmp_path / f"disk{len(mounted)}"
         folder.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
         mounted.append(folder)
@@ -81,19 +88,19 @@ def photos(cells: Path) -> list[Path]:
 
 @pytest.fixture
 def fill(photos: list[Path]):
-    """Puts so many photos that no earlier call took into a folder."""
-    left = list(photos)
+    """Copies a number of photos into a folder, each photo only once."""
+    unused = list(photos)
 
     def copy(folder: Path, count: int) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
-        return [Path(shutil.copy(left.pop(), folder)) for _ in range(count)]
+        return [Path(shutil.copy(unused.pop(), folder)) for _ in range(count)]
 
     return copy
 
 
 @pytest.fixture(scope="session")
 def clip(cells: Path) -> Callable[[int, int], list[bytes]]:
-    """So many frames of a camera that moves by one pixel a frame over the cell of that number, as PNG."""
+    """Makes PNG frames of a camera that moves over a cell by one pixel a frame."""
 
     def make(cell: int, frames: int) -> list[bytes]:
         contents = []

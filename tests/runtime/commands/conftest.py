@@ -1,4 +1,4 @@
-"""A camera on loopback that sends MJPEG of one colour at a time and can be lost, and `python -m runtime camera` running on it."""
+"""Runs `python -m runtime camera` on a loopback camera that sends MJPEG of one colour."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+HEADERS = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
 
 def jpeg(colour: str, side: int = 64) -> bytes:
@@ -26,7 +26,7 @@ def jpeg(colour: str, side: int = 64) -> bytes:
 
 
 class Camera:
-    """Serves frames of `colour`, 25 a second, to everybody who connects."""
+    """Serves frames of `colour`, 25 per second, to everybody who connects."""
 
     def __init__(self) -> None:
         self.colour = "red"
@@ -42,7 +42,7 @@ class Camera:
         return f"http://127.0.0.1:{self.port}/stream"
 
     def unplug(self) -> None:
-        """Every connection ends, and new ones are turned away."""
+        """Closes every connection and refuses new ones."""
         self.closed = True
         for connection in self._open:
             with suppress(OSError):
@@ -70,23 +70,27 @@ class Camera:
         try:
             with connection, suppress(OSError):
                 connection.recv(4096)
-                connection.sendall(HEAD)
+                connection.sendall(HEADERS)
                 while not self.closed:
                     if not self.stalled:
                         body = jpeg(self.colour)
-                        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-                        connection.sendall(head + body + b"\r\n")
+                        headers = f"Content-Type: image/jpeg\r\nContent-Length: {len(body)}"
+                        part = f"--frame\r\n{headers}\r\n\r\n".encode() + body + b"\r\n"
+                        connection.sendall(part)
                     time.sleep(0.04)
         finally:
             self.viewers -= 1
 
 
-class Watching:
-    """The command, running."""
+class RunningCommand:
+    """A running `camera` command with the lines that it printed."""
 
-    def __init__(self, words: list[str | Path], variables: dict[str, str], **options: object) -> None:
+    def __init__(
+        self, words: list[str | Path], variables: dict[str, str], **options: object
+    ) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))  # also where the tests run under nohup
+        # Tests that run under nohup inherit an ignored SIGHUP.
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "runtime", "camera", *map(str, words)],
             stdout=subprocess.PIPE,
@@ -97,7 +101,10 @@ class Watching:
         )
         self.lines: list[str] = []
         self.errors: list[str] = []
-        for stream, lines in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
+        for stream, lines in (
+            (self.process.stdout, self.lines),
+            (self.process.stderr, self.errors),
+        ):
             threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
 
     def _read(self, stream, lines: list[str]) -> None:
@@ -108,24 +115,30 @@ class Watching:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, (self.lines, self.errors)
-            assert self.process.poll() is None or condition(), (self.process.returncode, self.lines, self.errors)
+            assert self.process.poll() is None or condition(), (
+                self.process.returncode,
+                self.lines,
+                self.errors,
+            )
             time.sleep(0.02)
 
     def line(self, *words: str, seconds: float = 60) -> str:
-        """The first line of standard output that holds the words, once it is there."""
+        """Waits for a line of standard output with all the words, and returns it."""
         self.until(lambda: any(all(word in line for word in words) for line in self.lines), seconds)
         return next(line for line in self.lines if all(word in line for word in words))
 
     def error(self, *words: str, seconds: float = 60) -> str:
-        self.until(lambda: any(all(word in line for word in words) for line in self.errors), seconds)
+        self.until(
+            lambda: any(all(word in line for word in words) for line in self.errors), seconds
+        )
         return next(line for line in self.errors if all(word in line for word in words))
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """The exit code after a signal, and the seconds it took."""
-        began = time.monotonic()
+        """Sends a signal; returns the exit code and the seconds until the end."""
+        start = time.monotonic()
         self.process.send_signal(number)
         code = self.process.wait(20)
-        return code, time.monotonic() - began
+        return code, time.monotonic() - start
 
 
 @pytest.fixture
@@ -136,17 +149,19 @@ def stream() -> Iterator[Camera]:
 
 
 @pytest.fixture
-def watch() -> Iterator[Callable[..., Watching]]:
-    running: list[Watching] = []
+def watch() -> Iterator[Callable[..., RunningCommand]]:
+    running: list[RunningCommand] = []
 
-    def start(*words: str | Path, env: dict[str, str] | None = None, **options: object) -> Watching:
-        running.append(Watching(list(words), env or {}, **options))
+    def launch(
+        *words: str | Path, env: dict[str, str] | None = None, **options: object
+    ) -> RunningCommand:
+        running.append(RunningCommand(list(words), env or {}, **options))
         return running[-1]
 
-    yield start
-    for one in running:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.process.wait()
-        for stream in (one.process.stdout, one.process.stderr):
+    yield launch
+    for command in running:
+        if command.process.poll() is None:
+            command.process.kill()
+        command.process.wait()
+        for stream in (command.process.stdout, command.process.stderr):
             stream.close()

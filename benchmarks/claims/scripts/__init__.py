@@ -1,0 +1,1 @@
+"""Holds one script per claim; the scripts may import all packages."""

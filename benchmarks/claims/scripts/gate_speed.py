@@ -1,0 +1,87 @@
+"""python -m benchmarks.claims.scripts.gate_speed RUN
+
+Compares the parity gate with a bare loop that does the same decoding and inference. Both sides take
+every test image of the run from its file to the scores of the bundle's int8 TFLite model and of the
+Keras model, on all cores. The bare loop is what a person would write: a pool of threads with an
+interpreter each, then Keras in batches.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from workstation.keras_setup import prepare_tensorflow
+
+prepare_tensorflow()
+
+import keras
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.interleave import median_ratio, times_of
+from export.inputs.keras_loader import scores
+from export.inputs.trained_run import TrainedRun, open_run
+from export.parity.evaluate import BATCH, Reference, score_all
+from runtime.file_formats.read_model_file import read_model_file
+from runtime.images.preprocessing import preprocess
+from runtime.system.cpu_quota import allowed_cores
+
+ROUNDS = 5
+BAR = 0.9
+
+
+def main() -> int:
+    """Prints both ratios; returns 3 if one does not hold."""
+    run = open_run(Path(sys.argv[1]), None)
+    file = run.path / "bundle" / "model.int8.tflite"
+    read_model_file(file)  # refuses a run without one
+    model = keras.models.load_model(run.path / "model.keras", compile=False)
+    zeros = np.zeros((BATCH, len(run.manifest.labels)), np.float32)
+    return print_claims(
+        _claim("gate-speed", run, file, lambda pixels: scores(model, pixels)),
+        _claim("gate-speed-without-keras", run, file, lambda pixels: zeros[: len(pixels)]),
+    )
+
+
+def _claim(name: str, run: TrainedRun, file: Path, reference: Reference) -> Claim:
+    images = run.split("test")
+    times = times_of(
+        {
+            "bare": lambda: _bare(run, file, reference),
+            "gate": lambda: score_all(run, images, reference, [file]),
+        },
+        ROUNDS,
+    )
+    ratio, _ = median_ratio(times["bare"], times["gate"])
+    return Claim(name, ratio, "of the bare loop's images a second", BAR, least=True)
+
+
+def _bare(run: TrainedRun, file: Path, reference: Reference) -> None:
+    idle: SimpleQueue[Interpreter] = SimpleQueue()
+    for _ in range(allowed_cores()):
+        interpreter = Interpreter(str(file), num_threads=1)
+        interpreter.allocate_tensors()
+        idle.put(interpreter)
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
+
+    def classify(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        pixels = preprocess(path, run.manifest.preprocessing)
+        interpreter = idle.get()
+        interpreter.set_tensor(input_index, pixels[np.newaxis])
+        interpreter.invoke()
+        output = interpreter.get_tensor(output_index)
+        idle.put(interpreter)
+        return pixels, output
+
+    with ThreadPoolExecutor(allowed_cores()) as pool:
+        answers = list(pool.map(classify, [run.data / image.path for image in run.split("test")]))
+    for start in range(0, len(answers), BATCH):
+        reference(np.stack([pixels for pixels, _ in answers[start : start + BATCH]]))
+
+
+if __name__ == "__main__":
+    run_claim(__spec__.name, main)

@@ -1,0 +1,1 @@
+"""Holds scripts that run one other program each, in an environment of its own."""

@@ -1,0 +1,133 @@
+"""Defines the result of one peer and us with the same images and model file, with every sample.
+
+It is checked when it is read back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from benchmarks.measurement.type_checks import expect_types
+from runtime.errors import InputRefused
+from runtime.system.json_records import expect_list, from_json_object
+
+
+@dataclass(frozen=True)
+class Side:
+    """Holds the figures of one side.
+
+    samples_ms: a row for each round; in a row each image from its file to its label, or one median
+        if the model alone was timed.
+    cold_ms: from the start of a fresh process to its first label.
+    labels: of each image; None if it was refused.
+    installed_bytes: of all that is installed beside Python itself.
+    peak_bytes: the peak of the resident set of the process.
+    """
+
+    versions: Mapping[str, str]
+    samples_ms: tuple[tuple[float, ...], ...]
+    cold_ms: tuple[float, ...]
+    labels: tuple[str | None, ...]
+    installed_bytes: int | None
+    peak_bytes: int | None
+
+    def __post_init__(self) -> None:
+        expect_types(self, "peers")
+        rows = self.samples_ms
+        if not rows or not all(row and min(row) > 0 for row in rows):
+            raise InputRefused("peers", "expected samples_ms to be rounds of milliseconds above 0")
+
+    @property
+    def ms(self) -> float:
+        """The ms of an image: the mean of a round, and the median of the rounds."""
+        return median(fmean(row) for row in self.samples_ms)
+
+    @classmethod
+    def from_data(cls, data: Any) -> "Side":
+        """Makes a side of the JSON object that `dataclasses.asdict` wrote."""
+        if isinstance(data, dict):
+            rows = expect_list("samples_ms", data.get("samples_ms"))
+            data = {
+                **data,
+                "samples_ms": tuple(tuple(expect_list("a round", row)) for row in rows),
+                "cold_ms": tuple(expect_list("cold_ms", data.get("cold_ms"))),
+                "labels": tuple(expect_list("labels", data.get("labels"))),
+            }
+        return from_json_object(cls, data)
+
+
+@dataclass(frozen=True)
+class PeerComparison:
+    """Compares one peer with us.
+
+    what: the summary of the peer.
+    model: the file's name; sha256: of its content.
+    images: whether images were asked about; otherwise the model alone was timed.
+    truth: the right label of each image; None if it is not known.
+    """
+
+    peer: str
+    what: str
+    model: str
+    sha256: str
+    threads: int
+    images: bool
+    truth: tuple[str | None, ...]
+    ours: Side
+    theirs: Side
+
+    def __post_init__(self) -> None:
+        expect_types(self, "peers")
+        images = {len(self.truth), len(self.ours.labels), len(self.theirs.labels)}
+        rounds = {len(self.ours.samples_ms), len(self.theirs.samples_ms)}
+        if len(images) > 1 or len(rounds) > 1:
+            raise InputRefused(
+                "peers", f"expected as many images and rounds on both sides of {self.peer}"
+            )
+
+    @property
+    def ratio(self) -> float:
+        """The median over the rounds of their time over ours, for the images that both took."""
+        rounds = zip(self.ours.samples_ms, self.theirs.samples_ms, strict=True)
+        return median(sum(theirs) / sum(ours) for ours, theirs in rounds)
+
+    @property
+    def cold_ratio(self) -> float | None:
+        """The median over the rounds of their cold start over ours; None if there is none."""
+        rounds = zip(self.ours.cold_ms, self.theirs.cold_ms, strict=True)
+        ratios = [theirs / ours for ours, theirs in rounds]
+        return median(ratios) if ratios else None
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of all images, 0..1, that both give the same label."""
+        pairs = zip(self.ours.labels, self.theirs.labels, strict=True)
+        same = [ours == theirs for ours, theirs in pairs]
+        return fmean(same) if same else None
+
+    @property
+    def refused(self) -> int:
+        """How many images the peer could not take; we could take all of them."""
+        return self.theirs.labels.count(None)
+
+    def accuracy(self, side: Side) -> float | None:
+        """Returns the share of images, 0..1, that a side labels right.
+
+        None stands for images whose right labels are not all known.
+        """
+        if not self.truth or None in self.truth:
+            return None
+        return fmean(label == right for label, right in zip(side.labels, self.truth, strict=True))
+
+    @classmethod
+    def from_data(cls, data: Any) -> "PeerComparison":
+        """Makes a comparison of the JSON object that `dataclasses.asdict` wrote."""
+        if isinstance(data, dict):
+            data = {
+                **data,
+                "ours": Side.from_data(data.get("ours")),
+                "theirs": Side.from_data(data.get("theirs")),
+                "truth": tuple(expect_list("truth", data.get("truth"))),
+            }
+        return from_json_object(cls, data)

@@ -1,0 +1,121 @@
+"""Measures one peer, from its row to its figures: it finds the model file and the environments."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from benchmarks.measurement.targets import find_models_under_test, spread
+from benchmarks.peers.environments import (
+    Environment,
+    existing_environment,
+    installed_environment,
+)
+from benchmarks.peers.measure import Work, compare_images, compare_model
+from benchmarks.peers.process import last_words
+from benchmarks.peers.registry import FOLDER, OUR_NAME, OURS, Peer
+from benchmarks.peers.result import PeerComparison
+from runtime.bundles.bundle import Bundle
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused, MachineError
+from runtime.system.cache_dir import default_cache
+
+DEFAULT_ROUNDS = 5
+PREFERRED_PRECISION = "int8"
+
+
+@dataclass(frozen=True)
+class PeerSettings:
+    """Holds what all peers of a run share.
+
+    source: a bundle or a model file.
+    pythons: interpreters to use instead of installing an environment, by the name of a peer.
+    """
+
+    source: Path
+    images: tuple[Path, ...]
+    threads: int
+    rounds: int
+    pythons: Mapping[str, Path]
+
+
+def choose_images(source: Path, paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Returns at most 64 readable images from `paths`, or the golden ones of `source`.
+
+    Raises:
+        InputRefused: there is none, or `source` is no bundle or model file.
+    """
+    images = find_models_under_test([source], None, paths).targets[0].images
+    if not images:
+        reason = "has no golden images beside it; choose some with --images"
+        raise InputRefused(str(source), reason)
+    return spread(images)
+
+
+def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
+    """Measures one peer.
+
+    Raises:
+        InputRefused: `settings.source` has no model file that it takes.
+        MachineError: it cannot be installed or run.
+    """
+    # Looked for first, before gigabytes are installed for a bundle without it.
+    model = None if peer.own_model else _model_file(name, peer, settings.source)
+    if name in settings.pythons:
+        theirs = existing_environment(settings.pythons[name])
+    else:
+        theirs = installed_environment(Path(peer.script).stem, peer.requirements)
+    if model is None:
+        model = _make_own_model(name, peer, theirs)
+    ours = _our_environment(model, settings.pythons)
+    labels = Classifier(model, threads=settings.threads).labels
+    work = Work(model, settings.images, labels, settings.threads, settings.rounds)
+    compare = compare_images if peer.images else compare_model
+    return compare(name, peer, ours, theirs, work)
+
+
+def _our_environment(model: Path, pythons: Mapping[str, Path]) -> Environment:
+    if OUR_NAME in pythons:
+        return existing_environment(pythons[OUR_NAME])
+    name = f"{OUR_NAME}-{model.suffix[1:]}"
+    return installed_environment(name, OURS[model.suffix], with_runtime=True)
+
+
+def _model_file(name: str, peer: Peer, source: Path) -> Path:
+    """Returns the bundle's file that the peer takes, preferably int8.
+
+    A `source` that is a model file may have any name, but must have the right suffix.
+    """
+    if source.is_dir():
+        artifacts = sorted(
+            Bundle.open(source).exported(),
+            key=lambda artifact: artifact.precision != PREFERRED_PRECISION,
+        )
+        files, pattern = [source / artifact.file for artifact in artifacts], peer.model
+    else:
+        files, pattern = [source], f"*{Path(peer.model).suffix}"
+    for file in files:
+        if fnmatch(file.name, pattern):
+            return file
+    names = ", ".join(file.name for file in files)
+    raise InputRefused(name, f"takes {pattern}, found {names}; python -m export makes one")
+
+
+def _make_own_model(name: str, peer: Peer, environment: Environment) -> Path:
+    """Makes the peer's own model anew each time, because it belongs to what is installed now."""
+    file = default_cache() / "peers" / f"{name}.onnx"
+    file.unlink(missing_ok=True)
+    python = str(environment.python.absolute())
+    done = subprocess.run(
+        [python, "-P", str(FOLDER / peer.own_model), str(file.absolute())],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment.variables,
+        cwd=file.parent,
+    )
+    if done.returncode or not file.is_file():
+        reason = last_words(done.stderr, done.returncode)
+        raise MachineError(name, f"could not make its model: {reason}")
+    return file

@@ -1,0 +1,1 @@
+"""Writes benchmark results as files, tables and pages."""

@@ -1,0 +1,179 @@
+"""Writes docs/reference: commands from --help, Python from docstrings, JSON Schemas from types.
+
+Run it with `make reference` after a change of an option or of a public docstring. A test compares.
+"""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "reference"
+COMMANDS = {
+    "train": ("", "check", "evaluate", "predict", "tune", "sample"),
+    "export": ("tflite", "onnx", "all"),
+    "run": ("predict", "camera", "verify", "install", "rollback", "info", "doctor"),
+    "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
+}
+MAIN = "from runtime.cli.console_script import main; main()"
+WRITTEN = "Written by `make reference`; do not edit.\n"
+
+
+def help_text(*words: str) -> str:
+    """Returns what `quince WORDS --help` prints, 88 columns wide."""
+    home = {"HOME": "~", "XDG_CACHE_HOME": ""}  # a default must not name this machine's folders
+    environment = {**os.environ, **home, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", MAIN, *words, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.rstrip()
+
+
+def commands_page() -> str:
+    """Returns the page of all commands."""
+    parts = [
+        "# Commands\n\nAfter reading this page you know every command and option.\n" + WRITTEN,
+        f"```\n$ quince --help\n{help_text()}\n```\n",
+    ]
+    for program, verbs in COMMANDS.items():
+        for verb in verbs:
+            words = (program, verb) if verb else (program,)
+            parts.append(f"## quince {' '.join(words)}\n\n```\n{help_text(*words)}\n```\n")
+    return "\n".join(parts)
+
+
+def python_page() -> str:
+    """Returns the page of the public Python names."""
+    import runtime
+
+    parts = [
+        "# Python\n\nAfter reading this page you can use Quince from Python: "
+        "`from quince import Classifier`.\n" + WRITTEN
+    ]
+    for name in runtime.__all__:
+        parts += described(name, getattr(runtime, name))
+    return "\n".join(parts)
+
+
+def described(name: str, item: Any, level: int = 2) -> list[str]:
+    """Returns a heading with the signature, the docstring, and the public methods of a class."""
+    plain = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in inspect.signature(item).parameters.values()
+        if parameter.name != "self"
+    ]
+    signature = inspect.Signature(plain)
+    heading = f"{'#' * level} {name}\n"
+    text = inspect.getdoc(item) or ""
+    parts = [heading, f"```text\n{name}{signature}\n```\n", f"```text\n{text}\n```\n"]
+    if inspect.isclass(item):
+        for part, value in vars(item).items():
+            if part.startswith("_") or not isinstance(value, property | classmethod | type(main)):
+                continue
+            if isinstance(value, property):
+                parts += [f"### {name}.{part}\n", f"```text\n{inspect.getdoc(value)}\n```\n"]
+            else:
+                parts += described(f"{name}.{part}", getattr(item, part), 3)
+    return parts
+
+
+PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
+
+
+def json_schema(kind: Any) -> dict[str, Any]:
+    """Returns the JSON Schema of a type, in which `Annotated` adds constraints.
+
+    `kind` is a dataclass, tuple[X, ...], Mapping[str, X], Literal, X | None, Annotated, Any or a
+    plain type.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _object(kind)
+    if kind is Any:
+        return {}
+    if origin is Annotated:
+        return {**json_schema(arguments[0]), **arguments[1]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is UnionType:
+        return {"anyOf": [json_schema(argument) for argument in arguments]}
+    if origin is tuple:
+        return {"type": "array", "items": json_schema(arguments[0])}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": json_schema(arguments[1])}
+    return {"type": PLAIN_TYPES[kind]}
+
+
+def _object(kind: Any) -> dict[str, Any]:
+    from runtime.system.json_records import is_required
+
+    hints, parts = get_type_hints(kind, include_extras=True), fields(kind)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [part.name for part in parts if is_required(part)],
+        "properties": {part.name: json_schema(hints[part.name]) for part in parts},
+    }
+
+
+def schema_file(title: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the content of a file with the schema of the JSON file `title`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
+
+
+def manifest_schema() -> str:
+    """Returns the JSON Schema of manifest.json."""
+    from runtime.models.manifest import Manifest
+
+    return _json_text(schema_file("manifest.json of a bundle", json_schema(Manifest)))
+
+
+def golden_schema() -> str:
+    """Returns the JSON Schema of golden/golden.json."""
+    from runtime.bundles.golden_samples import SCHEMA, GoldenSample
+
+    samples = {"type": "array", "minItems": 1, "items": json_schema(GoldenSample)}
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["schema", "samples"],
+        "properties": {"schema": {"const": SCHEMA}, "samples": samples},
+    }
+    return _json_text(schema_file("golden/golden.json of a bundle", schema))
+
+
+def recommended_schema() -> str:
+    """Returns the JSON Schema of recommended.json."""
+    from runtime.bundles.recommendation import Recommendation
+
+    return _json_text(schema_file("recommended.json of a bundle", json_schema(Recommendation)))
+
+
+def _json_text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=1) + "\n"
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "python.md": python_page,
+    "manifest.schema.json": manifest_schema,
+    "golden.schema.json": golden_schema,
+    "recommended.schema.json": recommended_schema,
+}
+
+
+def main() -> None:
+    """Writes all pages."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Sorts a folder of images by class: python sort_images.py BUNDLE FOLDER DESTINATION
+
+Images whose score is too low go to DESTINATION/unknown: label those by hand and train again.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from quince import Classifier
+
+bundle, folder, destination = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+classifier = Classifier(bundle)
+for file in sorted(folder.rglob("*")):
+    if file.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        continue
+    (best,) = classifier.classify(file, top=1)
+    label = best.label if best.score >= classifier.min_score else "unknown"
+    (destination / label).mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, destination / label / file.name)
+    print(f"{file} -> {label}")

@@ -1,0 +1,209 @@
+"""Searches for `--precision auto`: the smallest and fastest model file that passes the gate."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from export.conversion import convert_and_compare
+from export.exporter import ExportResult, ExportTask, open_export
+from export.formats.artifact_spec import ArtifactSpec
+from export.inputs.trained_run import TrainedRun
+from export.options import ExportOptions
+from export.parity.artifact_record import Attempt
+from export.parity.baseline import PoorModel
+from export.parity.gate import ParityLimits
+from export.publish import ConvertedArtifact
+from export.report.attempts import attempt_name, compared_attempt
+from export.session import Session
+from runtime.errors import CheckFailed, InputRefused, QuinceError
+from runtime.shared.statistics import images_to_decide
+
+INT8 = ArtifactSpec("tflite", "int8")
+ALL_INT8 = (INT8, replace(INT8, ranges="percentile"), replace(INT8, equalized=True))
+"""The first attempts, with every layer in int8."""
+LAST = tuple(
+    ArtifactSpec("tflite", precision) for precision in ("dynamic", "fp16", "fp32", "int16x8")
+)
+"""The last attempts, from the smallest file to the most exact; int16x8 is many times slower."""
+MAX_FLOAT_LAYERS = 6
+"""Each layer left in float costs one conversion and one pass over the test images."""
+MIN_LOST = 0.1
+"""The lost part of its signal from which a layer is left in float.
+
+With ranges that fit, layers lose up to a tenth by rounding alone.
+"""
+
+
+@dataclass(frozen=True)
+class AutoPrecisionResult:
+    """The result of the best attempt (see `search_precision`), and all attempts in order."""
+
+    result: ExportResult
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A spec, its attempt for the record, and the artifact or the reason why there is none."""
+
+    spec: ArtifactSpec
+    attempt: Attempt
+    made: ConvertedArtifact | QuinceError
+
+    @property
+    def failed(self) -> bool:
+        return self.attempt.outcome in ("failed", "not possible")
+
+
+def search_precision(
+    run: TrainedRun,
+    bundle: Path,
+    options: ExportOptions,
+    *,
+    overwrite: bool,
+    on_attempt: Callable[[int, Attempt], None] = lambda number, attempt: None,
+) -> AutoPrecisionResult:
+    """Makes one artifact after another until one passes, and publishes that one.
+
+    If none passes, it publishes the first that is undecided. Where the test images are too few for
+    any to pass, an undecided one ends the search. If the options ask for fine-tuning, a fine-tuned
+    int8 file is one of the attempts.
+
+    Args:
+        run, bundle, options, overwrite: as in `export.exporter.export`.
+        on_attempt: called after each attempt with its number, from 1.
+
+    Raises:
+        What `export.exporter.export` raises, if no attempt gives a model file.
+    """
+    with open_export(run, bundle, options, overwrite=overwrite) as task:
+        before = _result_before(task)
+        if before:
+            return before
+        _require_images(task.session)
+        can_pass = _can_pass(options.limits, len(run.split("test")))
+        tries: list[_Try] = []
+        for planned in _planned_specs(tries, qat=options.qat_epochs > 0):
+            spec = options.with_targets(planned)
+            task.reusable([spec])  # refuses a file that another command made
+            tries.append(_try(task.session, spec))
+            on_attempt(len(tries), tries[-1].attempt)
+            if tries[-1].attempt.outcome == "passed" or not (can_pass or tries[-1].failed):
+                break
+        best = _best(tries)
+        attempts = _timed_attempts(task.session, tries)
+        recorded = replace(best, record=replace(best.record, ladder=attempts))
+        (result,) = task.publish_passed([recorded]).values()
+    return AutoPrecisionResult(result, attempts)
+
+
+def _can_pass(limits: ParityLimits, images: int) -> bool:
+    """Whether a file can pass rather than stay undecided, with so many test images."""
+    needed = images_to_decide(limits.max_drop)
+    return needed is not None and images >= needed
+
+
+def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
+    """Returns the first artifact that passed, or else is undecided, or else the last one.
+
+    Raises:
+        QuinceError: no attempt made an artifact.
+    """
+    made = [tried.made for tried in tries if isinstance(tried.made, ConvertedArtifact)]
+    for outcome in ("passed", "undecided"):
+        for artifact in made:
+            if artifact.record.outcome == outcome:
+                return artifact
+    last = made[-1] if made else tries[-1].made
+    if isinstance(last, QuinceError):
+        raise last
+    return last
+
+
+def _planned_specs(tries: Sequence[_Try], *, qat: bool) -> Iterator[ArtifactSpec]:
+    """Yields the next spec; the caller adds its result to `tries` before it asks for another."""
+    yield from ALL_INT8
+    best = _closest(tries)
+    if best:
+        yield from _mixed_specs(best, tries)
+    if qat:
+        equalizable = any(
+            tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
+        )
+        yield replace(INT8, equalized=equalizable, qat=True)
+    yield from LAST
+
+
+def _closest(tries: Sequence[_Try]) -> _Try | None:
+    """Returns the try whose artifact is closest to the Keras model."""
+
+    def closeness(tried: _Try) -> tuple[float, float]:
+        assert isinstance(tried.made, ConvertedArtifact)
+        parity = tried.made.record.parity
+        return -parity.drop, parity.agreement
+
+    made = [tried for tried in tries if isinstance(tried.made, ConvertedArtifact)]
+    return max(made, key=closeness, default=None)
+
+
+def _mixed_specs(best: _Try, tries: Sequence[_Try]) -> Iterator[ArtifactSpec]:
+    """Yields the best spec with its most damaged layer in float, then with one more, and so on."""
+    last = best
+    while len(last.spec.float_layers) < MAX_FLOAT_LAYERS:
+        layer = _most_damaged_layer(last.made)
+        if layer is None:
+            return
+        layers = (*last.spec.float_layers, layer)
+        yield replace(last.spec, precision="mixed", float_layers=layers)
+        last = tries[-1]
+
+
+def _most_damaged_layer(made: ConvertedArtifact | QuinceError) -> str | None:
+    if isinstance(made, QuinceError):
+        return None
+    return next((error.layer for error in made.record.layers if error.lost > MIN_LOST), None)
+
+
+def _try(session: Session, spec: ArtifactSpec) -> _Try:
+    """Makes one artifact. If the model cannot be equalized, the search goes on."""
+    try:
+        (made,) = convert_and_compare(session, [spec])
+    except PoorModel:
+        raise  # no precision makes a better model
+    except (InputRefused, CheckFailed) as error:
+        attempt = Attempt(attempt_name(spec), spec.file, "not possible", (str(error),))
+        return _Try(spec, attempt, error)
+    return _Try(spec, compared_attempt(made.record), made)
+
+
+def _timed_attempts(session: Session, tries: Sequence[_Try]) -> tuple[Attempt, ...]:
+    """Returns the attempts, with the latency of every model file measured in turn."""
+    files = {
+        tried.attempt.name: session.write(tried.spec.file, tried.made.content)
+        for tried in tries
+        if isinstance(tried.made, ConvertedArtifact)
+    }
+    latencies = session.latencies(files)
+    attempts = []
+    for attempt in (tried.attempt for tried in tries):
+        latency = latencies.get(attempt.name)
+        if latency:
+            attempt = replace(attempt, ms=latency.p50_ms, threads=latency.threads)
+        attempts.append(attempt)
+    return tuple(attempts)
+
+
+def _result_before(task: ExportTask) -> AutoPrecisionResult | None:
+    """Returns what an equal command gave before, if it is still in the bundle."""
+    int8 = task.session.options.with_targets(INT8)
+    for result in task.made_before().values():
+        attempts = result.record.ladder
+        if attempts or (result.artifact == int8.file and int8.file in task.reusable([int8])):
+            return AutoPrecisionResult(result, attempts)
+    return None
+
+
+def _require_images(session: Session) -> None:
+    """Refuses images that would let one attempt after another fail."""
+    session.run.split("test")
+    _ = session.calibration

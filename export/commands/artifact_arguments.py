@@ -1,0 +1,172 @@
+"""Defines the options of `python -m export` that choose the kind of model file."""
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from typing import get_args
+
+from export.formats.artifact_spec import ArtifactSpec, Ranges
+from export.formats.registry import FORMATS
+from runtime.cli.identity import program_name
+from runtime.errors import InputRefused
+
+AUTO, MIXED = "auto", "mixed"
+INTEGER = ("int8", MIXED)
+IO_HELP = {
+    "int8": "int8: input and output of an int8 file",
+    "float": "float: input planes of 0..1, as PyTorch's programs use them",
+}
+DEFAULT_EPOCHS, MAX_EPOCHS = 5, 10_000
+AUTO_ATTEMPTS = (
+    "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float,"
+    " dynamic, fp16, fp32, int16x8"
+)
+
+
+def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -> None:
+    """Adds the options of a format."""
+    row = FORMATS[format_name]
+    by_layer = row.layer_errors is not None
+    precisions = list(row.precisions)
+    precision_help = "of weights and arithmetic"
+    if by_layer:
+        precisions += [MIXED, AUTO]
+        precision_help += f"; {AUTO}: the first of these that passes: {AUTO_ATTEMPTS}"
+    command.add_argument(
+        "--precision",
+        type=partial(_known_precision, format_name, precisions),
+        choices=precisions,
+        default=precisions[0],
+        help=precision_help,
+    )
+    command.add_argument(
+        "--io",
+        choices=(ArtifactSpec.io, *row.other_io),
+        default=ArtifactSpec.io,
+        help="; ".join(IO_HELP[io] for io in row.other_io),
+    )
+    integer = "int8 or mixed" if by_layer else "int8"
+    command.add_argument(
+        "--ranges",
+        choices=get_args(Ranges),
+        default=ArtifactSpec.ranges,
+        help=f"of activations in {integer} (percentile: the outermost values are cut off)",
+    )
+    if by_layer:
+        _add_int8_options(command)
+    if row.max_batch > 1:
+        command.add_argument(
+            "--batch",
+            type=int,
+            default=ArtifactSpec.batch,
+            metavar="N",
+            help="images per call, for other programs",
+        )
+
+
+def _known_precision(format_name: str, precisions: Sequence[str], text: str) -> str:
+    if text in (AUTO, MIXED) and text not in precisions:
+        raise argparse.ArgumentTypeError(
+            f"{text} makes .tflite files only; for .{format_name} choose one of"
+            f" {', '.join(precisions)}, or use {program_name('export')} tflite"
+        )
+    return text
+
+
+def _add_int8_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--equalize", action="store_true", help="cross-layer equalization before int8 or mixed"
+    )
+    command.add_argument(
+        "--float-layers",
+        metavar="A,B",
+        help="Keras layers that stay in float, with --precision mixed",
+    )
+    command.add_argument(
+        "--qat",
+        type=int,
+        nargs="?",
+        const=DEFAULT_EPOCHS,
+        metavar="EPOCHS",
+        help="quantization-aware fine-tuning before int8, of at most EPOCHS (without a number"
+        f" {DEFAULT_EPOCHS}); with {AUTO}, as one more attempt",
+    )
+
+
+def chosen_artifact_spec(arguments: argparse.Namespace) -> ArtifactSpec:
+    """Returns the spec that the options describe.
+
+    Raises:
+        InputRefused: the options contradict each other.
+    """
+    precision, ranges = arguments.precision, arguments.ranges
+    if precision not in INTEGER and ranges != ArtifactSpec.ranges:
+        raise InputRefused(
+            "--ranges",
+            f"expected {ArtifactSpec.ranges} with --precision {precision}, found {ranges}",
+        )
+    batch = getattr(arguments, "batch", ArtifactSpec.batch)  # not every format has the option
+    if FORMATS[arguments.format].layer_errors is None:
+        return ArtifactSpec(
+            arguments.format, precision, io=arguments.io, ranges=ranges, batch=batch
+        )
+    layers = tuple(name for name in (arguments.float_layers or "").split(",") if name)
+    if (precision == MIXED) != bool(layers):
+        raise InputRefused(
+            "--float-layers",
+            "expected with --precision mixed, with at least one layer, and with no other precision",
+        )
+    if precision not in INTEGER and arguments.equalize:
+        raise InputRefused(
+            "--equalize", f"expected with --precision int8 or mixed, found {precision}"
+        )
+    fine_tuned = arguments.qat is not None
+    if fine_tuned and (precision != "int8" or ranges != ArtifactSpec.ranges):
+        raise InputRefused(
+            "--qat",
+            f"expected with --precision int8 and without --ranges, or with --precision {AUTO}",
+        )
+    return ArtifactSpec(
+        arguments.format,
+        precision,
+        io=arguments.io,
+        ranges=ranges,
+        equalized=arguments.equalize,
+        float_layers=layers,
+        qat=fine_tuned,
+    )
+
+
+def chosen_epochs(arguments: argparse.Namespace) -> int:
+    """Returns the most epochs of quantization-aware fine-tuning; 0: none.
+
+    Raises:
+        InputRefused: they are less than 1 or more than MAX_EPOCHS.
+    """
+    epochs: int | None = getattr(arguments, "qat", None)
+    if epochs is None:
+        return 0
+    if not 1 <= epochs <= MAX_EPOCHS:
+        raise InputRefused(
+            "--qat", f"expected from 1 to {MAX_EPOCHS} epochs, found {str(epochs)[:20]}"
+        )
+    return epochs
+
+
+def require_plain_auto(arguments: argparse.Namespace) -> None:
+    """Refuses `--precision auto` with an option that auto chooses itself.
+
+    Raises:
+        InputRefused: there is such an option.
+    """
+    if (
+        arguments.equalize
+        or arguments.ranges != ArtifactSpec.ranges
+        or arguments.float_layers
+        or arguments.io != ArtifactSpec.io
+    ):
+        raise InputRefused(
+            f"--precision {AUTO}",
+            "makes several attempts by itself; leave out --equalize, --ranges, --float-layers and"
+            " --io",
+        )

@@ -1,0 +1,140 @@
+"""Defines the options for an external model."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from export.graph.wrapping import Wrapping
+from export.inputs.external_model import (
+    ExternalModelOptions,
+    check_model_file,
+    is_external,
+    require_external,
+)
+from export.inputs.saved_model_files import is_saved_model
+from runtime.errors import InputRefused
+from runtime.images.preprocessing import Fit
+from runtime.models.hugging_face.beside_model import BesideModel, read_beside
+from runtime.models.hugging_face.location import find_files_beside
+from runtime.models.model_spec import ModelSpec, merge, parse_input_size
+from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
+
+FLAGS = ("labels", "calib", "verify", "fit", "normalize", "input_size", "logits", "scores_output")
+
+
+def add_external_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options, in a group of their own."""
+    group = command.add_argument_group(
+        "a .keras file, .h5 file or SavedModel folder",
+        "what a run folder contains already",
+    )
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="class names, one on each line, in the order of the model's outputs (default: those of"
+        " a config.json of Hugging Face beside it)",
+    )
+    group.add_argument(
+        "--calib",
+        type=Path,
+        metavar="DIR",
+        help="images to measure int8 ranges on, preferably of its training",
+    )
+    group.add_argument(
+        "--verify",
+        type=Path,
+        metavar="DIR",
+        help="a folder per class of images that it was not trained with",
+    )
+    group.add_argument(
+        "--fit",
+        choices=get_args(Fit),
+        help="how an image of another shape gets the shape of the input (default: crop)",
+    )
+    group.add_argument(
+        "--normalize",
+        metavar="HOW",
+        help="the pixel values that it expects: none (0..255, for models that scale them"
+        f" themselves), {', '.join(MODES)} as in keras.applications, MEAN,STD or three of each"
+        " (default: none)",
+    )
+    group.add_argument(
+        "--input-size",
+        metavar="SIDE",
+        help="SIDE or HEIGHTxWIDTH in pixels, if the model accepts any size",
+    )
+    group.add_argument(
+        "--logits",
+        action="store_true",
+        help="its scores are logits, so put a softmax behind them (a sigmoid behind a single one)",
+    )
+    group.add_argument(
+        "--scores-output",
+        metavar="NAME",
+        help="its output with the scores, if it has several (default: the only one with as many"
+        " numbers as there are labels)",
+    )
+
+
+def external_options(arguments: argparse.Namespace) -> ExternalModelOptions | None:
+    """Returns the options of an external model; None: a run folder is exported.
+
+    Raises:
+        InputRefused: they come with a run folder, or one is missing or cannot be read.
+    """
+    path = arguments.run
+    if not is_external(path):
+        _refuse_options_of_external_models(arguments)
+        return None
+    if not is_saved_model(path):
+        check_model_file(path)  # before options are required that do not help this file
+    if arguments.data:
+        raise InputRefused(
+            "--data",
+            "expected with a run folder; use --calib and --verify with a .keras file or SavedModel",
+        )
+    spec, remark = _stated(arguments)
+    labels, verify = require_external(path, arguments.labels or spec.labels, arguments.verify)
+    preparation = Wrapping(
+        spec.normalization, arguments.logits, spec.input_size, arguments.scores_output
+    )
+    return ExternalModelOptions(
+        labels, verify, arguments.calib, spec.fit or "crop", preparation, remark
+    )
+
+
+def _stated(arguments: argparse.Namespace) -> BesideModel:
+    """Returns what the options state, and what only Hugging Face's files beside the model do."""
+    stated = ModelSpec(
+        labels=(str(arguments.labels),) if arguments.labels else None,
+        normalization=(
+            parse_normalization(arguments.normalize) or UNNORMALIZED
+            if arguments.normalize is not None
+            else None
+        ),
+        fit=arguments.fit,
+        input_size=parse_input_size(arguments.input_size),
+        scores="probabilities",
+    )
+    path = arguments.run
+    files = find_files_beside(path / "model" if is_saved_model(path) else path)
+    files = files or find_files_beside(path)
+    beside = read_beside(files, stated) if files else BesideModel()
+    spec = merge(stated, beside.spec)
+    if spec.channels == "bgr" and spec.normalization and stated.normalization is None:
+        spec = spec._replace(normalization=replace(spec.normalization, bgr=True))
+    if spec.normalization == UNNORMALIZED:
+        spec = spec._replace(normalization=None)
+    return BesideModel(spec, beside.remark)
+
+
+def _refuse_options_of_external_models(arguments: argparse.Namespace) -> None:
+    for flag in FLAGS:
+        if getattr(arguments, flag):
+            raise InputRefused(
+                f"--{flag.replace('_', '-')}",
+                f"expected with a .keras file or SavedModel, found {arguments.run}; a run folder"
+                " contains it already",
+            )

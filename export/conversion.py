@@ -1,0 +1,207 @@
+"""Converts a run to artifacts and compares each with the Keras model; publishes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from export.baseline_check import check_baseline
+from export.formats.artifact_spec import CALIBRATED, ArtifactSpec
+from export.formats.layer_error import LayerError
+from export.formats.registry import FORMATS, Conversion
+from export.formats.targets.targets import check_targets, targets_of_format
+from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, DeviceParity
+from export.parity.baseline import Baseline
+from export.parity.device_check import check_on_device, require_devices
+from export.parity.gate import ParityResult, Verdict, apply_limits, compare_on_test_split
+from export.parity.latency import Latency
+from export.publish import ConvertedArtifact, bundle_manifest
+from export.session import Session, tensorflow_imports
+from runtime.models.manifest import Artifact
+from runtime.shared.progress import Progress
+from runtime.system.hashing import sha256_of
+from runtime.system.provenance import source_digest, versions
+
+PACKAGES = (
+    "quince-edge",
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+)
+"""The packages that an artifact depends on; their versions are in its record."""
+
+
+def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list[ConvertedArtifact]:
+    """Returns an artifact for each spec, passed or refused, in the same order.
+
+    All of them are compared in one pass over the test images.
+
+    Raises:
+        InputRefused: an image is gone, or a target runtime cannot read an artifact.
+        CheckFailed: a model answers NaN, or the calibration images are useless.
+        PoorModel: the Keras model itself is no better than luck.
+        MachineError: a device cannot be emulated here, or a package is missing.
+    """
+    options = session.options
+    require_devices(options.devices, {spec.format for spec in specs})
+    if any(spec.precision in CALIBRATED for spec in specs):
+        _ = session.calibration  # useless images are refused before the model is loaded
+    conversions = _convert_all(session, specs)
+    files = {
+        file: session.write(file, conversion.content) for file, conversion in conversions.items()
+    }
+    results = compare_on_test_split(session.run, session.reference, list(files.values()))
+    baseline = check_baseline(session, next(iter(results.values())).reference_scores)
+    latencies = session.latencies(files)
+    verdicts = {
+        file: apply_limits(result.parity, options.limits) for file, result in results.items()
+    }
+    passed = {
+        files[file]: result
+        for file, result in results.items()
+        if verdicts[file].outcome != "failed"
+    }
+    checks = _check_on_devices(session, passed)
+    artifacts = []
+    for spec in specs:
+        file = spec.file
+        devices = {name: check[file] for name, check in checks.items() if file in check}
+        verdict = verdicts[file].with_reasons(
+            reason for device in devices.values() for reason in device.reasons
+        )
+        made = _artifact(
+            session, spec, conversions[file], results[file], verdict, latencies[file], devices
+        )
+        artifacts.append(replace(made, record=_with_baseline(made.record, baseline)))
+    return artifacts
+
+
+def _with_baseline(record: ArtifactRecord, baseline: Baseline) -> ArtifactRecord:
+    """Adds to a record what speaks against the Keras model itself."""
+    warnings = (*record.warnings, baseline.doubt) if baseline.doubt else record.warnings
+    return replace(record, warnings=warnings, poor_model=baseline.poor)
+
+
+def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
+    """Returns everything that the artifact of a spec depends on."""
+    options = session.options
+    return ArtifactInputs(
+        calibration=options.calibration,
+        limits=options.limits,
+        seed=options.seed,
+        qat_epochs=options.qat_epochs,
+        devices={device.name: options.device_images for device in options.devices},
+        model_sha256=session.run.model_sha256,
+        images_sha256=session.run.images_sha256,
+        source=_source(),
+        spec=spec,
+    )
+
+
+@cache
+def _source() -> str:
+    return source_digest("runtime", "workstation", "export")
+
+
+def _convert_all(session: Session, specs: Sequence[ArtifactSpec]) -> dict[str, Conversion]:
+    conversions = {}
+    with Progress("convert", len(specs)) as bar:
+        for spec in specs:
+            conversion = _convert(session, spec)
+            targets = targets_of_format(spec.targets, spec.format)
+            check_targets(spec.file, conversion.content, targets)
+            conversions[spec.file] = conversion
+            bar.advance(note=spec.file)
+    return conversions
+
+
+def _convert(session: Session, spec: ArtifactSpec) -> Conversion:
+    model = session.prepared(spec)
+    if spec.precision in CALIBRATED:
+        pixels = session.calibration.pixels
+    else:
+        pixels = np.empty((0, *session.run.manifest.preprocessing.shape), np.uint8)
+    with tensorflow_imports():
+        convert = FORMATS[spec.format].convert.load()
+    conversion: Conversion = convert(model, spec, pixels, bundle_manifest(session.run))
+    return conversion
+
+
+def _check_on_devices(
+    session: Session, results: Mapping[Path, ParityResult]
+) -> dict[str, dict[str, DeviceParity]]:
+    """Returns the comparisons on each device, by its name and by model file."""
+    if not results:
+        return {}
+    options = session.options
+    return {
+        device.name: check_on_device(
+            session.run, device, results, options.limits, options.device_images, options.seed
+        )
+        for device in options.devices
+    }
+
+
+def _artifact(
+    session: Session,
+    spec: ArtifactSpec,
+    conversion: Conversion,
+    result: ParityResult,
+    verdict: Verdict,
+    latency: Latency,
+    devices: Mapping[str, DeviceParity],
+) -> ConvertedArtifact:
+    """Puts the fitted confidence into the model file, and everything measured into its record."""
+    manifest = replace(bundle_manifest(session.run), confidence=result.confidence)
+    content: bytes = FORMATS[spec.format].with_manifest.load()(conversion.content, manifest)
+    warnings = [f"{spec.file}: {warning}" for warning in conversion.warnings]
+    calibrated = spec.precision in CALIBRATED
+    if calibrated:
+        doubts = session.calibration_description["doubts"]
+        warnings += [f"calibration: {doubt}" for doubt in doubts]
+    record = ArtifactRecord(
+        bytes=len(content),
+        command=session.options.command,
+        versions=versions(*PACKAGES),
+        made_by=artifact_inputs(session, spec),
+        parity=result.parity,
+        limits=session.options.limits,
+        outcome=verdict.outcome,
+        reasons=verdict.reasons,
+        doubts=verdict.doubts,
+        devices=devices,
+        confidence=result.confidence,
+        latency=latency,
+        calibration=session.calibration.id if calibrated else None,
+        warnings=tuple(warnings),
+        layers=_layer_errors(session, spec, verdict),
+    )
+    row = Artifact(spec.file, spec.format, spec.precision, sha256_of(content))
+    return ConvertedArtifact(row, content, record)
+
+
+def _layer_errors(session: Session, spec: ArtifactSpec, verdict: Verdict) -> tuple[LayerError, ...]:
+    """Measures the error of each layer if that is worth its time, the most damaged layer first.
+
+    That is always so in int8; in a mixed model only to find the next layer to leave in float.
+    """
+    worth_it = spec.precision == "int8" or (
+        spec.precision == "mixed" and verdict.outcome == "failed"
+    )
+    target = FORMATS[spec.format].layer_errors
+    if target is None or spec.qat or not worth_it:
+        return ()
+    with tensorflow_imports():
+        layer_errors = target.load()
+    with Progress("error of each layer", 1) as bar:
+        errors = layer_errors(session.prepared(spec), session.calibration.pixels, spec)
+        bar.advance()
+    return tuple(errors)

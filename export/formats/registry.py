@@ -1,0 +1,74 @@
+"""Lists the formats of model files: how each is converted and checked, and what it offers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from runtime.system.lazy_loading import LazyObject
+
+
+class Conversion(NamedTuple):
+    """Holds the content of a model file, and what its user should know about it."""
+
+    content: bytes
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Format:
+    """Describes one format. Its name in FORMATS is also the suffix of its files.
+
+    convert: loads (model, spec, calibration, manifest) -> Conversion.
+    with_manifest: loads (content, manifest) -> bytes, the same file with another manifest inside.
+    check_target: loads (file, content, target) -> None; it raises InputRefused if the target
+        runtime cannot read the file.
+    precisions: what `convert` can make, the default first.
+    runtimes: the packages in targets.jsonl that run such files.
+    default_target: the runtime that a file must run on if the user names none; "": none.
+    layer_errors: loads (model, calibration, spec) -> list[LayerError]. Only with it can a format
+        offer the precisions `mixed` and `auto`, which leave the worst layers in float.
+    other_io: each `--io` beside uint8, with the precisions that it goes with.
+    max_batch: the most images a call.
+    """
+
+    convert: LazyObject
+    with_manifest: LazyObject
+    check_target: LazyObject
+    precisions: tuple[str, ...]
+    runtimes: tuple[str, ...] = ()
+    default_target: str = ""
+    layer_errors: LazyObject | None = None
+    other_io: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_batch: int = 1
+
+
+def _load_later(target: str) -> LazyObject:
+    return LazyObject(f"export.formats.{target}", extra="export")
+
+
+ONNX_PRECISIONS = ("fp32", "int8", "fp16", "dynamic")
+
+FORMATS = {
+    "tflite": Format(
+        convert=_load_later("tflite.convert:convert"),
+        with_manifest=_load_later("tflite.convert:with_manifest"),
+        check_target=_load_later("tflite.target_check:check_target"),
+        precisions=("int8", "fp32", "fp16", "dynamic", "int16x8"),
+        runtimes=("ai-edge-litert", "tflite-runtime"),
+        default_target="ai-edge-litert==2.3",
+        layer_errors=_load_later("tflite.layer_errors:layer_errors"),
+        other_io={"int8": ("int8",)},
+    ),
+    "onnx": Format(
+        convert=_load_later("onnx.convert:convert"),
+        with_manifest=_load_later("onnx.metadata:with_manifest"),
+        check_target=_load_later("onnx.target_check:check_target"),
+        precisions=ONNX_PRECISIONS,
+        runtimes=("onnxruntime",),
+        default_target="onnxruntime==1.31",
+        other_io={"float": ONNX_PRECISIONS},
+        max_batch=1024,
+    ),
+}
+"""The default targets are what the README promises and pyproject.toml installs, in the oldest
+version."""

@@ -1,0 +1,1 @@
+"""Knows which operators each target runtime supports."""

@@ -1,0 +1,1 @@
+"""Rewrites Keras graphs before conversion."""

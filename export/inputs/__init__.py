@@ -1,0 +1,1 @@
+"""Loads what is exported: a run folder, a Keras file or a SavedModel."""

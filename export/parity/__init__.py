@@ -1,0 +1,1 @@
+"""Compares each converted file with the Keras model before it is published."""

@@ -1,0 +1,152 @@
+"""Defines the record of one artifact in parity.json, and reads and writes that file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from export.formats.artifact_spec import ArtifactSpec
+from export.formats.layer_error import LayerError
+from export.parity.gate import Outcome, ParityLimits
+from export.parity.latency import Latency
+from export.parity.typed_json import read_as
+from runtime.bundles.bundle import PARITY
+from runtime.errors import InputRefused
+from runtime.models.confidence import Confidence
+from runtime.shared.parity import ParityFigures, ParityReport
+from runtime.system.json_records import parse_json, read_text
+
+SCHEMA = 4
+
+
+@dataclass(frozen=True)
+class ArtifactInputs:
+    """Everything that an artifact and its comparison depend on: equal inputs give equal artifacts.
+
+    calibration: images at most in the representative dataset. qat_epochs: at most; 0: none.
+    devices: how many test images each emulated device classifies at most, by the device's name.
+    source: one SHA-256 over the code of Quince.
+    """
+
+    calibration: int
+    limits: ParityLimits
+    seed: int
+    qat_epochs: int
+    devices: Mapping[str, int]
+    model_sha256: str
+    images_sha256: str
+    source: str
+    spec: ArtifactSpec
+
+
+@dataclass(frozen=True)
+class DeviceParity(ParityFigures):
+    """The comparison of one artifact on an emulated device with the same artifact here.
+
+    device: the device in words. versions: of the packages that ran the artifact there, by name.
+    agreement_with_keras: part of the images, 0..1, with the same top-1 label as the Keras model.
+    """
+
+    device: str
+    versions: Mapping[str, str]
+    outcome: Literal["passed", "failed"]
+    reasons: tuple[str, ...]
+    agreement_with_keras: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of `--precision auto`. The figures are None if no model file came of it.
+
+    accuracy, drop: 0..1. ms: median time of one image here, with `threads` interpreter threads.
+    """
+
+    name: str
+    file: str
+    outcome: Literal["passed", "undecided", "failed", "not possible"]
+    reasons: tuple[str, ...]
+    float_layers: tuple[str, ...] = ()
+    accuracy: float | None = None
+    drop: float | None = None
+    bytes: int | None = None
+    ms: float | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """Everything that was measured of one artifact, and how it was made.
+
+    command: as the user typed it. versions: of the packages that made it, by name.
+    devices: by the device's name. calibration: the id of the set in calibration.json, if any.
+    warnings: on that set and on the conversion.
+    layers: the most damaged first; empty if they were not measured.
+    ladder: all attempts of `--precision auto`, in order; empty without it.
+    poor_model: why the Keras model itself is of no use, so only --allow-poor-model published the
+        file; empty if it is of use.
+    """
+
+    bytes: int
+    command: str
+    versions: Mapping[str, str]
+    made_by: ArtifactInputs
+    parity: ParityReport
+    limits: ParityLimits
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...]
+    devices: Mapping[str, DeviceParity]
+    confidence: Confidence
+    latency: Latency
+    calibration: str | None
+    warnings: tuple[str, ...]
+    layers: tuple[LayerError, ...]
+    ladder: tuple[Attempt, ...] = ()
+    poor_model: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the gate refused the artifact."""
+        return self.outcome == "failed"
+
+    @property
+    def refused_on_device(self) -> bool:
+        """Whether another processor computes different answers, whatever the precision."""
+        return any(device.outcome == "failed" for device in self.devices.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Any, name: str) -> "ArtifactRecord":
+        """Returns the record that `to_json` gave; `name` is the artifact's, for errors.
+
+        Raises:
+            InputRefused: a field is unknown, missing or of another type.
+        """
+        record: ArtifactRecord = read_as(cls, data, name)
+        return record
+
+
+def read_records(bundle: Path) -> dict[str, ArtifactRecord]:
+    """Returns the records in a bundle's parity.json, by model file.
+
+    Raises:
+        InputRefused: the file is missing, damaged, or written by another version of Quince.
+    """
+    data = parse_json(read_text(bundle / PARITY, "not a bundle"))
+    if not isinstance(data, dict) or not isinstance(data.get("artifacts"), dict):
+        raise InputRefused(str(bundle / PARITY), "expected an object with schema and artifacts")
+    if data.get("schema") != SCHEMA:
+        raise InputRefused(str(bundle), "holds a bundle made by another version of Quince")
+    return {
+        file: ArtifactRecord.from_json(record, file) for file, record in data["artifacts"].items()
+    }
+
+
+def write_records(bundle: Path, records: Mapping[str, ArtifactRecord]) -> None:
+    """Writes parity.json into a bundle."""
+    artifacts = {file: record.to_json() for file, record in records.items()}
+    (bundle / PARITY).write_text(json.dumps({"schema": SCHEMA, "artifacts": artifacts}, indent=1))

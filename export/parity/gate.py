@@ -1,0 +1,147 @@
+"""Compares each artifact with the Keras model on every test image, and applies the limits."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.inputs.trained_run import TrainedRun
+from export.parity.confidence_fit import fit_confidence
+from export.parity.evaluate import Reference, score_all
+from runtime.errors import CheckFailed, InputRefused
+from runtime.models.confidence import Confidence
+from runtime.shared.parity import ParityFigures, ParityReport, compare
+from runtime.shared.statistics import images_to_decide
+from runtime.shared.wording import counted
+
+Outcome = Literal["passed", "undecided", "failed"]
+
+
+@dataclass(frozen=True)
+class ParityLimits:
+    """The limits of an artifact, each 0..1.
+
+    max_drop: of accuracy below the Keras model's. max_class_drop: the same in any one class.
+    min_agreement: part of the images with the same top-1 label.
+    strict: refuse also what too few images leave undecided.
+    allow_poor_model: do not refuse a Keras model that is no better than luck (see
+        `export.parity.baseline`).
+    """
+
+    max_drop: float = 0.01
+    min_agreement: float = 0.95
+    max_class_drop: float = 1.0
+    strict: bool = False
+    allow_poor_model: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0 <= value <= 1:
+                flag = f"--{name.replace('_', '-')}"
+                raise InputRefused(flag, f"expected a fraction from 0 to 1, found {value}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome: failed for `reasons`, else undecided for `doubts`, else passed."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    def with_reasons(self, reasons: Iterable[str]) -> "Verdict":
+        """Returns the verdict with more reasons, failed if there are any."""
+        every = (*self.reasons, *reasons)
+        return replace(self, outcome="failed" if every else self.outcome, reasons=every)
+
+
+class ParityResult(NamedTuple):
+    """The comparison of a model file on the test images, and its fitted confidence.
+
+    reference_scores, scores: of the Keras model and of the file, (n, classes) float32, in the
+        order of the images.
+    """
+
+    parity: ParityReport
+    confidence: Confidence
+    reference_scores: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+
+def compare_on_test_split(
+    run: TrainedRun, reference: Reference, files: Sequence[Path]
+) -> dict[str, ParityResult]:
+    """Compares each model file with the Keras model on the whole test split, by file name.
+
+    Raises:
+        CheckFailed: a model answers NaN.
+        InputRefused: a test image is gone or changed.
+    """
+    images = run.split("test")
+    reference_scores, scores = score_all(run, images, reference, files)
+    labels = run.manifest.labels
+    truth = np.array([labels.index(image.label) for image in images])
+    names = [image.path for image in images]
+    groups = [image.group for image in images]
+    return {
+        file: ParityResult(
+            parity=compare(names, truth, reference_scores, file_scores, labels, groups),
+            confidence=fit_confidence(file_scores, truth),
+            reference_scores=reference_scores,
+            scores=file_scores,
+        )
+        for file, file_scores in scores.items()
+    }
+
+
+def require_deciding(limits: ParityLimits, images: int, run: str) -> None:
+    """Refuses a strict gate that so few test images cannot pass, even if no label changes.
+
+    Raises:
+        CheckFailed: there are too few test images.
+    """
+    needed = images_to_decide(limits.max_drop)
+    if limits.strict and (needed is None or images < needed):
+        enough = f"at least {needed} are needed" if needed else "no number is enough"
+        raise CheckFailed(run, f"{_too_few(images, limits.max_drop)}; {enough} (--strict)")
+
+
+def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
+    """Returns whether a comparison keeps to the limits, and why not."""
+    reasons: list[str] = []
+    doubts: list[str] = []
+    interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}"
+    if parity.drop > limits.max_drop:
+        reasons.append(
+            f"accuracy fell by {parity.drop:.4f} from {parity.reference_accuracy:.4f} ({interval});"
+            f" at most {limits.max_drop} is allowed"
+        )
+    elif parity.drop_high > limits.max_drop:
+        needed = images_to_decide(limits.max_drop)
+        more = f"; at least {needed} are needed" if needed and parity.images < needed else ""
+        doubt = f"{_too_few(parity.images, limits.max_drop)} ({interval}{more})"
+        (reasons if limits.strict else doubts).append(doubt)
+    if parity.worst_class_drop > limits.max_class_drop:
+        reasons.append(
+            f"class '{parity.worst_class}' lost {parity.worst_class_drop:.4f} of its accuracy;"
+            f" at most {limits.max_class_drop} is allowed"
+        )
+    if parity.agreement < limits.min_agreement:
+        reasons.append(
+            f"only {parity.agreement:.4f} of the top-1 labels are the same;"
+            f" at least {limits.min_agreement} is required"
+        )
+    if parity.constant:
+        reasons.append("the file gives the same scores for every image")
+    if reasons:
+        return Verdict("failed", tuple(reasons), tuple(doubts))
+    return Verdict("undecided" if doubts else "passed", (), tuple(doubts))
+
+
+def _too_few(images: int, max_drop: float) -> str:
+    verb = "is" if images == 1 else "are"
+    subject = f"{counted(images, 'test image')} {verb}"
+    return f"{subject} too few to decide whether the drop is at most {max_drop}"

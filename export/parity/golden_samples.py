@@ -1,0 +1,70 @@
+"""Chooses the golden samples of a bundle, and records what each stage gives for them here."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from export.inputs.trained_run import TrainedRun, stratified_sample
+from export.parity.evaluate import Reference
+from runtime.bundles.golden_samples import (
+    FOLDER,
+    REFERENCE,
+    GoldenSample,
+    write_golden,
+    write_pixels,
+)
+from runtime.classifier import Classifier
+from runtime.images.preprocessing import preprocess, resize
+from runtime.system.hashing import sha256_of
+from workstation.run_folder import ImageRecord
+
+MAX_SAMPLES = 16
+MAX_LABEL_CHARS, MAX_SUFFIX_CHARS = 40, 6
+"""The most characters of a label and a suffix, in the name of a sample's file."""
+
+
+def write_golden_images(
+    bundle: Path, run: TrainedRun, reference: Reference, seed: int
+) -> tuple[GoldenSample, ...]:
+    """Copies up to 16 test images into the bundle's golden folder, evenly over the classes.
+
+    Beside each goes what the model takes for it. Returns the samples with the Keras model's scores.
+    """
+    folder = bundle / FOLDER
+    folder.mkdir()
+    samples = []
+    for number, image in enumerate(stratified_sample(run.split("test"), MAX_SAMPLES, seed)):
+        content = run.read(image)
+        name = _file_name(number, image)
+        (folder / name).write_bytes(content)
+        decoded = run.manifest.preprocessing.decode(content, image.path)
+        pixels = resize(decoded, run.manifest.preprocessing)
+        scores = {REFERENCE: tuple(map(float, reference(pixels[np.newaxis])[0]))}
+        hashes = sha256_of(content), sha256_of(decoded), sha256_of(pixels)
+        sample = GoldenSample(name, image.label, *hashes, scores)
+        write_pixels(folder, sample, pixels)
+        samples.append(sample)
+    return tuple(samples)
+
+
+def _file_name(number: int, image: ImageRecord) -> str:
+    label = re.sub(r"[^A-Za-z0-9]+", "-", image.label)[:MAX_LABEL_CHARS]
+    suffix = Path(image.path).suffix.lower()[:MAX_SUFFIX_CHARS]
+    return f"{number:02d}-{label}{suffix}"
+
+
+def record_scores(
+    bundle: Path, samples: tuple[GoldenSample, ...], classifiers: Sequence[Classifier]
+) -> None:
+    """Writes golden.json with each classifier's scores of each sample, under its file's name."""
+    recorded = []
+    for sample in samples:
+        scores = dict(sample.scores)
+        for classifier in classifiers:
+            pixels = preprocess(bundle / FOLDER / sample.file, classifier.preprocessing)
+            scores[classifier.file.name] = tuple(map(float, classifier.scores(pixels)))
+        recorded.append(replace(sample, scores=scores))
+    write_golden(bundle / FOLDER, tuple(recorded))

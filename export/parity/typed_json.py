@@ -1,0 +1,53 @@
+"""Reads JSON into nested dataclasses: no field is unknown or missing, every type is checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from runtime.errors import InputRefused
+
+
+def read_as(kind: Any, data: Any, name: str) -> Any:
+    """Returns `data`, as json.loads returns it, as a value of the type `kind`.
+
+    Args:
+        kind: a dataclass, tuple[X, ...], Mapping[str, X], Literal, X | None, or a plain type.
+        name: where the value stands, for errors.
+
+    Raises:
+        InputRefused: it is of another type, or a number is not finite.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if is_dataclass(kind):
+        return _read_dataclass(kind, data, name)
+    if origin is UnionType:
+        return None if data is None else read_as(arguments[0], data, name)
+    if origin is tuple and isinstance(data, list):
+        return tuple(
+            read_as(arguments[0], part, f"{name}[{number}]") for number, part in enumerate(data)
+        )
+    if origin is Mapping and isinstance(data, dict):
+        return {key: read_as(arguments[1], part, f"{name}.{key}") for key, part in data.items()}
+    if origin is Literal and data in arguments:
+        return data
+    if kind is float and type(data) in (int, float) and math.isfinite(data):
+        return float(data)
+    if kind in (int, bool, str) and type(data) is kind:
+        return data
+    expected = kind.__name__ if origin is None else str(kind)
+    raise InputRefused(name, f"expected {expected}, found {str(data)[:50]!r}")
+
+
+def _read_dataclass(kind: Any, data: Any, name: str) -> Any:
+    if not isinstance(data, dict):
+        raise InputRefused(name, f"expected an object, found {type(data).__name__}")
+    hints, parts = get_type_hints(kind), {part.name: part for part in fields(kind)}
+    if unknown := sorted(set(data) - parts.keys()):
+        raise InputRefused(name, f"unknown field {unknown[0]!r}")
+    for part in parts.values():
+        required = part.default is MISSING and part.default_factory is MISSING
+        if required and part.name not in data:
+            raise InputRefused(name, f"field {part.name!r} is missing")
+    return kind(**{key: read_as(hints[key], value, f"{name}.{key}") for key, value in data.items()})

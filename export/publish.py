@@ -1,0 +1,200 @@
+"""Writes a bundle: adds new artifacts to those of the same trained model, in one step."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.emulation.devices import Device
+from export.inputs.trained_run import TrainedRun
+from export.parity.artifact_record import ArtifactRecord, read_records, write_records
+from export.parity.device_check import record_device_scores
+from export.parity.evaluate import Reference
+from export.parity.golden_samples import record_scores, write_golden_images
+from export.quantization.calibration_record import CalibrationSets, read_sets, write_sets
+from runtime.bundles.bundle import CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
+from runtime.bundles.golden_samples import FOLDER, read_golden
+from runtime.bundles.integrity import KEY, records_digest
+from runtime.classifier import Classifier
+from runtime.deployment.export_time import EXPORTED
+from runtime.errors import InputRefused
+from runtime.models.labels import labels_file_text
+from runtime.models.manifest import Artifact, Manifest
+from runtime.system.atomic_files import locked, new_folder, require_writable_folder
+from runtime.system.lazy_loading import requires_extra
+from runtime.system.provenance import utc_now
+from workstation.run_folder import MODEL
+
+
+def require_writable_target(path: Path, source: Path) -> None:
+    """Refuses, before the long work, a place where no bundle can be written.
+
+    Raises:
+        InputRefused: `path` is the model itself, a link to nothing, or lies below a file.
+        MachineError: the folder of `path` is not writable.
+    """
+    if os.path.realpath(path) == os.path.realpath(source):
+        raise InputRefused(str(path), "is the model itself; choose another -o")
+    if path.is_symlink() and not path.exists():
+        raise InputRefused(
+            str(path),
+            f"is a link to {os.readlink(path)}, which does not exist; remove the link, or choose"
+            " another -o",
+        )
+    if path.exists() and not path.is_dir():
+        raise InputRefused(str(path), "is a file, but a bundle is a folder; choose another -o")
+    require_writable_folder(path)
+
+
+def open_bundle(
+    path: Path, run: TrainedRun, *, overwrite: bool
+) -> tuple[Manifest | None, dict[str, ArtifactRecord]]:
+    """Returns manifest and records of the bundle at `path`, if it is of the same trained model.
+
+    Returns (None, {}) if there is no bundle, or if one is to be replaced.
+
+    Raises:
+        InputRefused: `path` holds something else, and `overwrite` is not set or does not help.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return None, {}
+    try:
+        manifest = Bundle.open(path).manifest
+        if manifest.provenance.get("model_sha256") != run.model_sha256:
+            raise InputRefused(str(path), "holds the bundle of another trained model")
+        records = read_records(path)
+        if manifest.provenance.get(KEY) != records_digest(path):
+            raise InputRefused(str(path), "its records were changed since they were written")
+        read_sets(path)
+    except InputRefused as refusal:
+        if overwrite and _is_bundle(path):
+            return None, {}
+        remedy = "use another -o" if overwrite else "use --overwrite or another -o"
+        if not _is_bundle(path):
+            remedy = "--overwrite replaces only a bundle; move the folder away, or use another -o"
+        raise InputRefused(str(path), f"{refusal.reason}; {remedy}") from refusal
+    return manifest, records
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether `path` holds what `publish` writes and nothing of a run, so it may be replaced."""
+    parts = (MANIFEST, PARITY, LABELS)
+    return all((path / part).exists() for part in parts) and not (path / MODEL).exists()
+
+
+@dataclass(frozen=True)
+class ConvertedArtifact:
+    """A compared model file: its row in the manifest, its content and its record."""
+
+    row: Artifact
+    content: bytes
+    record: ArtifactRecord
+
+
+@dataclass(frozen=True)
+class BundleUpdate:
+    """Everything that `publish` adds to a bundle.
+
+    artifacts: those that passed. reference, seed: the Keras model's scores and the seed of the
+    choice, for the golden samples. sets: the calibration sets that `artifacts` used.
+    devices: on which the golden samples are repeated.
+    """
+
+    run: TrainedRun
+    artifacts: Sequence[ConvertedArtifact]
+    reference: Reference
+    seed: int
+    sets: CalibrationSets
+    devices: Sequence[Device] = ()
+
+
+def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
+    """Writes the bundle at `path` in one step: the artifacts it has already, and the new ones.
+
+    Two processes wait for each other, so neither loses what the other published.
+
+    Raises:
+        InputRefused: `path` holds something else, and `overwrite` is not set.
+        MachineError: the bundle cannot be written; what was there is unchanged.
+    """
+    run = update.run
+    with locked(path.parent), new_folder(path) as folder:
+        manifest, old_records = open_bundle(path, run, overwrite=overwrite)
+        new = {artifact.row.file: artifact for artifact in update.artifacts}
+        old_rows = manifest.artifacts if manifest else ()
+        kept = [row for row in old_rows if row.file not in new]
+        for row in kept:
+            (folder / row.file).write_bytes(Bundle.open(path).read(row))
+        for file, artifact in new.items():
+            (folder / file).write_bytes(artifact.content)
+        _write_golden_samples(folder, path if manifest else None, update)
+
+        records = {row.file: old_records[row.file] for row in kept}
+        records |= {file: artifact.record for file, artifact in new.items()}
+        records = dict(sorted(records.items()))
+        sets = (read_sets(path) if manifest else {}) | dict(update.sets)
+        _write_text(folder / LABELS, labels_file_text(run.manifest.labels))
+        write_records(folder, records)
+        write_sets(folder, sets, records)
+        _write_text(folder / REPORT, render_report(run, records, sets))
+        _write_text(folder / CARD, render_card(run, records, sets))
+        rows = sorted(
+            [*kept, *(artifact.row for artifact in new.values())], key=lambda row: row.file
+        )
+        finished = bundle_manifest(run, tuple(rows), records_digest(folder))
+        (folder / MANIFEST).write_text(finished.to_json())
+
+
+def _write_golden_samples(folder: Path, old: Path | None, update: BundleUpdate) -> None:
+    """Writes the golden samples, those of the old bundle if there is one, with all new scores."""
+    if old:
+        shutil.copytree(old / FOLDER, folder / FOLDER)
+        samples = read_golden(folder)
+    else:
+        samples = write_golden_images(folder, update.run, update.reference, update.seed)
+    hashes = {artifact.row.file: artifact.row.sha256 for artifact in update.artifacts}
+    record_scores(folder, samples, [Classifier(folder / file, checked=True) for file in hashes])
+    record_device_scores(folder, samples, hashes, update.devices)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8", "backslashreplace")
+
+
+def render_report(
+    run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: CalibrationSets
+) -> str:
+    """Returns the text of report.html."""
+    with requires_extra("export"):
+        from export.report.report import render
+    return render(run, records, sets)
+
+
+def render_card(
+    run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: CalibrationSets
+) -> str:
+    """Returns the text of the bundle's README.md."""
+    with requires_extra("export"):
+        from export.report.model_card import model_card
+    return model_card(run, records, sets)
+
+
+def bundle_manifest(
+    run: TrainedRun, artifacts: tuple[Artifact, ...] = (), records_sha256: str = ""
+) -> Manifest:
+    """Returns the bundle's manifest, or without artifacts the one inside each model file.
+
+    It names no folder of this machine.
+    """
+    results = run.manifest.provenance.get("results", {})
+    provenance = {
+        "model_sha256": run.model_sha256,
+        "keras_test_accuracy": results.get("test_accuracy"),
+        "versions": run.manifest.provenance.get("versions"),
+    }
+    if records_sha256:
+        provenance |= {KEY: records_sha256, EXPORTED: utc_now()}
+    return Manifest(
+        run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance
+    )

@@ -1,0 +1,1 @@
+"""Measures value ranges and prepares a model for integers."""

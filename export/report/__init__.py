@@ -1,0 +1,1 @@
+"""Writes the report page and the model card of a bundle."""

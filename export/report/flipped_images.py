@@ -1,0 +1,45 @@
+"""Collects the images whose label changed, over all artifacts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export.parity.artifact_record import ArtifactRecord
+from runtime.shared.parity import Flip
+
+
+@dataclass(frozen=True)
+class FlippedAnswer:
+    """The answer of one artifact for an image whose label it changes."""
+
+    file: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class FlippedImage:
+    """An image whose label at least one artifact changes; the others answer as Keras does."""
+
+    image: str
+    truth: str
+    reference: str
+    reference_score: float
+    answers: tuple[FlippedAnswer, ...]
+
+
+def flipped_images(records: Mapping[str, ArtifactRecord]) -> list[FlippedImage]:
+    """Returns the images, those that most artifacts change first, then by Keras' score."""
+    flips: dict[str, Flip] = {}
+    answers: dict[str, list[FlippedAnswer]] = {}
+    for file, record in records.items():
+        for flip in record.parity.flips:
+            flips.setdefault(flip.image, flip)
+            answer = FlippedAnswer(file, flip.candidate, flip.candidate_score)
+            answers.setdefault(flip.image, []).append(answer)
+    images = [
+        FlippedImage(path, flip.truth, flip.reference, flip.reference_score, tuple(answers[path]))
+        for path, flip in flips.items()
+    ]
+    return sorted(
+        images, key=lambda image: (-len(image.answers), -image.reference_score, image.image)
+    )

@@ -1,0 +1,104 @@
+"""Renders report.html: everything measured, on one page that needs no other file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from export.inputs.trained_run import TrainedRun
+from export.parity.artifact_record import ArtifactRecord
+from export.quantization.calibration_record import CalibrationSets, calibrated_on
+from export.report.flipped_images import flipped_images
+from export.report.plots import drop_plot, score_plot
+from export.report.thumbnails import thumbnails
+from export.report.wording import (
+    OUTCOMES,
+    grouped,
+    milliseconds,
+    no_threshold_reason,
+    one_line_verdict,
+    short_name,
+)
+from runtime.shared.html_page import html_head
+from runtime.shared.wording import counted
+from workstation.run_folder import ImageRecord
+
+MAX_FLIPS, FLIP_SIDE = 48, 128
+"""The most flipped images that are shown, and the pixels of an image's side."""
+MAX_LAYERS = 20
+SHEET_IMAGES, SHEET_CLASSES, SHEET_SIDE = 4, 24, 64
+"""Of the calibration sheet: images of a class, classes, and pixels of an image's side."""
+
+
+def render(run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: CalibrationSets) -> str:
+    """Returns the page; equal arguments give equal bytes.
+
+    Args:
+        records: by model file, as in parity.json.
+        sets: as in calibration.json.
+    """
+    images = {image.path: image for image in run.images}
+    flipped = flipped_images(records)
+    shown = [images[flip.image] for flip in flipped[:MAX_FLIPS] if flip.image in images]
+    sheets = [
+        (calibrated_on(key, records), calibration_set, list(_sheet(calibration_set, images)))
+        for key, calibration_set in sorted(sets.items())
+        if calibrated_on(key, records)
+    ]
+    sampled = [image for _, _, sheet in sheets for _, _, row in sheet for image in row]
+    return _template().render(
+        head=html_head(f"{run.manifest.name} – export report"),
+        manifest=run.manifest,
+        records=records,
+        first=next(iter(records.values())),
+        outcomes=OUTCOMES,
+        drops=drop_plot(records),
+        flipped=flipped,
+        max_flips=MAX_FLIPS,
+        thumbnails=thumbnails(run, shown, FLIP_SIDE),
+        scores={file: score_plot(record.parity.true_scores) for file, record in records.items()},
+        max_layers=MAX_LAYERS,
+        sheets=sheets,
+        max_classes=SHEET_CLASSES,
+        small=thumbnails(run, sampled, SHEET_SIDE),
+        limits=grouped(records, lambda record: record.limits),
+        commands=grouped(records, lambda record: record.command),
+        versions=grouped(records, lambda record: record.versions),
+        confidences=grouped(
+            records, lambda record: (record.confidence, no_threshold_reason(record))
+        ),
+        machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
+    )
+
+
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "short": short_name,
+        "milliseconds": milliseconds,
+        "points": lambda fraction: f"{100 * fraction:+.2f}",
+        "counted": counted,
+        "verdict": one_line_verdict,
+        "breakable": breakable,
+    }
+    return environment.from_string((files("export.report") / "report.html.j2").read_text("utf-8"))
+
+
+def breakable(name: str) -> Markup:
+    """Returns a name as HTML that breaks after an underscore or a slash, not inside a word."""
+    return Markup(re.sub("([_/])", r"\1<wbr>", str(escape(name))))
+
+
+def _sheet(
+    calibration_set: Mapping[str, Any], images: Mapping[str, ImageRecord]
+) -> Iterator[tuple[str, int, list[ImageRecord]]]:
+    """Yields label, count and the first images of the first classes of a calibration set."""
+    for label, count in list(calibration_set["classes"].items())[:SHEET_CLASSES]:
+        rows = calibration_set["images"]
+        paths = [row["path"] for row in rows if row["label"] == label]
+        yield label, count, [images[path] for path in paths if path in images][:SHEET_IMAGES]

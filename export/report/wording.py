@@ -1,0 +1,74 @@
+"""Words and figures that the report, the model card and the command line share."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from export.parity.artifact_record import ArtifactRecord
+from export.parity.confidence_fit import MIN_WRONG
+from runtime.shared.parity import ParityReport
+from runtime.shared.wording import counted
+
+Part = TypeVar("Part")
+
+OUTCOMES = {"passed": "passed", "undecided": "undecided", "failed": "refused"}
+"""The words for the outcomes in parity.json."""
+
+
+def one_line_verdict(record: ArtifactRecord) -> str:
+    """Returns outcome, drop with its upper limit, size and latency in one line."""
+    size = f"{record.bytes / 1e6:.2f} MB"
+    latency = f"{milliseconds(record.latency.p50_ms)} an image here"
+    return f"{OUTCOMES[record.outcome]}: {drop_in_points(record.parity)}, {size}, {latency}"
+
+
+def drop_in_points(parity: ParityReport) -> str:
+    """Returns the drop in points of accuracy (hundredths) and the upper end of its interval."""
+    drop, most = 100 * parity.drop, 100 * parity.drop_high
+    level = "the same accuracy as Keras"
+    if abs(drop) >= 0.005:
+        level = f"{abs(drop):.2f} points {'below' if drop > 0 else 'above'} Keras"
+    limit = f"at most {most:.2f} below" if most >= 0 else f"at least {-most:.2f} above"
+    return f"{level}, {limit} (95 %)"
+
+
+def milliseconds(value: float) -> str:
+    """Returns the time with three digits: "5.23 ms", "52.3 ms", "523 ms"."""
+    digits = 0
+    if value < 10:
+        digits = 2
+    elif value < 100:
+        digits = 1
+    return f"{value:.{digits}f} ms"
+
+
+def no_threshold_reason(record: ArtifactRecord) -> str:
+    """Returns why a file without a threshold for "unknown" has none."""
+    images, accuracy = record.parity.images, record.parity.candidate_accuracy
+    right = round(accuracy * images)
+    wrong = images - right
+    if not right:
+        return f"none of the {counted(images, 'answer')} is right, so there is none to keep"
+    if wrong < MIN_WRONG:
+        return f"{wrong} of {counted(images, 'answer')} are wrong, and a fit needs {MIN_WRONG}"
+    return "only a threshold of 0 keeps 95 of 100 right answers"
+
+
+def short_name(file: str) -> str:
+    """Returns the name of a model file without the "model." that all of them begin with."""
+    return file.removeprefix("model.")
+
+
+def grouped(
+    records: Mapping[str, ArtifactRecord], part: Callable[[ArtifactRecord], Part]
+) -> list[tuple[list[str], Part]]:
+    """Groups the model files whose records are equal in one part; returns each group's part."""
+    groups: list[tuple[list[str], Part]] = []
+    for file, record in records.items():
+        value = part(record)
+        for group, group_value in groups:
+            if group_value == value:
+                group.append(file)
+                break
+        else:
+            groups.append(([file], value))
+    return groups

@@ -1,0 +1,20 @@
+"""Gives the public names of `runtime` under the name of the project.
+
+Numpy and the interpreter are loaded when a name is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtime import Bundle, Classifier, ModelSpec, Prediction, Preprocessing, preprocess
+
+__all__ = ["Bundle", "Classifier", "ModelSpec", "Prediction", "Preprocessing", "preprocess"]
+
+
+def __getattr__(name: str) -> Any:
+    """Returns a public name; numpy is imported only then (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import runtime
+
+    return getattr(runtime, name)

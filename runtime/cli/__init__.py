@@ -1,0 +1,1 @@
+"""Holds what all command lines share: parser, exit codes, dispatch, console script."""

@@ -1,0 +1,57 @@
+"""Runs the `quince` command, whose verbs train, export, run and bench each load one package.
+
+It finds the packages whatever files the current folder holds.
+"""
+
+import os
+import runpy
+import sys
+from importlib.util import find_spec
+
+from runtime.cli.identity import CONSOLE_VARIABLE, CONSOLE_VERBS, quince_version
+from runtime.cli.signals import handle_signals
+from runtime.errors import MACHINE, REFUSED
+from runtime.system.terminal import say
+
+USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says more)
+  train    a folder of images becomes a trained run
+  export   a run becomes model files for a device, each checked
+  run      classify images with them
+  bench    measure how fast they are on this machine"""
+
+
+def main() -> None:
+    """Runs the package of the chosen verb; it is the entry point of the console script."""
+    handle_signals("quince")
+    os.environ[CONSOLE_VARIABLE] = "1"
+    packages = {verb: package for package, verb in CONSOLE_VERBS.items()}
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    if word == "--version":
+        _print(f"quince {quince_version()}")
+    elif word == "--help":
+        _print(USAGE)
+    elif word not in packages:
+        found = f", found {word}" if word else ""
+        say(f"quince: expected {', '.join(packages)}{found} (see quince --help)")
+        raise SystemExit(REFUSED)
+    elif find_spec(packages[word]) is None:
+        say(
+            f"quince {word}: the package {packages[word]} is not on this machine;"
+            " it runs on the workstation"
+        )
+        raise SystemExit(MACHINE)
+    else:
+        sys.argv[:2] = [f"quince {word}"]
+        runpy.run_module(packages[word], run_name="__main__")
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        say(f"quince: standard output: {error.strerror}")
+        os._exit(MACHINE)  # Python's own flush at exit would fail again
+
+
+if __name__ == "__main__":
+    main()

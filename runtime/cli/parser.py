@@ -1,0 +1,147 @@
+"""Parses command lines: the argument parser of all programs, and the arguments that they share."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from runtime.cli.identity import quince_version
+from runtime.errors import REFUSED, InputRefused
+from runtime.system.terminal import say
+
+HELP_WIDTH = 80
+"""Columns of help texts. To ask for the terminal's own width, argparse imports shutil, which takes
+1.4 % of the instructions of a start of `python -m runtime predict`."""
+
+
+_prints_json = False
+
+
+def expect_json(program: str, words: Sequence[str]) -> None:
+    """Notes whether a command line that is not parsed yet asks for results as JSON.
+
+    Errors that come before and while it is parsed need that, too.
+    """
+    global _prints_json
+    writes_files = program == "benchmarks" and list(words[:1]) != ["compare"]
+    _prints_json = "--json" in words and not writes_files
+
+
+def prints_json() -> bool:
+    """Returns whether the command line has the flag --json.
+
+    An option `--json FILE` writes a file, and is no such flag.
+    """
+    return _prints_json
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=HELP_WIDTH)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An ArgumentParser that reports an error in one line and guesses no option from a prefix.
+
+    An empty path is an error, too: Python takes it for the current folder.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", _HelpFormatter)
+        super().__init__(**options, allow_abbrev=False)
+        self.register("type", Path, path_argument)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses a command line, and notes whether it asks for results as JSON."""
+        global _prints_json
+        parsed = super().parse_args(args, namespace)
+        _prints_json = getattr(parsed, "json", None) is True
+        return parsed
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Lets a full disk be an error; argparse ignores it."""
+        (file or sys.stderr).write(message)
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2."""
+        if prints_json():
+            from runtime.cli.output import print_error  # json, which no good start needs
+
+            print_error(InputRefused(self.prog, message))
+        say(f"{self.prog}: {message} (see {self.prog} --help)")
+        raise SystemExit(REFUSED)
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Adds --version, which prints the installed version of quince-edge."""
+    parser.add_argument("--version", action="version", version=f"quince {quince_version()}")
+
+
+def add_interpreter_arguments(parser: argparse.ArgumentParser, artifact: str) -> None:
+    """Adds --artifact, --threads and --json; `artifact` describes the default in words."""
+    parser.add_argument(
+        "--artifact", metavar="FILE", help=f"the model file of the bundle (default: {artifact})"
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive_int_argument,
+        metavar="N",
+        help="interpreter threads (default: all cores that this process may use)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def add_min_score(parser: argparse.ArgumentParser) -> None:
+    """Adds --min-score, 0..1. The default None stands for what the model file says."""
+    parser.add_argument(
+        "--min-score",
+        type=fraction_argument,
+        metavar="S",
+        help="a lower score is an unknown answer, 0..1 (default: what export found)",
+    )
+
+
+def path_argument(text: str) -> Path:
+    """Returns a path; every CommandParser uses it for the `type` Path."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+    return Path(text)
+
+
+def fraction_argument(text: str) -> float:
+    """Returns a number from 0 to 1; it is the `type` of an argument."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
+    return value
+
+
+def seconds_argument(text: str) -> float:
+    """Returns a number of seconds from 0.01 to 86400; it is the `type` of an argument."""
+    value = _number(text)
+    if not 0.01 <= value <= 86400:
+        raise argparse.ArgumentTypeError(f"expected seconds from 0.01 to 86400, found {text}")
+    return value
+
+
+def _number(text: str) -> float:
+    """Returns the number, or NaN, which lies in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def positive_int_argument(text: str) -> int:
+    """Returns a whole number from 1 to 999999999; it is the `type` of an argument."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        too_large = text.isdigit() and text.strip("0")
+        limit = " to 999999999" if too_large else ""
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1{limit}, found {text}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Explains a machine: what works here, what does not, and what to do about it."""

@@ -1,0 +1,27 @@
+"""Lists the commands of `python -m runtime`, one file and one row each."""
+
+from runtime.cli.dispatch import Verb
+
+VERBS = {
+    "predict": Verb("runtime.commands.predict", "name what is in images"),
+    "camera": Verb(
+        "runtime.commands.camera",
+        "watch a camera, stream, clip or folder, and report when the answer changes",
+    ),
+    "verify": Verb(
+        "runtime.commands.verify",
+        "repeat the bundle's golden samples here: is it still the model that was exported?",
+    ),
+    "install": Verb(
+        "runtime.commands.install",
+        "replace the bundle in use by a new one, if the new one works here",
+    ),
+    "rollback": Verb(
+        "runtime.commands.rollback", "restore the bundle from before the last install"
+    ),
+    "info": Verb("runtime.commands.info", "show what is in a bundle or a model file"),
+    "doctor": Verb(
+        "runtime.commands.doctor.command",
+        "explain this machine: what works, what does not, and what to do about it",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Installs, verifies and reloads bundles on the device."""

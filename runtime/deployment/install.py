@@ -1,0 +1,234 @@
+"""Installs a new bundle in the place of the one in use, or takes that back.
+
+The new bundle is checked on this device first and exchanged in one step; the old one is kept.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from runtime.bundles.bundle import (
+    CALIBRATION,
+    CARD,
+    LABELS,
+    MANIFEST,
+    PARITY,
+    REPORT,
+    Bundle,
+)
+from runtime.bundles.contents import check_contents
+from runtime.bundles.device_scores import FILE as DEVICES
+from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
+from runtime.deployment.export_time import bundle_exported_at, refuse_future, refuse_older
+from runtime.deployment.install_slots import (
+    activate,
+    open_if_intact,
+    open_intact,
+    previous_id,
+    previous_path,
+    real_place,
+    recover_interrupted,
+    refuse_other_content,
+    staging_path,
+    swap_with_previous,
+)
+from runtime.deployment.verification import verify_all
+from runtime.errors import CheckFailed, InputRefused, MachineError
+from runtime.images.decoding import read_image
+from runtime.system.atomic_files import locked, new_folder
+from runtime.system.json_records import read_content, read_text
+
+Outcome = Literal["installed", "unchanged", "repaired", "rolled back"]
+
+
+@dataclass(frozen=True)
+class InstallResult:
+    """Reports the bundle that is in a place now, and the one that `rollback` would restore.
+
+    previous_id: None if there is no way back.
+    outcome: "unchanged" if the very same files were there, "repaired" if the same bundle was there
+        with other files.
+    images: how many golden images each model file in `checked` answered here as at export.
+    unchecked: the model files that cannot run here.
+    """
+
+    place: str
+    id: str
+    exported: str | None
+    previous_id: str | None
+    outcome: Outcome = "installed"
+    images: int = 0
+    checked: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+class _Check(NamedTuple):
+    images: int
+    checked: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def install(
+    new: Path, place: Path, *, allow_downgrade: bool = False, threads: int | None = None
+) -> InstallResult:
+    """Copies the bundle at `new` to `place` if it answers on this device as it did at export.
+
+    The bundle that was there is kept beside it. An error leaves everything unchanged.
+
+    Raises:
+        InputRefused: `new` is damaged; or it was exported before the bundle in `place` or in the
+            future, without `allow_downgrade`; or something that is no bundle is in `place` or
+            beside it, where the old bundle is to be kept.
+        CheckFailed: the new bundle answers otherwise here.
+        MachineError: none of its model files can run here, or `place` cannot be written.
+    """
+    real = real_place(place)
+    _refuse_nested(new, place)
+    new_bundle = Bundle.open(new)
+    exported = bundle_exported_at(new_bundle)
+    new_bundle.exported()
+    _refuse_links(new)
+    check_contents(new_bundle, read_golden(new))
+    with locked(real.parent):
+        recover_interrupted(real)
+        refuse_other_content(real, str(place))
+        refuse_other_content(previous_path(real), str(previous_path(real)))
+        current = open_if_intact(real)
+        if not allow_downgrade:
+            refuse_future(new_bundle)
+            if current:
+                refuse_older(new_bundle, current)
+        with new_folder(staging_path(real, new_bundle.id)) as folder:
+            _copy(new_bundle, folder)
+            check = _check(Bundle.open(folder), new, threads)
+        outcome = _put_in_place(new_bundle.id, real)
+        return InstallResult(
+            str(place), new_bundle.id, exported, _way_back(real, new_bundle.id), outcome, *check
+        )
+
+
+def roll_back(place: Path) -> InstallResult:
+    """Exchanges the bundle in `place` with the one before the last `install`, in one step.
+
+    Raises:
+        InputRefused: there is no such bundle, or it is damaged.
+    """
+    real = real_place(place)
+    previous = previous_path(real)
+    no_way_back = InputRefused(
+        str(place), f"there is nothing to go back to: no {previous.name} beside it"
+    )
+    if not real.parent.is_dir():
+        raise no_way_back
+    with locked(real.parent):
+        recover_interrupted(real)
+        if not previous.is_dir():
+            raise no_way_back
+        bundle = open_intact(previous)
+        refuse_other_content(previous, str(previous))
+        refuse_other_content(real, str(place))
+        swap_with_previous(bundle.id, real)
+        return InstallResult(
+            str(place),
+            bundle.id,
+            _exported_if_valid(bundle),
+            _way_back(real, bundle.id),
+            "rolled back",
+        )
+
+
+def _exported_if_valid(bundle: Bundle) -> str | None:
+    try:
+        return bundle_exported_at(bundle)
+    except InputRefused:
+        return None
+
+
+def _refuse_nested(new: Path, place: Path) -> None:
+    source, target = new.resolve(), place.resolve()
+    if source in target.parents or target in source.parents:
+        raise InputRefused(
+            str(place), f"expected a place apart from {new}, but one is inside the other"
+        )
+
+
+def _refuse_links(new: Path) -> None:
+    """Raises InputRefused if a file of a bundle is a link, which could lead to any file."""
+    for folder, folders, files in os.walk(new):
+        for name in sorted((*folders, *files)):
+            if (path := Path(folder, name)).is_symlink() and name[0] != ".":
+                raise InputRefused(
+                    str(path), "a link, not a regular file; copy the bundle with cp -rL first"
+                )
+
+
+def _check(copied: Bundle, new: Path, threads: int | None) -> _Check:
+    images, checked = 0, []
+    for result in verify_all(copied, None, threads):
+        if isinstance(result, MachineError):
+            continue
+        if not result.passed:
+            raise CheckFailed(
+                str(new),
+                f"not installed: {result.artifact} differs here at the stage '{result.stage}';"
+                f" more with: verify {new}",
+            )
+        images = result.images
+        checked.append(result.artifact)
+    files = [artifact.file for artifact in copied.exported()]
+    return _Check(images, tuple(checked), tuple(file for file in files if file not in checked))
+
+
+def _put_in_place(new_id: str, real: Path) -> Outcome:
+    staged = staging_path(real, new_id)
+    if _has_same_files(staged, real):
+        shutil.rmtree(staged)
+        return "unchanged"
+    is_same_bundle = _id_if_any(real) == new_id
+    activate(new_id, real)
+    return "repaired" if is_same_bundle else "installed"
+
+
+def _has_same_files(staged: Path, real: Path) -> bool:
+    """Checks that each file of the staged bundle is in place, byte for byte."""
+    for file in staged.rglob("*"):
+        counterpart = real / file.relative_to(staged)
+        if file.is_file() and not (
+            counterpart.is_file() and counterpart.read_bytes() == file.read_bytes()
+        ):
+            return False
+    return True
+
+
+def _id_if_any(real: Path) -> str | None:
+    try:
+        return Bundle.open(real).id
+    except InputRefused:
+        return None
+
+
+def _way_back(real: Path, current_id: str) -> str | None:
+    previous = previous_id(real)
+    return previous if previous != current_id else None
+
+
+def _copy(bundle: Bundle, folder: Path) -> None:
+    """Copies only a bundle's own files, each a regular file; model files must have their sha256."""
+    (folder / MANIFEST).write_bytes(read_content(bundle.path / MANIFEST, "not a bundle"))
+    for artifact in bundle.manifest.artifacts:
+        (folder / artifact.file).write_bytes(bundle.read(artifact))
+    for name in (LABELS, REPORT, PARITY, CALIBRATION, CARD):
+        if (bundle.path / name).exists():
+            text = read_text(bundle.path / name, "not a bundle", errors="surrogateescape")
+            (folder / name).write_text(text, "utf-8", "surrogateescape")
+    files = [Path(name) for name in (FILE, DEVICES) if (bundle.path / FOLDER / name).exists()]
+    for sample in read_golden(bundle.path):
+        files.append(Path(sample.file))
+        if (bundle.path / FOLDER / pixels_file(sample)).exists():
+            files.append(pixels_file(sample))
+    for file in files:
+        target = folder / FOLDER / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(read_image(bundle.path / FOLDER / file))

@@ -1,0 +1,1 @@
+"""Reads TFLite, ONNX and their metadata without an interpreter."""

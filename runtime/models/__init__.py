@@ -1,0 +1,1 @@
+"""Describes what a model file expects and gives: labels, preprocessing, input, output."""

@@ -1,0 +1,78 @@
+"""Holds a model file's own temperature, and the score below which its answer is "unknown".
+
+`python -m export` fits both on the held-out images, with the exported file itself, and writes them
+into the file's manifest.
+
+The temperature T turns scores into frequencies: about 80 % of the answers with a score of 0.8 are
+right. p^(1/T), normalized, is the softmax of the logits over T (Guo et al., "On Calibration of
+Modern Neural Networks", ICML 2017, section 4.2), and needs no logits. It never changes which class
+is the best. The threshold keeps 95 of 100 right answers; a less certain answer is called unknown.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import InputRefused
+
+MIN_RIGHT_KEPT = 0.95
+"""The fraction of right answers, 0..1, that the threshold keeps on the images it was fitted on."""
+ROUNDED_AWAY = 1 / 512
+"""The probability that all classes whose quantized score is 0 share: half a step of 1/256."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 20.0
+"""The range of a fit; temperatures outside it mean that the scores say nothing."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Holds what was fitted on one model file.
+
+    temperature: MIN_TEMPERATURE to MAX_TEMPERATURE; above 1 the model was surer than it was right.
+    min_score: 0..1, of scores at that temperature; below it the answer is unknown.
+    images: how many images it was fitted on.
+    right_kept: the fraction of right answers among them that are kept, 0..1.
+    wrong_refused: the fraction of wrong answers among them that become unknown, 0..1.
+    """
+
+    temperature: float
+    min_score: float
+    images: int
+    right_kept: float
+    wrong_refused: float
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("temperature", MIN_TEMPERATURE, MAX_TEMPERATURE),
+            ("min_score", 0, 1),
+            ("images", 1, math.inf),
+            ("right_kept", 0, 1),
+            ("wrong_refused", 0, 1),
+        ):
+            value = getattr(self, name)
+            if type(value) not in (int, float) or not low <= value <= high:
+                raise InputRefused(
+                    "manifest",
+                    f"expected confidence.{name} from {low} to {high}, found {str(value)[:50]}",
+                )
+
+
+def apply_temperature(scores: NDArray[Any], temperature: float) -> NDArray[np.float32]:
+    """Returns (..., classes) scores, 0..1, at `temperature`: float32, same shape, rows of sum 1."""
+    logs = log_scores(scores) / temperature
+    powers = np.exp(logs - logs.max(-1, keepdims=True))
+    probabilities: NDArray[np.float32] = (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def log_scores(scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Returns the logarithms of (..., classes) scores in 0..1, as float64 of the same shape.
+
+    A score of 0 counts as the probability that rounding may have taken from it.
+    """
+    nonzero = np.where(scores > 0, scores, np.inf).astype(np.float64)
+    smallest = np.minimum(nonzero.min(-1, keepdims=True), ROUNDED_AWAY / scores.shape[-1])
+    logs: NDArray[np.float64] = np.log(np.where(np.isinf(nonzero), smallest, nonzero))
+    return logs

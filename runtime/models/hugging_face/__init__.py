@@ -1,0 +1,1 @@
+"""Reads the files that Hugging Face's tools put beside a model."""

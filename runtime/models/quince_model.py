@@ -1,0 +1,86 @@
+"""Opens a model file that `export` made; its manifest describes it completely."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from runtime.backends.base import EMBEDDED_MANIFEST, Backend
+from runtime.errors import InputRefused
+from runtime.file_formats.tensors import (
+    CHANNEL_AXIS,
+    Layout,
+    find_image_size,
+    find_layout,
+    image_shape,
+)
+from runtime.models.io_adapter import InputSpec, ModelAdapter
+from runtime.models.manifest import Manifest
+from runtime.models.normalization import UNNORMALIZED, Normalization
+from runtime.models.outputs import require_one_output
+
+INPUT_DTYPES: Mapping[str, tuple[type[np.generic], ...]] = {
+    ".tflite": (np.uint8, np.int8, np.int16),
+    ".onnx": (np.uint8, np.float32),
+}
+"""The dtypes of the inputs that `export` makes, by the file's suffix; another format has any."""
+ALL_DTYPES = (np.uint8, np.int8, np.int16, np.float32)
+
+
+def open_quince_model(
+    path: Path, backend: Backend, bundle_manifest: Manifest | None = None
+) -> tuple[Manifest, ModelAdapter]:
+    """Returns the manifest inside a model file of ours, and the model.
+
+    Its input takes raw uint8 pixels, the same less 128, int16 by its scale, or planes of floats
+    0..1; it returns probabilities. A file without a manifest inside gets that of its bundle.
+
+    Raises:
+        InputRefused: the input or output are not as the manifest says, or the manifest inside
+            contradicts that of the bundle.
+    """
+    if bundle_manifest is None or EMBEDDED_MANIFEST in backend.metadata:
+        thing = f"{path}:{EMBEDDED_MANIFEST}"
+        embedded = Manifest.from_json(backend.metadata[EMBEDDED_MANIFEST], thing)
+    else:
+        embedded = bundle_manifest
+    manifest = bundle_manifest or embedded
+    preprocessing = manifest.preprocessing
+    spec = _input_spec(path, backend)
+    require_one_output(str(path), backend)
+    channels = image_shape(backend.input)[CHANNEL_AXIS[spec.layout]]
+    if (*spec.size, channels) != preprocessing.shape:
+        raise InputRefused(
+            str(path),
+            f"its input is {(1, *spec.size, channels)}, but its manifest says"
+            f" {(1, *preprocessing.shape)}",
+        )
+    model = ModelAdapter(str(path), backend, spec)
+    if model.classes != len(manifest.labels):
+        raise InputRefused(
+            str(path),
+            f"has {model.classes} outputs, but its manifest has {len(manifest.labels)} labels",
+        )
+    if (embedded.labels, embedded.preprocessing) != (manifest.labels, manifest.preprocessing):
+        raise InputRefused(
+            str(path),
+            "the labels or preprocessing inside it are not those of the bundle's manifest",
+        )
+    return embedded, model
+
+
+def _input_spec(path: Path, backend: Backend) -> InputSpec:
+    dtype = backend.input.dtype
+    dtypes = INPUT_DTYPES.get(path.suffix, ALL_DTYPES)
+    if dtype not in dtypes:
+        expected = ", ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise InputRefused(str(path), f"expected an input of {expected}, found {backend.input}")
+    layout: Layout = "nhwc"
+    normalization = None
+    if dtype is np.float32:
+        layout, normalization = "nchw", Normalization((0.0,), (255.0,))
+    elif dtype is np.int16:
+        normalization = UNNORMALIZED
+    find_layout(str(path), backend.input, layout)
+    size = find_image_size(str(path), image_shape(backend.input), layout, None)
+    return InputSpec(size, layout, normalization)

@@ -1,0 +1,1 @@
+"""Follows a camera: captures frames, smooths answers, and reports changes."""

@@ -1,0 +1,1 @@
+"""Serves the page that shows what the camera sees."""

@@ -1,0 +1,27 @@
+"""Defines what the live page shows of one frame."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from runtime.classifier import Prediction
+
+
+@dataclass(frozen=True)
+class PageUpdate:
+    """One frame with its answer.
+
+    image: any mode; nobody may change it later. predictions: the best first. label: the stable
+    answer, None while it is unknown. latency_ms: of this frame from image to scores. arrived_s:
+    `time.monotonic()` at the frame's arrival. fps: classified frames per second. bundle: the name
+    of the model. state: of the source, "waiting", "running" or "lost".
+    """
+
+    image: Image.Image
+    predictions: tuple[Prediction, ...]
+    label: str | None
+    latency_ms: float
+    arrived_s: float
+    fps: float
+    bundle: str
+    state: str = "running"

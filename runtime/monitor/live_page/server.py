@@ -1,0 +1,72 @@
+"""Runs the live page's web server in one thread beside inference.
+
+Uses Tornado. Among the maintained Python servers that were compared (table in docs/live.md) it
+closes a connection whose headers take too long, needs no other package, and had a release this year
+with a wheel for aarch64.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+from contextlib import suppress
+
+from tornado.web import Application
+
+from runtime.monitor.live_page.checked_handler import PageContext
+from runtime.monitor.live_page.connection_limits import LimitedServer
+from runtime.monitor.live_page.frame_broker import FrameBroker
+from runtime.monitor.live_page.routes import ROUTES, NotFoundHandler
+
+CLOSE_TIMEOUT_S = 2.0
+
+
+class Server:
+    """Serves the page until `close`."""
+
+    def __init__(self, listener: socket.socket, token: str | None) -> None:
+        """Starts the thread; takes over the listening socket."""
+        _silence_client_errors()
+        self._loop = asyncio.new_event_loop()
+        self._broker = FrameBroker(self._loop)
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(listener, token), name="live", daemon=True
+        )
+        self.show, self.report_state = self._broker.show, self._broker.report_state
+        self._thread.start()
+
+    @property
+    def encoded(self) -> int:
+        """The number of images encoded so far."""
+        return self._broker.encoded
+
+    def close(self) -> None:
+        """Closes every connection and ends the threads, within two seconds."""
+        with suppress(RuntimeError):  # the loop has already ended
+            self._loop.call_soon_threadsafe(self._stopped.set)
+        self._thread.join(CLOSE_TIMEOUT_S)
+
+    def _run(self, listener: socket.socket, token: str | None) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve(listener, token))
+        self._broker.close()
+
+    async def _serve(self, listener: socket.socket, token: str | None) -> None:
+        handler_arguments = {"context": PageContext(self._broker, token, listener.getsockname()[1])}
+        application = Application(
+            [(path, handler, handler_arguments) for path, handler in ROUTES],
+            default_handler_class=NotFoundHandler,
+            default_handler_args=handler_arguments,
+            log_function=lambda _: None,
+        )
+        server = LimitedServer(application)
+        server.add_socket(listener)
+        await self._stopped.wait()
+        server.stop()
+        await server.close_all_connections()
+
+
+def _silence_client_errors() -> None:
+    """Turns off the log of invalid requests; errors of the server itself are still logged."""
+    logging.getLogger("tornado.general").setLevel(logging.CRITICAL)

@@ -1,0 +1,73 @@
+"""Defines sinks, which report what the camera sees. A new one is one file and one row here."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.monitor.sinks.events import AnswerChange, FrameResult
+from runtime.system.lazy_loading import LazyObject
+
+
+@dataclass(frozen=True)
+class Sink:
+    """The callbacks of a sink; both do nothing by default."""
+
+    on_change: Callable[[AnswerChange], None] = lambda change: None
+    on_frame: Callable[[FrameResult], None] = lambda result: None
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """Facts about the run that a sink may need.
+
+    source: its name. live: whether it is a camera or stream. bundle_name, and min_score (0..1, the
+    score below which an answer is unknown): both as they are at the start. errors: reports what
+    fails in another thread.
+    """
+
+    source: str
+    live: bool
+    bundle_name: str
+    min_score: float
+    errors: ErrorReporter
+
+
+class SinkType(NamedTuple):
+    """One row of SINKS.
+
+    opener: a function `(options, SinkContext)` that returns a context manager with a Sink.
+    is_enabled: whether the command-line options ask for this sink.
+    """
+
+    opener: LazyObject
+    is_enabled: Callable[[argparse.Namespace], bool]
+
+
+SINKS = {
+    "lines": SinkType(
+        LazyObject("runtime.monitor.sinks.text_lines:open_lines", extra=""),
+        lambda options: not options.json,
+    ),
+    "json": SinkType(
+        LazyObject("runtime.monitor.sinks.json_lines:open_json_lines", extra=""),
+        lambda options: bool(options.json),
+    ),
+    "command": SinkType(
+        LazyObject("runtime.monitor.sinks.run_command:open_command", extra=""),
+        lambda options: options.on_change is not None,
+    ),
+    "mqtt": SinkType(
+        LazyObject("runtime.monitor.sinks.mqtt:open_mqtt", extra="mqtt"),
+        lambda options: options.mqtt is not None,
+    ),
+    "uncertain": SinkType(
+        LazyObject("runtime.monitor.sinks.save_uncertain:open_uncertain", extra=""),
+        lambda options: options.save_uncertain is not None,
+    ),
+    "live": SinkType(
+        LazyObject("runtime.monitor.sinks.live_page:open_live_page", extra="live"),
+        lambda options: bool(options.live),
+    ),
+}

@@ -1,0 +1,59 @@
+"""Defines the events that sinks receive: a classified frame, and a change of the stable answer."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runtime.classifier import Prediction
+from runtime.sources.base import Frame
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """The model that answered: its bundle's name, its file, and the id of the whole bundle.
+
+    The id covers the model with its labels and preprocessing.
+    """
+
+    bundle: str
+    model: str
+    id: str
+
+
+@dataclass(frozen=True)
+class AnswerChange:
+    """The stable answer changed, or the source was lost and there is no stable answer.
+
+    at: local time, ISO 8601 with milliseconds and offset. label: None for unknown, and if the
+    source is lost. score: of the best class, 0..1, None if the source is lost. before: the stable
+    label before, if there was one. frame: the name of the frame. predictions: averaged over the
+    window, the best first.
+    """
+
+    at: str
+    state: Literal["running", "lost"]
+    label: str | None
+    score: float | None
+    before: str | None
+    frame: str
+    model_ref: ModelRef
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One classified frame.
+
+    frame: its image is upright 8-bit RGB, by the rules of the model. top: the best class of this
+    frame alone. uncertain: whether its score is below the threshold. predictions: averaged over the
+    window, all classes, the best first. label: the stable answer, None while it is unknown or there
+    is none. latency_ms: from image to scores. fps: classified frames per second.
+    """
+
+    frame: Frame
+    model_ref: ModelRef
+    top: Prediction
+    uncertain: bool
+    predictions: tuple[Prediction, ...]
+    label: str | None
+    latency_ms: float
+    fps: float

@@ -1,0 +1,37 @@
+"""Prints a line on standard output for each change, for people."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runtime.monitor.sinks.base import Sink, SinkContext
+from runtime.monitor.sinks.events import AnswerChange
+from runtime.system.terminal import escape_control_chars
+
+
+@contextmanager
+def open_lines(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
+    """Prints `format_line` of each change.
+
+    A folder or clip adds the name of the frame, because the time says little about it.
+    """
+
+    def print_change(change: AnswerChange) -> None:
+        name = "" if context.live else f"{escape_control_chars(change.frame)}: "
+        print(f"{name}{format_line(change)}", flush=True)
+
+    yield Sink(on_change=print_change)
+
+
+def format_line(change: AnswerChange) -> str:
+    """Returns a line such as "2026-11-24T12:31:07 banana 0.931".
+
+    Others are "... unknown (banana 0.412)" and "... lost: camera:0 #512 was the last frame".
+    """
+    at = change.at[:19]
+    if change.state == "lost":
+        return f"{at} lost: {escape_control_chars(change.frame)} was the last frame"
+    if change.label is None:
+        best = change.predictions[0]
+        return f"{at} unknown ({escape_control_chars(best.label)} {best.score:.3f})"
+    return f"{at} {escape_control_chars(change.label)} {change.score:.3f}"

@@ -1,0 +1,1 @@
+"""Serves several programs: parity, progress, pages and options that other packages use too."""

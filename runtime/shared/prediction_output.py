@@ -1,0 +1,220 @@
+"""Predicts the images named on the command line and prints a line or JSON object for each.
+
+`python -m runtime predict` and `python -m train predict` share it, so their output is the same.
+"""
+
+import argparse
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.classifier import Prediction
+from runtime.cli.output import print_result
+from runtime.cli.parser import positive_int_argument
+from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
+from runtime.images.decoding import raise_image_refused
+from runtime.images.preprocessing import Preprocessing, preprocess
+from runtime.sources.base import SOURCES, Frame, Source, open_source
+from runtime.system.cpu_quota import allowed_cores
+from runtime.system.prefetch import ordered_parallel_map
+from runtime.system.terminal import escape_control_chars, say
+
+AHEAD_PER_CORE = 4
+"""Images that are decoded, or being decoded, for each core while the model works on one."""
+
+ImageInput = Path | Frame | QuinceError
+"""An image file, a frame of a clip, or the error to raise in its turn."""
+
+PixelClassifier = Callable[[NDArray[np.uint8]], tuple[Prediction, ...]]
+"""Takes (height, width, 3) uint8 RGB pixels and returns the classes, the best first."""
+
+
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the images and --top."""
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="image",
+        help="an image, a folder, a clip, a pattern like '*.jpg', or -: paths on stdin",
+    )
+    parser.add_argument(
+        "--top", type=positive_int_argument, default=3, metavar="K", help="how many classes to show"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="list the hidden files that are left out"
+    )
+
+
+def are_many(sources: Sequence[Source]) -> bool:
+    """Checks whether several images of the sources may be worked on at once.
+
+    They may not if the source is one image file, or paths that come one by one.
+    """
+    types = [source.source_type for source in sources]
+    return SOURCES["-"] not in types and types != [SOURCES["image"]]
+
+
+def predict_images(
+    classify: PixelClassifier,
+    preprocessing: Preprocessing,
+    images: Iterable[ImageInput],
+    ahead_per_core: int = AHEAD_PER_CORE,
+    streams: int = 1,
+    report: Callable[[str], None] = say,
+) -> Generator[tuple[ImageInput, tuple[Prediction, ...] | ImageRefused], None, None]:
+    """Yields each image with its predictions or the reason to refuse it, in the order of `images`.
+
+    Images are read and decoded ahead on all cores, `ahead_per_core` for each; 0 means only when the
+    caller asks. `classify` then runs on one image at a time, in the caller's thread. With several
+    `streams`, as many threads each take an image from its file to its predictions. `report`
+    receives a line on each image that is used although something is wrong with it.
+    """
+
+    def read_pixels(image: ImageInput) -> NDArray[np.uint8]:
+        if isinstance(image, QuinceError):
+            raise image
+        if isinstance(image, Path):
+            return preprocess(image, preprocessing, lambda remark: report(f"{image}: {remark}"))
+        with raise_image_refused(image.name):
+            return preprocess(image.image, preprocessing)
+
+    def read_and_classify(image: ImageInput) -> tuple[Prediction, ...]:
+        return classify(read_pixels(image))
+
+    cores = allowed_cores()
+    work: Callable[[ImageInput], Any] = read_pixels
+    threads, at_a_time = cores, 1
+    if streams > 1:
+        work, threads, at_a_time = read_and_classify, streams, ahead_per_core
+    results = ordered_parallel_map(
+        work, images, threads=threads, ahead=ahead_per_core * cores, batch=at_a_time
+    )
+    with closing(results):
+        for image, result in results:
+            try:
+                yield image, result() if streams > 1 else classify(result())
+            except ImageRefused as refusal:
+                yield image, refusal
+
+
+def show_predictions(
+    name: str,
+    classify: PixelClassifier,
+    preprocessing: Preprocessing,
+    images: list[str],
+    *,
+    as_json: bool,
+    model_id: str | None = None,
+    min_score: float = 0.0,
+    streams: int = 1,
+    verbose: bool = False,
+) -> int:
+    """Prints the predictions for each image, one line or JSON object each; returns the exit code.
+
+    Refused images are reported on stderr. Paths on standard input are answered as they come.
+
+    Args:
+        name: of the program, for stderr.
+        classify: the model.
+        preprocessing: what the model takes.
+        images: the sources from the command line.
+        as_json: prints JSON instead of text.
+        model_id: goes into the JSON as `id`.
+        min_score: 0..1; below it the answer is unknown.
+        streams: how many threads may call `classify` at once.
+        verbose: lists the files that are left out, instead of counting them.
+
+    Raises:
+        InputRefused: a folder or standard input holds no files, a pattern matches none, or a source
+            is a camera.
+    """
+    total = refused = 0
+    sources = [_open_finite(image) for image in images]
+    ahead_per_core = AHEAD_PER_CORE if are_many(sources) else 0
+    left_out: list[Path] = []
+    image_inputs = _all_images(sources, left_out)
+    results = predict_images(
+        classify,
+        preprocessing,
+        image_inputs,
+        ahead_per_core,
+        streams,
+        lambda remark: say(f"{name}: {remark}"),
+    )
+    with closing(results):
+        for image, result in results:
+            total += 1
+            if isinstance(result, ImageRefused):
+                refused += 1
+                say(f"{name}: {result}")
+            else:
+                _show(_name(image), result, model_id, min_score, as_json=as_json)
+    if not total:
+        raise InputRefused(sources[0].name, "holds no files")
+    if left_out:
+        for line in left_out_lines(left_out, verbose=verbose):
+            say(f"{name}: {line}")
+    if refused:
+        say(f"{name}: refused {refused} of {total} files")
+    return REFUSED if refused else DONE
+
+
+def _open_finite(image: str) -> Source:
+    source = open_source(image)
+    if source.live:
+        raise InputRefused(source.name, "never ends; follow it with python -m runtime camera")
+    return source
+
+
+def left_out_lines(left_out: Sequence[Path | str], *, verbose: bool) -> Iterator[str]:
+    """Yields the number of files that a walk left out, or with `verbose` a line for each."""
+    reason = "left out: hidden, of a file manager, or a link to a folder above it"
+    if verbose:
+        yield from (f"{path}: {reason}" for path in left_out)
+    elif left_out:
+        yield f"{len(left_out)} {reason} (the first: {left_out[0]}; --verbose lists them)"
+
+
+def _all_images(sources: list[Source], left_out: list[Path]) -> Iterator[ImageInput]:
+    """Yields the paths of files, to be decoded at the size that is needed, and the frames of clips.
+
+    A source that fails ends it, and its error is raised in its turn, after the images before it.
+    """
+    for source in sources:
+        try:
+            yield from source.paths(left_out) if source.has_paths else source.frames()
+        except QuinceError as error:
+            yield error
+            return
+
+
+def _name(image: ImageInput) -> str:
+    if isinstance(image, Path):
+        return str(image)
+    return image.name if isinstance(image, Frame) else image.thing
+
+
+def _show(
+    name: str,
+    predictions: tuple[Prediction, ...],
+    model_id: str | None,
+    min_score: float,
+    *,
+    as_json: bool,
+) -> None:
+    shown_name = escape_control_chars(name)
+    is_unknown = predictions[0].score < min_score
+    record: dict[str, Any] = {"image": shown_name}
+    if model_id:
+        record |= {"id": model_id, "unknown": is_unknown}
+    record["predictions"] = [prediction._asdict() for prediction in predictions]
+    ranked = ", ".join(
+        f"{escape_control_chars(prediction.label)} {prediction.score:.3f}"
+        for prediction in predictions
+    )
+    answer = f"unknown ({ranked})" if is_unknown else ranked
+    print_result(record, as_json=as_json, text=lambda: f"{shown_name}: {answer}")

@@ -1,0 +1,1 @@
+"""Talks to the machine: files, processes, memory, terminal."""

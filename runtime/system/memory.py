@@ -1,0 +1,115 @@
+"""Limits the memory of this process, reads what a limit leaves, and gives freed memory back."""
+
+import ctypes
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+ADDRESSES = "ulimit -v"
+NO_LIMIT_BYTES = 2**60
+"""Version 1 of cgroups writes a number beyond this where there is no limit."""
+
+
+@contextmanager
+def limited_memory(extra_bytes: int) -> Generator[None, None, None]:
+    """Lets this process take at most `extra_bytes` more; without such a limit it does nothing.
+
+    The limit is RLIMIT_DATA, which the kernel checks at every allocation. A watchdog that reads the
+    size of a process would be too late, and RLIMIT_AS would count the addresses that TensorFlow
+    only reserves.
+    """
+    before = None
+    with suppress(AttributeError, OSError, ValueError, StopIteration):
+        before = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (_used_bytes("VmData") + extra_bytes, before[1]))
+    try:
+        yield
+    finally:
+        if before is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def address_space_left() -> int | None:
+    """Returns the bytes of addresses that this process may still take; None without a limit.
+
+    `ulimit -v` and systemd's LimitAS= set such a limit.
+    """
+    return next((limit.left_bytes for limit in process_limits() if limit.name == ADDRESSES), None)
+
+
+class MemoryLimit(NamedTuple):
+    """A limit of this process's memory, and the bytes that it leaves.
+
+    counts_resident: it counts the memory in use, as a cgroup does; others count addresses.
+    """
+
+    name: str
+    left_bytes: int
+    counts_resident: bool = False
+
+
+def process_limits() -> list[MemoryLimit]:
+    """Returns the limits of this process alone: RLIMIT_AS and RLIMIT_DATA."""
+    limits = []
+    for name, kind, used in (
+        (ADDRESSES, "RLIMIT_AS", "VmSize"),
+        ("ulimit -d", "RLIMIT_DATA", "VmData"),
+    ):
+        with suppress(AttributeError, OSError, ValueError, StopIteration):
+            limit = resource.getrlimit(getattr(resource, kind))[0]
+            if limit != resource.RLIM_INFINITY:
+                limits.append(MemoryLimit(name, max(0, limit - _used_bytes(used))))
+    return limits
+
+
+def memory_left(cgroups: Path = Path("/sys/fs/cgroup")) -> list[MemoryLimit]:
+    """Returns the limits of this process and those of its cgroup."""
+    limits = process_limits()
+    for folder, highest, current in _cgroup_files(cgroups):
+        with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+            limit = int((folder / highest).read_text())
+            if limit < NO_LIMIT_BYTES:
+                left = limit - int((folder / current).read_text()) + _reclaimable_bytes(folder)
+                limits.append(MemoryLimit("the memory limit of the cgroup", max(0, left), True))
+    return limits
+
+
+def _cgroup_files(cgroups: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yields folder, limit and usage of this process's cgroup and of its parents, both versions."""
+    lines = ["0::/", "0:memory:/"]
+    with suppress(OSError, ValueError):
+        lines += Path("/proc/self/cgroup").read_text().splitlines()
+    for _, controllers, path in (line.split(":", 2) for line in dict.fromkeys(lines)):
+        cgroup = Path(path.lstrip("/"))
+        for part in (cgroup, *cgroup.parents):
+            if not controllers:
+                yield cgroups / part, "memory.max", "memory.current"
+            elif controllers == "memory":
+                folder = cgroups / "memory" / part
+                yield folder, "memory.limit_in_bytes", "memory.usage_in_bytes"
+
+
+def _reclaimable_bytes(folder: Path) -> int:
+    """Returns the page cache of a cgroup, which the kernel drops before it refuses memory."""
+    rows = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return int(rows.get("inactive_file", 0)) + int(rows.get("active_file", 0))
+
+
+def trim_heap() -> None:
+    """Gives memory that this process has freed back to the system, with glibc's malloc_trim(3).
+
+    Other C libraries have no such function.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _used_bytes(kind: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{kind}:"))

@@ -1,0 +1,168 @@
+"""Tests `python -m benchmarks claims`: its scripts, their figures, the exit code, old names."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.claims.registry import FOLDER, OLD_NAMES, claim_scripts
+from runtime.errors import InputRefused
+
+HELPERS = {"--init--", "article-recipe"}
+SCRIPT = '''"""python -m benchmarks.claims.scripts.{name} BUNDLE [MORE]
+
+Measures something
+long. More about it.
+"""
+import os, sys
+sys.path.insert(0, {root!r})
+from benchmarks.claims.base import Claim, print_claims
+print("on the way", sys.argv[1:])
+sys.exit(print_claims(Claim("{name}", {figure}, "ms", 10, least=False)))
+'''
+
+
+def test_docstring_of_every_script_says_what_it_needs() -> None:
+    scripts = claim_scripts()
+    files = {file.stem.replace("_", "-") for file in FOLDER.glob("*.py")}
+    assert files - HELPERS == set(scripts)
+    assert scripts["gate-speed"].arguments == ("run",)
+    assert scripts["int8-drop"].arguments == ("run",)
+    assert scripts["harness-overhead"].arguments == ("bundle",)
+    assert all(script.summary.split()[0] in ("Compares", "Measures") for script in scripts.values())
+
+
+def test_old_names_of_claims_are_accepted(capsys) -> None:
+    assert set(OLD_NAMES.values()) <= set(claim_scripts())
+    assert main(["claims", "--list", "small-pictures", "big_pictures", "harness-honest"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["small-images", "big-images", "harness-overhead"]
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch) -> Path:
+    """A package of two claims, one of which does not hold, in the place of ours."""
+    root = Path(__file__).parents[3]
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    for name, figure in (("good", 5), ("bad", 15)):
+        (folder / f"{name}.py").write_text(SCRIPT.format(name=name, figure=figure, root=str(root)))
+    scripts = claim_scripts(folder)
+    monkeypatch.setattr(
+        "benchmarks.claims.command.claim_scripts",
+        lambda: {name: replace(script, module=name) for name, script in scripts.items()},
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").touch()
+    return folder
+
+
+def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
+    two: Path, tmp_path: Path, capfd
+) -> None:
+    path = tmp_path / "claims.json"
+    assert main(["claims", "--bundle", "b", "--json", str(path)]) == 3
+    out, errors = capfd.readouterr()
+    assert out.splitlines() == [
+        "bad: 15 ms, at most 10: DOES NOT HOLD",
+        "good: 5 ms, at most 10: holds",
+    ]
+    assert "on the way ['b']" in errors
+    (run,) = json.loads(path.read_text())["runs"]
+    assert [(claim["script"], claim["figure"], claim["holds"]) for claim in run["results"]] == [
+        ("bad", 15, False),
+        ("good", 5, True),
+    ]
+    assert run["command"] == "python -m benchmarks claims --bundle b --json claims.json"
+    assert run["before"]["machine"]["cores_allowed"] >= 1
+    assert main(["claims", "--table", str(path)]) == 0
+    table = capfd.readouterr().out
+    assert (
+        "| bad | 15 ms | at most 10 | **does not hold** |\n| good | 5 ms | at most 10 | holds |\n"
+        in table
+    )
+    assert "numpy 2" in table
+    assert main(["claims", "good", "--bundle", "b"]) == 0
+
+
+def test_add_keeps_other_runs_and_replaces_the_one_of_the_same_command(
+    two: Path, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    path = tmp_path / "claims.json"
+    words = ["--bundle", "b", "--json", str(path)]
+    assert main(["claims", "good", *words]) == 0
+    with pytest.raises(InputRefused, match="exists already"):
+        main(["claims", "bad", *words])
+    assert main(["claims", "bad", *words, "--add"]) == 3
+    good = two / "good.py"
+    good.write_text(good.read_text().replace("5, ", "6, "))
+    assert main(["claims", "good", *words, "--add"]) == 0
+    assert (
+        len(path.read_text().splitlines()) == 8
+    )  # a line for each run and each result, and what closes them
+    runs = json.loads(path.read_text())["runs"]
+    assert [[claim["figure"] for claim in run["results"]] for run in runs] == [[15], [6]]
+    capfd.readouterr()
+    assert main(["claims", "--table", str(path)]) == 0
+    table = capfd.readouterr().out
+    assert table.count("| claim | figure | bar | |") == 2
+    assert "`python -m benchmarks claims good --bundle b --json claims.json`" in table
+
+
+def test_add_to_something_else_is_refused(two: Path, tmp_path: Path, capfd) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text('{"kind": "claims", "schema": 1, "claims": []}')
+    for words, reason in (
+        (["--json", str(path), "--add"], "expected schema 2, found 1"),
+        (["--add"], "expected --json FILE"),
+        (["--into", "page.md"], "expected --table FILE"),
+    ):
+        with pytest.raises(InputRefused, match=reason):
+            main(["claims", "good", "--bundle", "b", *words])
+    assert capfd.readouterr().out == ""
+
+
+def test_missing_path_is_refused_before_anything_is_measured(run_cli) -> None:
+    done = run_cli("benchmarks", "claims", "harness-overhead", "--bundle", "nowhere")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "python -m benchmarks: nowhere: no such file or folder\n",
+    )
+
+
+def test_error_of_a_script_is_one_line(run_cli, tmp_path: Path) -> None:
+    done = run_cli("benchmarks", "claims", "harness-overhead", "--bundle", tmp_path)
+    assert done.returncode == 4
+    assert f"benchmarks.claims.scripts.harness_overhead: {tmp_path}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_claim_that_lacks_its_argument_is_refused_by_name(run_cli) -> None:
+    done = run_cli("benchmarks", "claims", "harness-overhead")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "python -m benchmarks: harness-overhead: needs --bundle PATH\n",
+    )
+
+
+def test_script_that_ends_without_a_figure_is_exit_4(two: Path, capfd) -> None:
+    (two / "bad.py").write_text(
+        '"""python -m benchmarks.claims.scripts.bad BUNDLE\n\nX."""\nraise SystemExit(1)'
+    )
+    assert main(["claims", "--bundle", "b"]) == 4
+    out, errors = capfd.readouterr()
+    assert out.splitlines() == ["good: 5 ms, at most 10: holds"]
+    assert "bad: measured no figure" in errors
+
+
+def test_module_without_such_a_docstring_is_no_script(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text('"""Helps."""')
+    (tmp_path / "many.py").write_text(
+        '"""python -m benchmarks.claims.scripts.many BUNDLE IMAGE...\n\nMeasures it.\n"""'
+    )
+    (script,) = claim_scripts(tmp_path).values()
+    assert (script.name, script.arguments) == ("many", ("bundle", "image"))
+    assert script.summary == "Measures it"

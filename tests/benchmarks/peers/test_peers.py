@@ -1,0 +1,301 @@
+"""Tests `python -m benchmarks peers`: the plain peer really runs, others fail in one line."""
+
+import json
+import sys
+from pathlib import Path
+from threading import Timer
+from threading import enumerate as enumerate_threads
+
+import pytest
+
+from benchmarks.peers.environments import Environment, installed_environment
+from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.registry import FOLDER, ONNX, OURS, PEERS
+from benchmarks.peers.result import PeerComparison
+from runtime import Classifier
+from runtime.errors import MachineError
+
+HERE = (f"--python=ours={sys.executable}", f"--python=plain={sys.executable}")
+
+
+@pytest.fixture(scope="module")
+def compared(exported: Path, cells: Path, run_cli, tmp_path_factory) -> tuple[Path, str]:
+    """What `peers plain` wrote of 64 of the images, and what it printed."""
+    path = tmp_path_factory.mktemp("peers") / "peers.json"
+    done = run_cli(
+        "benchmarks",
+        "peers",
+        "plain",
+        exported,
+        "--images",
+        cells,
+        "--rounds",
+        "3",
+        *HERE,
+        "--json",
+        path,
+    )
+    assert done.returncode == 0, done.stderr
+    return path, done.stdout
+
+
+def read(path: Path) -> PeerComparison:
+    (run,) = json.loads(path.read_text())["runs"]
+    (result,) = run["results"]
+    return PeerComparison.from_data(result)
+
+
+def test_plain_peer_and_ours_answer_about_the_same_images(
+    compared, exported: Path, cells: Path
+) -> None:
+    result = read(compared[0])
+    images = sorted(cells.rglob("*.png"))
+    spread = [images[place * 120 // 64] for place in range(64)]
+    ours = Classifier(exported / "model.int8.tflite")
+    assert result.model == "model.int8.tflite"
+    assert result.truth == tuple(image.parent.name for image in spread)
+    assert result.ours.labels == tuple(ours.classify(image)[0].label for image in spread)
+    assert set(result.theirs.labels) == {"mono", "poly"}
+    assert (
+        [len(row) for row in result.ours.samples_ms]
+        == [len(row) for row in result.theirs.samples_ms]
+        == [64] * 3
+    )
+    assert result.agreement > 0.5
+    assert result.accuracy(result.ours) > 0.8
+
+
+def test_cold_start_takes_longer_than_an_image_and_memory_is_that_of_the_process(compared) -> None:
+    result = read(compared[0])
+    for side in (result.ours, result.theirs):
+        assert len(side.cold_ms) == 3
+        assert min(side.cold_ms) > 5 * side.ms
+        assert 30e6 < side.peak_bytes < 400e6
+        assert side.versions["pillow"].split(".")[0].isdigit()
+        assert side.installed_bytes is None
+
+
+def test_table_is_printed_and_printed_again(compared, run_cli) -> None:
+    path, printed = compared
+    result = read(path)
+    again = run_cli("benchmarks", "peers", "--table", path)
+    assert (again.returncode, again.stdout) == (0, printed)
+    cells = [cell.strip() for cell in printed.splitlines()[2].strip("|").split("|")]
+    assert cells[0] == "plain: a plain script: Pillow and LiteRT"
+    assert cells[2] == f"{result.ratio:.3g}"
+    assert cells[7] == f"{result.agreement:.3f}"
+    assert "python -m benchmarks peers plain" in printed
+    assert "Measured 20" in printed
+
+
+def test_peer_that_cannot_run_is_one_line_and_the_others_go_on(
+    exported: Path, cells: Path, run_cli, bare_python
+) -> None:
+    python = bare_python("numpy", "pillow")
+    few = sorted(cells.rglob("*.png"))[:2]
+    words = (
+        "peers",
+        "mediapipe",
+        "plain",
+        exported,
+        "--images",
+        *few,
+        "--rounds",
+        "1",
+        *HERE,
+        f"--python=mediapipe={python}",
+    )
+    done = run_cli("benchmarks", *words)
+    assert done.returncode == 4
+    lines = [line for line in done.stderr.splitlines() if "not measured" in line]
+    reason = "cannot be run: ModuleNotFoundError: No module named 'mediapipe'"
+    assert lines == [f"python -m benchmarks: mediapipe: not measured: {reason}"]
+    assert "| plain" in done.stdout
+    assert "Not measured: mediapipe: cannot be run" in done.stdout
+
+
+def test_peer_that_cannot_be_installed_is_one_line(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for variable in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(
+        MachineError, match="plain: cannot be installed: .*quince-edge-no-such-thing"
+    ) as error:
+        installed_environment("plain", ("quince-edge-no-such-thing",))
+    assert "\n" not in str(error.value)
+
+
+def test_what_pip_leaves_when_it_is_ended_goes_with_the_environment(
+    tmp_path: Path, monkeypatch
+) -> None:
+    """pip is ended with us, and leaves what it was unpacking: for PyTorch gigabytes in /tmp."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = installed_environment("nothing", ("pip",)).python.parents[1]
+    assert not (place / "tmp").exists()
+
+
+def test_environment_is_installed_once_and_anew_for_other_requirements(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = installed_environment("nothing", ("pip",))
+    again = installed_environment("nothing", ("pip",))
+    assert first == again
+    assert first.size_bytes == 0
+    (
+        first.python.parents[1] / "installed.json"
+    ).unlink()  # as an interrupted installation leaves it
+    (first.python.parents[1] / "left").touch()
+    third = installed_environment("nothing", ("pip",), with_runtime=True)
+    assert not (third.python.parents[1] / "left").exists()
+    assert third.size_bytes > 100_000
+    assert "PYTHONPATH" not in third.variables
+
+
+def test_bundle_without_such_a_file_and_wrong_words_are_refused(
+    exported: Path, run_cli, tmp_path: Path
+) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run_cli(
+        "benchmarks", "peers", "ultralytics", exported, "--json", tmp_path / "o.json", env=cache
+    )
+    assert done.returncode == 2
+    assert not (tmp_path / "cache").exists(), "nothing is installed for it"
+    assert (
+        "ultralytics: not measured: takes *-float-io.onnx, found model.int8.tflite, model.fp32.onnx"
+        in done.stderr
+    )
+    for words, reason in (
+        ((), "peers: expected a bundle or a model file"),
+        (("plane", exported), "no such peer; there are plain"),
+        (
+            ("plain", exported, "--python", "plain=nowhere"),
+            "expected NAME=PATH of a Python interpreter, found plain=nowhere",
+        ),
+    ):
+        done = run_cli("benchmarks", "peers", *words)
+        assert done.returncode == 2
+        assert reason in done.stderr
+
+
+# the line protocol
+
+SCRIPT = """
+print("a greeting that is no answer", flush=True)
+def load(model, threads):
+    def classify(image):
+        print("chatter", flush=True)
+        if "bad" in image:
+            raise ValueError("not an\\nimage")
+        if "end" in image:
+            raise SystemExit("the end")
+        if "own" in image:
+            return model.rsplit("/")[-1] + image.rsplit("/")[-1], 12.5
+        return "l\\u00e9\\n" + str(threads)
+    return classify
+"""
+
+
+@pytest.fixture
+def peer(tmp_path: Path, monkeypatch):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = Environment(Path(sys.executable), {}, None)
+    with PeerProcess(
+        "peer", environment, str(tmp_path / "script.py"), tmp_path / "model", 3
+    ) as process:
+        yield process
+
+
+def test_answer_is_the_label_and_what_a_library_prints_is_none(peer) -> None:
+    answer = peer.answer(Path("image"))
+    assert (answer.label, answer.refused) == ("lé\n3", "")
+    assert 0 < answer.ms < 1000
+    assert peer.versions(["numpy"]).keys() == {"python", "numpy"}
+    assert peer.answer(Path("own")).label == "modelown"
+    assert peer.answer(Path("own")).ms == 12.5
+
+
+def test_refused_image_is_reported_and_the_next_is_asked(peer) -> None:
+    assert peer.answer(Path("bad\n\udce9")) == type(peer.answer(Path("own")))(
+        None, 0.0, "ValueError: not an image"
+    )
+    assert peer.answer(Path("own")).label == "modelown"
+
+
+def test_process_that_ends_is_an_error_with_its_last_words(peer) -> None:
+    with pytest.raises(MachineError, match="^peer: cannot be run: the end$"):
+        peer.answer(Path("end"))
+
+
+def test_signal_while_the_time_limit_starts_leaves_no_thread_that_keeps_us_alive(
+    peer, monkeypatch
+) -> None:
+    """As SIGTERM in `Timer.start`, which waits for its thread: the process stayed for 300 s."""
+    start = Timer.start
+
+    def interrupted(timer: Timer) -> None:
+        start(timer)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(Timer, "start", interrupted)
+    with pytest.raises(SystemExit):
+        peer.answer(Path("image"))
+    left = [thread for thread in enumerate_threads() if isinstance(thread, Timer)]
+    assert left
+    assert all(thread.daemon for thread in left)
+    for thread in left:
+        thread.cancel()
+
+
+def test_ratio_is_that_of_rounds_and_refused_images_count_against_the_peer() -> None:
+    side = {"versions": {}, "cold_ms": [100, 300], "installed_bytes": None, "peak_bytes": None}
+    data = {
+        "peer": "p",
+        "what": "w",
+        "model": "m",
+        "sha256": "s",
+        "threads": 1,
+        "images": True,
+        "truth": ["a", "b", "a"],
+    }
+    ours = {**side, "samples_ms": [[1, 1], [2, 4]], "labels": ["a", "b", "b"]}
+    theirs = {
+        **side,
+        "samples_ms": [[3, 1], [2, 10]],
+        "labels": ["a", None, "a"],
+        "cold_ms": [300, 300],
+    }
+    result = PeerComparison.from_data({**data, "ours": ours, "theirs": theirs})
+    assert result.ratio == 2.0
+    assert result.cold_ratio == 2.0
+    assert result.agreement == pytest.approx(1 / 3)
+    assert result.refused == 1
+    assert result.accuracy(result.ours) == result.accuracy(result.theirs) == pytest.approx(2 / 3)
+
+
+def test_requirements_of_ours_are_those_of_the_package() -> None:
+    text = (FOLDER.parents[2] / "pyproject.toml").read_text()
+    for requirement in {
+        *OURS[".tflite"],
+        *OURS[".onnx"],
+        *(
+            requirement
+            for peer in PEERS.values()
+            for requirement in peer.requirements
+            if "mediapipe" in requirement
+        ),
+    }:
+        assert f'"{requirement}"' in text, requirement
+    assert ONNX in PEERS["ultralytics"].requirements
+
+
+def test_every_script_is_there() -> None:
+    scripts = {peer.script for peer in PEERS.values()} | {
+        peer.own_model for peer in PEERS.values() if peer.own_model
+    }
+    assert {file.name for file in FOLDER.glob("*.py")} == scripts | {
+        "__init__.py",
+        "main.py",
+        "quince.py",
+    }

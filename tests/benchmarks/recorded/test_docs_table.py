@@ -1,0 +1,57 @@
+"""Tests that the tables of docs/results.md are what the commands print."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.recorded.docs_table import END, begin_mark, read_table, write_into
+from runtime.errors import InputRefused
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "results.md"
+PRINTED = {"claims": "docs/results.json", "peers": "docs/peers.json"}
+COMMAND = "python -m benchmarks claims --table x.json"
+
+
+@pytest.mark.parametrize("verb", PRINTED)
+def test_page_holds_what_the_command_prints(verb: str, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main([verb, "--table", PRINTED[verb]]) == 0
+    printed = capsys.readouterr().out
+    assert read_table(PAGE, f"python -m benchmarks {verb} --table {PRINTED[verb]}") == printed
+    assert printed.startswith("| ")
+
+
+@pytest.mark.parametrize("verb", PRINTED)
+def test_committed_results_name_no_folder_of_a_machine(verb: str) -> None:
+    text = (ROOT / PRINTED[verb]).read_text()
+    assert not [
+        folder
+        for folder in ("/tmp", "/home/", "/root/", "/Users/", str(ROOT.parent))
+        if folder in text
+    ]
+
+
+def test_only_the_part_of_that_command_is_replaced(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    other = f"{begin_mark(COMMAND.replace('claims', 'peers'))}\nkept\n{END}\n"
+    page.write_text(f"above\n{begin_mark(COMMAND)}\nold\n{END}\nbetween\n{other}below\n")
+    write_into(page, COMMAND, "new\n")
+    assert page.read_text() == f"above\n{begin_mark(COMMAND)}\nnew\n{END}\nbetween\n{other}below\n"
+    assert read_table(page, COMMAND) == "new\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nothing", f"{begin_mark(COMMAND)}\nno end", f"{begin_mark(COMMAND)}\n{END}\n" * 2],
+    ids=["none", "no end", "two"],
+)
+def test_page_without_one_place_for_it_is_refused(tmp_path: Path, text: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(
+        InputRefused, match="expected one line '<!-- printed by: python -m benchmarks claims"
+    ):
+        write_into(page, COMMAND, "new\n")
+    assert page.read_text() == text

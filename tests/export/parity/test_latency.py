@@ -1,0 +1,58 @@
+"""Latency is measured in turns, with bounds, and says its conditions."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.parity import latency
+from export.parity.latency import ROUNDS, measure_latency
+from runtime.classifier import Classifier
+from runtime.system.cpu_quota import allowed_cores
+
+
+@pytest.fixture
+def pixels(calibration) -> np.ndarray:
+    return calibration[0]
+
+
+def test_every_artifact_is_timed_with_its_conditions(exported: Path, pixels) -> None:
+    latencies = measure_latency(
+        {name: Classifier(exported / name) for name in ("model.int8.tflite", "model.fp32.onnx")},
+        pixels,
+    )
+    assert set(latencies) == {"model.int8.tflite", "model.fp32.onnx"}
+    for latency_of_file in latencies.values():
+        assert latency_of_file.runs == ROUNDS
+        assert 0 < latency_of_file.p50_ms < 1000
+        assert latency_of_file.threads == allowed_cores()
+        assert latency_of_file.cpu
+
+
+class Sleeper:
+    """Takes a known time for each image, and notes when it was asked."""
+
+    threads = 1
+
+    def __init__(self, seconds: float, calls: list[float]) -> None:
+        self.seconds, self.calls = seconds, calls
+
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        self.calls.append(self.seconds)
+        time.sleep(self.seconds)
+        return np.zeros(2, np.float32)
+
+
+def test_a_slow_one_is_bounded_and_takes_turns_with_the_others(pixels, monkeypatch) -> None:
+    monkeypatch.setattr(latency, "MAX_TIMED_S", 0.2)
+    monkeypatch.setattr(latency, "WARM_UP_S", 0.04)
+    calls: list[float] = []
+    latencies = measure_latency(
+        {"slow": Sleeper(0.05, calls), "fast": Sleeper(0.001, calls)}, pixels
+    )
+    assert (latencies["fast"].runs, latencies["slow"].runs) == (ROUNDS, 2)
+    assert 50 <= latencies["slow"].p50_ms < 100
+    assert 1 <= latencies["fast"].p50_ms < 30
+    assert calls.count(0.05) == 1 + 2 * 2, "one run to warm up, then two in each turn"
+    assert calls[4:8] == [0.05, 0.05, 0.001, 0.001]

@@ -1,0 +1,64 @@
+"""Tests that the `quince` command finds its packages whatever files the current folder has."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def quince(tmp_path: Path):
+    """Runs the console script in a folder that has an export.py and a runtime.py of the user."""
+    script = tmp_path / "bin" / "quince"
+    script.parent.mkdir()
+    script.write_text("from runtime.cli.console_script import main\nmain()\n")
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("export.py", "runtime.py", "train.py"):
+        (here / name).write_text("raise SystemExit('the wrong one')\n")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, script, *words],
+            cwd=here,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_verbs_reach_their_packages(quince) -> None:
+    for verb in ("run", "train", "export", "bench"):
+        done = quince(verb, "--help")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"usage: quince {verb} ")
+
+
+def test_errors_begin_with_the_name_that_the_user_typed(quince) -> None:
+    done = quince("run", "predict", "missing.tflite", "x.jpg")
+    assert (done.returncode, done.stderr) == (2, "quince run: missing.tflite: no such file\n")
+    done = quince("run", "predict")
+    assert done.returncode == 2
+    assert done.stderr.startswith("quince run predict: the following arguments are required")
+
+
+def test_version_and_help(quince, run_cli) -> None:
+    assert quince("--version").stdout == run_cli("runtime", "--version").stdout
+    done = quince("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: quince {")
+
+
+@pytest.mark.parametrize("words", [[], ["classify"], ["--surprise"]], ids=str)
+def test_anything_else_is_one_line_and_exit_2(quince, words: list[str]) -> None:
+    done = quince(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1

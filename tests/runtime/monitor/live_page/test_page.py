@@ -1,0 +1,258 @@
+"""The page in a browser: headless Chromium, driven by Playwright."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from runtime.classifier import Prediction
+from runtime.monitor.live_page.live_page import LivePage
+from runtime.monitor.live_page.page_update import PageUpdate
+
+playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+if not CHROMIUM:
+    pytest.skip("the browser chromium is not here", allow_module_level=True)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+TOKEN = "a-token-of-this-test"
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(2)</script>',
+    "{{7*7}} &lt;b&gt; \u202eevil",
+    "line\nbreak\x1b[31m",
+    "n" * 3000,
+    "javascript:alert(3)",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., object]]:
+    """Opens a page; `complaints` collects console lines, dialogs and requests to other servers."""
+    contexts = []
+
+    def open_page(
+        live: LivePage, url: str | None = None, until: str = "domcontentloaded", **options: object
+    ):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "dialog",
+            lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((f"http://127.0.0.1:{live.port}/", "blob:", "data:"))
+                or page.complaints.append(request.url)
+            ),
+        )
+        page.goto(url or live.url, wait_until=until)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def wait_for(page, condition: str) -> None:
+    """Waits for a condition; Playwright's own wait uses eval, which the page's policy forbids."""
+    end = time.monotonic() + 30
+    while not page.evaluate(condition):  # once only: the next frame may make it false again
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(50)
+
+
+def set_hidden(page, hidden: str) -> None:
+    page.evaluate(
+        f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}})"
+    )
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def text(page, selector: str) -> str:
+    return page.locator(selector).inner_text()
+
+
+LOADED = (
+    "document.getElementById('image').naturalWidth > 0 && !document.getElementById('image').hidden"
+)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+def test_the_page_shows_image_answer_and_figures(
+    live: LivePage, frame: Callable[..., PageUpdate], visit, width: int, scheme: str
+) -> None:
+    live.show(frame(arrived_s=time.monotonic() + 60))  # fresh even on a slow machine
+    page = visit(live, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    wait_for(page, LOADED)
+    assert text(page, "#label") == "banana"
+    assert text(page, "#bars").split("\n")[:2] == ["banana", "90.0 %"]
+    meters = page.locator("[role=meter]").evaluate_all(
+        "nodes => nodes.map(node => ['aria-label', 'aria-valuenow'].map(name => "
+        "node.getAttribute(name)))"
+    )
+    assert meters == [["banana", "90.0"], ["orange", "6.0"], ["lemon", "3.0"]]
+    assert (
+        text(page, "#fps"),
+        text(page, "#latency"),
+        text(page, "#bundle"),
+        text(page, "#state"),
+    ) == ("15.0", "8.4 ms", "fruit", "live")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("heading", name="banana").get_attribute("aria-live") == "polite"
+    assert page.complaints == []
+
+
+def test_new_frame_replaces_the_old_one_and_unknown_is_shown(
+    live: LivePage, frame: Callable[..., PageUpdate], visit
+) -> None:
+    page = visit(live)
+    wait_for(page, "document.getElementById('state').textContent === 'waiting for the source'")
+    assert text(page, "#notice") == "no image yet"
+    live.show(frame())
+    wait_for(page, LOADED)
+    first = page.locator("#image").get_attribute("src")
+    live.show(
+        frame(30, predictions=(Prediction("lemon", 0.5), Prediction("kiwi", 0.25)), label=None)
+    )
+    wait_for(page, "document.getElementById('label').textContent === 'unknown'")
+    assert text(page, "#bars").split("\n") == ["lemon", "50.0 %", "kiwi", "25.0 %"]
+    assert page.locator("#image").get_attribute("src") != first
+    assert page.complaints == []
+
+
+def test_stale_frame_is_grey_with_its_age(
+    live: LivePage, frame: Callable[..., PageUpdate], visit
+) -> None:
+    live.show(frame(arrived_s=time.monotonic() - 100))
+    page = visit(live)
+    wait_for(page, LOADED)
+    wait_for(page, "document.body.classList.contains('stale')")
+    assert "grayscale(1)" in page.locator("#image").evaluate(
+        "node => getComputedStyle(node).filter"
+    )
+    assert text(page, "#state") == "no new images"
+    age = text(page, "#notice")
+    assert age.startswith("no image for 1 min")
+    wait_for(page, f"document.getElementById('notice').innerText !== {age!r}")
+    live.report_state("lost")
+    wait_for(page, "document.getElementById('state').textContent === 'source lost'")
+    live.show(frame(arrived_s=time.monotonic() + 60))
+    wait_for(page, "document.getElementById('state').textContent === 'live'")
+    assert not page.locator("#caption").is_visible()
+
+
+def test_image_is_grey_when_the_server_is_gone(frame: Callable[..., PageUpdate], visit) -> None:
+    with LivePage(port=0) as live:
+        live.show(frame(arrived_s=time.monotonic() + 60))
+        page = visit(live)
+        wait_for(page, LOADED)
+        port = live.port
+    wait_for(page, "document.getElementById('state').textContent.startsWith('no connection')")
+    assert "grayscale(1)" in page.locator("#image").evaluate(
+        "node => getComputedStyle(node).filter"
+    )
+    with LivePage(port=port) as live:
+        live.show(frame(arrived_s=time.monotonic() + 60))
+        wait_for(page, "document.getElementById('state').textContent === 'live'")
+
+
+def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate], visit) -> None:
+    predictions = tuple(Prediction(label, 0.5) for label in HOSTILE)
+    page = visit(live, viewport={"width": 360, "height": 800})
+    for label in HOSTILE:
+        live.show(
+            frame(
+                predictions=predictions, label=label, bundle=label, arrived_s=time.monotonic() + 60
+            )
+        )
+        wait_for(page, f"document.getElementById('bundle').textContent === {json.dumps(label)}")
+        assert page.locator("#label").evaluate(
+            "node => [node.textContent, node.children.length]"
+        ) == [label, 0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    wait_for(page, LOADED)
+    names = page.locator("#bars bdi").evaluate_all(
+        "nodes => nodes.map(node => [node.textContent, node.children.length])"
+    )
+    assert names == [[label, 0] for label in HOSTILE[:5]]
+    assert page.locator("img").count() == page.locator("script").count() == 1
+    assert page.complaints == []
+
+
+def test_a_thousand_classes_fit(live: LivePage, frame: Callable[..., PageUpdate], visit) -> None:
+    predictions = tuple(
+        Prediction(
+            f"n{number:08} a class with a rather long name, as in ImageNet", 1 / (number + 2)
+        )
+        for number in range(1000)
+    )
+    live.show(frame(predictions=predictions))
+    page = visit(live, viewport={"width": 360, "height": 800})
+    wait_for(page, LOADED)
+    assert page.locator("#bars li").count() == 5
+    assert text(page, "#more") == "and 995 more"
+    assert page.locator("#bars li").last.bounding_box()["height"] < 50, "one line each"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_token_moves_from_the_address_to_a_cookie(frame: Callable[..., PageUpdate], visit) -> None:
+    with LivePage(port=0, token=TOKEN) as live:
+        live.show(frame())
+        page = visit(live)
+        wait_for(page, LOADED)
+        assert page.url == f"http://127.0.0.1:{live.port}/"
+        assert TOKEN not in str(page.context.cookies())
+        page.reload(wait_until="domcontentloaded")
+        wait_for(page, LOADED)
+
+
+def test_page_asks_for_a_missing_token(frame: Callable[..., PageUpdate], visit) -> None:
+    with LivePage(port=0, token=TOKEN) as live:
+        live.show(frame())
+        page = visit(live, f"http://127.0.0.1:{live.port}/")
+        wait_for(page, "document.getElementById('state').textContent === 'token needed'")
+        page.get_by_label("token").fill("wrong-wrong-wrong-wrong")
+        page.get_by_role("button").click()
+        page.get_by_label("token").fill(TOKEN)
+        page.get_by_role("button").click()
+        wait_for(page, LOADED)
+        assert page.url == f"http://127.0.0.1:{live.port}/"
+
+
+def test_hidden_page_requests_nothing(live: LivePage, feeding, visit, eventually, get) -> None:
+    with feeding(live):
+        page = visit(live)
+        wait_for(page, LOADED)
+        set_hidden(page, "true")
+        eventually(lambda: get(live, "/health").json()["viewers"], 0)
+        time.sleep(0.3)
+        before = live.encoded
+        time.sleep(0.5)
+        assert live.encoded == before
+        set_hidden(page, "false")
+        eventually(lambda: live.encoded > before, True)
+
+
+def test_stream_alone_is_an_image_in_a_browser(live: LivePage, feeding, visit) -> None:
+    with feeding(live):
+        page = visit(live, f"{live.url}stream", "commit")
+        wait_for(page, "document.images.length === 1 && document.images[0].naturalWidth === 64")

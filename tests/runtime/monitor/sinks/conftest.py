@@ -1,0 +1,75 @@
+"""Makes events and a context for tests of one sink."""
+
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from runtime.classifier import Prediction
+from runtime.monitor.sinks.base import SinkContext
+from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
+from runtime.sources.base import Frame
+
+AT = "2026-11-24T12:31:07.250+01:00"
+MODEL_REF = ModelRef("fruit", "model.int8.tflite", "0123456789ab")
+
+
+@pytest.fixture
+def change() -> Callable[..., AnswerChange]:
+    def make(
+        label: str | None = "banana", score: float | None = 0.93, **fields: object
+    ) -> AnswerChange:
+        predictions = (Prediction(label or "apple", score or 0.0),)
+        values = {
+            "at": AT,
+            "state": "running",
+            "before": None,
+            "frame": "camera:0 #3",
+            "model_ref": MODEL_REF,
+            "predictions": predictions,
+        } | fields
+        return AnswerChange(label=label, score=score, **values)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def context() -> Callable[..., SinkContext]:
+    def make(**fields: object) -> SinkContext:
+        values = {
+            "source": "camera:0",
+            "live": True,
+            "bundle_name": "fruit",
+            "min_score": 0.6,
+            "errors": ErrorReporter("prog"),
+        }
+        return SinkContext(**(values | fields))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def frame_result() -> Callable[..., FrameResult]:
+    """Makes a frame that the model classifies as `label`; it is uncertain below 0.6."""
+
+    def make(
+        label: str = "apple",
+        score: float = 0.5,
+        *,
+        size: tuple[int, int] = (64, 48),
+        mode: str = "RGB",
+    ) -> FrameResult:
+        frame = Frame("camera:0 #3", Image.new(mode, size, 128), 0.0)
+        return FrameResult(
+            frame,
+            MODEL_REF,
+            Prediction(label, score),
+            score < 0.6,
+            (Prediction(label, score),),
+            None,
+            1.0,
+            5.0,
+        )
+
+    return make

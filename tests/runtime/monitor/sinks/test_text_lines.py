@@ -1,0 +1,65 @@
+"""Tests that each change is one line of text or JSON, whatever the label contains."""
+
+import argparse
+import json
+
+import pytest
+
+from runtime.classifier import Prediction
+from runtime.cli.output import JSON_SCHEMA
+from runtime.monitor.sinks.json_lines import open_json_lines
+from runtime.monitor.sinks.text_lines import format_line, open_lines
+
+HOSTILE = "a\nb\x1b[31m\ud800"
+
+
+def test_change_has_time_label_and_score(change) -> None:
+    assert format_line(change()) == "2026-11-24T12:31:07 banana 0.930"
+    unknown = change(None, 0.41, predictions=(Prediction("apple", 0.41),))
+    assert format_line(unknown) == "2026-11-24T12:31:07 unknown (apple 0.410)"
+    lost = change(None, None, state="lost", before="banana", predictions=())
+    assert format_line(lost) == "2026-11-24T12:31:07 lost: camera:0 #3 was the last frame"
+
+
+def test_label_stays_on_its_line(change, context, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_lines(argparse.Namespace(), context()) as sink:
+        sink.on_change(change(HOSTILE))
+    assert capsys.readouterr().out == "2026-11-24T12:31:07 a\\nb\\x1b[31m\\ud800 0.930\n"
+
+
+def test_json_contains_the_label_unchanged(
+    change, context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_json_lines(argparse.Namespace(), context()) as sink:
+        sink.on_change(change(HOSTILE))
+    written = capsys.readouterr().out
+    assert written.isascii()
+    assert written.count("\n") == 1
+    fields = json.loads(written)
+    assert sorted(fields) == [
+        "at",
+        "before",
+        "bundle",
+        "frame",
+        "id",
+        "label",
+        "model",
+        "predictions",
+        "schema",
+        "score",
+        "source",
+        "state",
+    ]
+    assert (
+        fields["label"],
+        fields["schema"],
+        fields["source"],
+        fields["bundle"],
+        fields["id"],
+    ) == (
+        HOSTILE,
+        JSON_SCHEMA,
+        "camera:0",
+        "fruit",
+        "0123456789ab",
+    )

@@ -1,0 +1,189 @@
+"""Tests the loop on scripted frames and a real model: changes, losses, and failing sinks."""
+
+import time
+from argparse import Namespace
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from runtime.classifier import Classifier
+from runtime.errors import MachineError
+from runtime.models.confidence import Confidence
+from runtime.monitor.capture import EndOfStream
+from runtime.monitor.loop import STALE_S, DecisionSettings, MonitorStats, SinkDispatcher, monitor
+from runtime.monitor.sinks.base import Sink
+from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.monitor.sinks.events import AnswerChange, FrameResult
+from runtime.monitor.smoothing import SmoothingRules
+from runtime.sources.base import Frame
+
+WINDOW_OF_3 = DecisionSettings(min_score=0.6, stable=1, window=3)
+SINGLE_FRAMES = DecisionSettings(min_score=0.6, stable=1, window=1)
+
+
+class Script:
+    """A `Capture` with scripted steps.
+
+    A colour is a frame that arrives now, (colour, age) one that arrived before; "lost" and "silent"
+    give no frame.
+    """
+
+    def __init__(self, *steps: object, live: bool = True) -> None:
+        self._steps, self._count = list(steps), 0
+        self.source = Namespace(live=live, interval_s=0.0, name="camera:0")
+        self.state, self.last_arrived_s = "running", None
+
+    def next(self, timeout: float) -> Frame | None:
+        if not self._steps:
+            raise EndOfStream("camera:0")
+        step = self._steps.pop(0)
+        if step in ("lost", "silent"):
+            self.state = "lost" if step == "lost" else "running"
+            self.last_arrived_s = time.monotonic() - (STALE_S + 1 if step == "silent" else 0)
+            return None
+        colour, age = step if isinstance(step, tuple) else (step, 0)
+        self._count += 1
+        self.state, self.last_arrived_s = "running", time.monotonic() - age
+        image = colour
+        if not isinstance(colour, Image.Image):
+            mode, fill = ("F", 0) if colour == "float" else ("RGB", colour)
+            image = Image.new(mode, (8, 8), fill)
+        return Frame(f"camera:0 #{self._count}", image, self.last_arrived_s)
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.changes: list[AnswerChange] = []
+        self.frames: list[FrameResult] = []
+        self.sink = Sink(on_change=self.changes.append, on_frame=self.frames.append)
+
+    def answers(self) -> list[tuple[str, str | None]]:
+        return [(change.state, change.label) for change in self.changes]
+
+
+@pytest.fixture
+def run(onnx_model):
+    """Runs the loop on a script; returns a recorder and the counts."""
+
+    def run(
+        *steps: object, settings: DecisionSettings = WINDOW_OF_3, live: bool = True, **sinks: Sink
+    ) -> tuple[Recorder, MonitorStats]:
+        recorder, model = Recorder(), Classifier(onnx_model())
+        dispatcher = SinkDispatcher({**sinks, "recorder": recorder.sink}, ErrorReporter("prog"))
+        capture = Script(*steps, live=live)
+        return recorder, monitor(capture, lambda: model, settings, dispatcher)  # type: ignore[arg-type]
+
+    return run
+
+
+def test_sinks_get_each_change_once_and_each_frame(run) -> None:
+    recorder, stats = run("red", "red", "grey", "grey", "grey", "lime", settings=SINGLE_FRAMES)
+    assert recorder.answers() == [("running", "red"), ("running", None), ("running", "green")]
+    assert [change.before for change in recorder.changes] == [None, "red", None]
+    assert [result.label for result in recorder.frames] == ["red", "red", None, None, None, "green"]
+    assert stats == MonitorStats(6, 3, 0)
+
+
+@pytest.mark.parametrize("loss", ["lost", "silent"])
+def test_loss_is_reported_once_and_ends_the_stable_answer(run, loss: str) -> None:
+    recorder, _ = run("red", "red", loss, loss, loss, "blue")
+    assert recorder.answers() == [("running", "red"), ("lost", None), ("running", "blue")]
+    assert recorder.changes[1].frame == "camera:0 #2"
+    assert recorder.changes[1].before == "red"
+    assert recorder.changes[2].score == pytest.approx(1), (
+        "a frame from before the loss must not be averaged in"
+    )
+
+
+def test_same_answer_is_reported_again_after_a_loss(run) -> None:
+    recorder, _ = run("red", "lost", "red")
+    assert recorder.answers() == [("running", "red"), ("lost", None), ("running", "red")]
+
+
+def test_loss_before_any_frame_and_slow_folder_are_not_changes(run) -> None:
+    assert run("lost", "lost", "red")[0].answers() == [("running", "red")]
+    assert run("red", "silent", "red", live=False)[0].answers() == [("running", "red")]
+
+
+def test_stale_frame_counts_as_a_loss(run) -> None:
+    recorder, stats = run("red", ("blue", STALE_S + 1), ("blue", STALE_S + 1), "red")
+    assert recorder.answers() == [("running", "red"), ("lost", None), ("running", "red")]
+    assert stats.frames == 2
+    assert run("red", ("blue", STALE_S + 1), live=False, settings=SINGLE_FRAMES)[0].answers() == [
+        ("running", "red"),
+        ("running", "blue"),
+    ]
+
+
+def test_failing_sink_is_reported_and_the_others_are_called(
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(event: object) -> None:
+        raise MachineError("disk", "is full")
+
+    recorder, stats = run(
+        "red",
+        "blue",
+        "lime",
+        settings=SINGLE_FRAMES,
+        first=Sink(on_change=fail, on_frame=fail),
+    )
+    assert len(recorder.changes) == stats.changes == 3
+    assert len(recorder.frames) == 3
+    assert capsys.readouterr().err == "prog: disk: is full\n", "reported once"
+
+
+def test_unsupported_pixel_mode_is_reported_and_counted(
+    run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder, stats = run("red", "float", "float", "blue", live=False, settings=SINGLE_FRAMES)
+    assert [change.label for change in recorder.changes] == ["red", "blue"]
+    assert stats == MonitorStats(2, 2, 2)
+    assert capsys.readouterr().err.count("camera:0 #2: mode F") == 1
+
+
+def test_sinks_get_16_bit_grey_by_the_rule_of_the_model(onnx_model) -> None:
+    model, recorder = Classifier(onnx_model()), Recorder()
+    model.preprocessing = replace(model.preprocessing, grey16=(1000, 1255))
+    image = Image.fromarray(np.arange(1000, 1256, dtype=np.uint16).reshape(16, 16))
+    image.getexif()[ExifTags.Base.Orientation] = 3
+    dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
+    monitor(Script(image), lambda: model, SINGLE_FRAMES, dispatcher)  # type: ignore[arg-type]
+    (result,) = recorder.frames
+    shown = np.arange(256, dtype=np.uint8).reshape(16, 16)[::-1, ::-1]
+    assert np.array_equal(np.asarray(result.frame.image), np.stack([shown] * 3, axis=-1))
+
+
+def test_frame_rate_and_latency_are_measured(run) -> None:
+    recorder, _ = run(*["red"] * 20)
+    assert recorder.frames[0].fps == 0
+    assert all(result.fps > 0 for result in recorder.frames[1:])
+    assert all(result.latency_ms > 0 for result in recorder.frames)
+
+
+def test_smoothing_starts_again_with_another_model(onnx_model) -> None:
+    first = Classifier(onnx_model())
+    second = Classifier(onnx_model(labels=("rot", "gruen", "blau")))
+    recorder = Recorder()
+    models = [first, first, first, second, second]
+    monitor(
+        Script(*["red"] * 4),
+        lambda: models.pop(0),
+        WINDOW_OF_3,
+        SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog")),
+    )  # type: ignore[arg-type]
+    assert [(change.label, change.before, change.model_ref.id) for change in recorder.changes] == [
+        ("red", None, first.id),
+        ("rot", None, second.id),
+    ]
+    assert first.id != second.id
+
+
+def test_threshold_of_the_model_file_is_the_default(onnx_model) -> None:
+    model = Classifier(onnx_model())
+    assert DecisionSettings(None, 2, 4).rules(model) == SmoothingRules(0.0, 2, 4)
+    model.confidence = Confidence(1.5, 0.7, 40, 0.95, 0.5)
+    assert DecisionSettings(None, 2, 4).rules(model) == SmoothingRules(0.7, 2, 4)
+    assert DecisionSettings(0.1, 2, 4).rules(model) == SmoothingRules(0.1, 2, 4)

@@ -1,0 +1,81 @@
+"""Tests that a limit of memory holds in its block only, and that an outer limit is found."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+SCRIPT = """
+from runtime.system.memory import limited_memory
+small = large = None
+with limited_memory(200 * 2**20):
+    small = bytearray(50 * 2**20)
+    try:
+        large = bytearray(400 * 2**20)
+    except MemoryError:
+        print("refused")
+print(len(bytearray(400 * 2**20)) >> 20, len(small) >> 20, large)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this limit")
+def test_more_than_allowed_is_refused_inside_and_allowed_afterwards() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "refused\n400 50 None\n"), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has this limit")
+def test_address_space_left_can_be_allocated() -> None:
+    script = """
+from runtime.system.memory import address_space_left
+left = address_space_left()
+print(bool(bytearray(left - 2**20)))
+try:
+    bytearray(left + 2**20)
+except MemoryError:
+    print("refused")
+"""
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -v 200000; exec "$0" -c "$1"', sys.executable, script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "True\nrefused\n"), done.stderr
+    unlimited = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from runtime.system.memory import address_space_left; print(address_space_left())",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert unlimited.stdout == "None\n"
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.libc_ver()[0] != "glibc",
+    reason="only glibc keeps it, and gives it back",
+)
+def test_freed_memory_goes_back_to_the_system() -> None:
+    """The C library keeps small blocks that lie below one that is not freed."""
+    script = """
+from runtime.system.memory import trim_heap
+def resident():
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmRSS"))
+blocks = [bytearray(100_000) for _ in range(400)]
+last = blocks.pop()
+del blocks
+kept = resident()
+trim_heap()
+print(kept - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) > 30, done.stderr

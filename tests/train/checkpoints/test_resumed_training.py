@@ -1,0 +1,142 @@
+"""Tests that a killed, interrupted or disturbed training continues to the same weights."""
+
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+LONG = (
+    "--backbone",
+    "simple-cnn",
+    "--input-size",
+    "32",
+    "--head-epochs",
+    "9999",
+    "--patience",
+    "9999",
+    "--views",
+    "1",
+    "--augment",
+    "0",
+)
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(start_train: Start, tmp_path: Path) -> Start:
+    """Starts `python -m train ...` with a cache of this test's own."""
+    return lambda *words: start_train(*words, "--cache", tmp_path / "cache")
+
+
+def _weights(run: Path) -> str:
+    with ZipFile(run / "model.keras") as archive:
+        return sha256(archive.read("model.weights.h5")).hexdigest()
+
+
+def _wait_for_checkpoint(run: Path) -> None:
+    for _ in range(600):
+        if (run.parent / f"{run.name}.partial" / "checkpoint.npz").exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError("no checkpoint after a minute")
+
+
+def test_same_seed_gives_the_same_bits_and_nothing_is_left_beside_the_run(
+    trained: Path, cells: Path, small_training: tuple[str, ...], run_cli, tmp_path: Path
+) -> None:
+    done = run_cli(
+        "train", cells, "-o", tmp_path / "run", "--cache", tmp_path / "cache", *small_training
+    )
+    assert done.returncode == 0, done.stderr
+    assert _weights(tmp_path / "run") == _weights(trained)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "cache"}
+
+
+def test_killed_at_random_moments_it_goes_on_to_the_bits_of_a_run_that_never_was(
+    start: Start,
+    wait_for,
+    trained: Path,
+    cells: Path,
+    small_training: tuple[str, ...],
+    tmp_path: Path,
+) -> None:
+    moments, said = random.Random(7), []
+    for _ in range(5):
+        process = start(cells, "-o", tmp_path / "run", *small_training, "--resume")
+        wait_for("2 classes", process)
+        time.sleep(moments.uniform(0, 12))  # TensorFlow's import, features, the epochs, or the end
+        process.kill()
+        said.append(process.communicate()[1])
+    process = start(cells, "-o", tmp_path / "run", *small_training, "--resume")
+    assert process.communicate()[1]
+    assert process.returncode == 0
+    assert _weights(tmp_path / "run") == _weights(trained)
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "cache"}
+
+
+def test_interrupted_it_says_how_to_go_on_and_does(
+    start: Start, wait_for, cells: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    process = start(cells, "-o", run, *LONG)
+    _wait_for_checkpoint(run)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 4, "2 s, and a busy machine"
+    assert process.returncode == 130
+    assert (
+        err.splitlines()[-1]
+        == "python -m train: interrupted; the same command continues from the last whole epoch"
+    )
+    assert not run.exists()
+
+    refused = start(cells, "-o", run, *LONG, "--resume", "--batch", "16")
+    _, err = refused.communicate(timeout=100)
+    assert refused.returncode == 2
+    assert "--batch 16 instead of 32" in err.splitlines()[-1]
+
+    again = start(cells, "-o", run, *LONG, "--resume")
+    wait_for(f"{run}.partial: continues an unfinished training, after all epoch ", again)
+    wait_for("train all", again)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_second_signal_ends_it_at_once(
+    start: Start, cells: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(cells, "-o", tmp_path / "run", *LONG)
+    _wait_for_checkpoint(tmp_path / "run")
+    process.send_signal(number)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert "Traceback" not in err
+
+
+def test_image_that_vanishes_meanwhile_is_named_and_the_checkpoint_is_whole(
+    start: Start, wait_for, cells: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    victim = sorted((data / "mono").iterdir())[3]
+    process = start(data, "-o", tmp_path / "run", *LONG)
+    _wait_for_checkpoint(tmp_path / "run")
+    content = victim.read_bytes()
+    victim.unlink()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.splitlines()[-1].startswith(
+        f"python -m train: {victim}: vanished since the training began"
+    )
+    assert not (tmp_path / "run").exists()
+
+    victim.write_bytes(content)
+    again = start(data, "-o", tmp_path / "run", *LONG)
+    wait_for(f"{tmp_path}/run.partial: continues", again)

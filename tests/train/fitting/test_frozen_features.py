@@ -1,0 +1,101 @@
+"""Features of augmented views: different, reproducible, and found again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from train.checkpoints.history import select_best_epoch
+from train.configuration.options import Flip, TrainOptions
+from train.data.dataset import Dataset
+from train.data.decoded_cache import PixelCache
+from train.distribution.strategy import WorkerShard
+from train.fitting.classifier_model import build_augmentation
+from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.schedule import INPUT
+
+Views = Callable[[Path, Flip, int], list[np.ndarray]]
+
+
+@pytest.fixture
+def views(
+    data: Dataset, pixels: PixelCache, build: Callable[..., keras.Model], small: TrainOptions
+) -> Views:
+    """Computes two augmented views of the training images in a folder."""
+
+    def compute(folder: Path, flip: Flip, seed: int) -> list[np.ndarray]:
+        augment = build_augmentation(flip, 1.0, seed)
+        frozen = FrozenFeatures(folder, build(small), INPUT, pixels, augment)
+        examples = Examples.of_split(data, "train")
+        return [frozen.view(examples, view, INPUT).astype(np.float32) for view in (1, 2)]
+
+    return compute
+
+
+def test_views_are_different_augmentations_of_the_same_images(
+    data: Dataset, pixels: PixelCache, views: Views, tmp_path: Path
+) -> None:
+    first, second = views(tmp_path, "horizontal", 7)
+    plain = pixels.read([image.sha256 for image in data.split("train")]).astype(np.float32)
+    assert np.abs(first - second).mean() > 1
+    for view in (first, second):
+        correlations = [
+            np.corrcoef(a.mean((1, 2)), b.mean((1, 2)))[0, 1]
+            for a, b in zip(view, plain, strict=True)
+        ]
+        assert np.median(correlations) > 0.5, "still the same image, in the same row"
+
+
+def test_views_depend_on_the_seed_alone_and_are_found_again(views: Views, tmp_path: Path) -> None:
+    first = views(tmp_path / "a", "both", 7)
+    keras.utils.set_random_seed(99)
+    assert np.array_equal(first, views(tmp_path / "b", "both", 7)), "whatever was drawn before"
+    assert np.array_equal(first, views(tmp_path / "a", "both", 7))
+    assert len(list((tmp_path / "a").iterdir())) == 2, "found again"
+    assert not np.array_equal(first, views(tmp_path / "a", "both", 8))
+    assert not np.array_equal(first, views(tmp_path / "a", "none", 7))
+
+
+def test_augmentation_reaches_all_training_views_but_the_first_and_never_validation(
+    data: Dataset,
+    pixels: PixelCache,
+    build: Callable[..., keras.Model],
+    fit_model,
+    loss_on,
+    small: TrainOptions,
+    tmp_path: Path,
+) -> None:
+    blackened = keras.Sequential([layers.Rescaling(0.0)])
+    model = build(small)
+    history = fit_model(model, replace(small, views=2), tmp_path, blackened)
+    arrays = [np.load(file) for file in (tmp_path / "features").rglob("*.npy")]
+    val, black, plain = sorted(arrays, key=lambda array: (len(array), array.any()))
+    assert not black.any()
+    assert np.array_equal(plain, pixels.read([image.sha256 for image in data.split("train")]))
+    assert np.array_equal(val, pixels.read([image.sha256 for image in data.split("val")]))
+    best = select_best_epoch(history, data.objects("val"))
+    assert loss_on(model, "val") == pytest.approx(best.val_loss, rel=1e-3)
+
+
+def test_a_shard_keeps_images_and_targets_together(data: Dataset) -> None:
+    examples = Examples.of_split(data, "train")
+    target = dict(zip(examples.sha256s, examples.targets, strict=True))
+    shard = examples.shard(WorkerShard(1, 3))
+    assert len(shard.sha256s) == len(shard.targets) < len(examples.targets)
+    assert [target[sha256] for sha256 in shard.sha256s] == shard.targets
+
+
+def test_other_weights_have_other_features(
+    data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
+) -> None:
+    examples = Examples.of_split(data, "val")
+    augment = build_augmentation("none", 0, 7)
+    for weights in ("imagenet", "none"):
+        options = replace(lite, weights=weights)
+        model = build(options)
+        FrozenFeatures(tmp_path, model, "pool", pixels, augment).plain(examples, "pool")
+    assert len(list(tmp_path.iterdir())) == 2

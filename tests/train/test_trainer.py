@@ -1,0 +1,427 @@
+"""Training as a user starts it: errors, interruptions, full disks, and existing folders."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import InputRefused
+from train.__main__ import main
+from train.configuration.options import LIMITS, TrainOptions
+
+ROOT = Path(__file__).parents[2]
+TINY = (
+    "--backbone",
+    "simple-cnn",
+    "--input-size",
+    "32",
+    "--head-epochs",
+    "1",
+    "--epochs",
+    "0",
+    "--views",
+    "1",
+)
+LONG = (
+    "--backbone",
+    "simple-cnn",
+    "--input-size",
+    "32",
+    "--head-epochs",
+    "9999",
+    "--patience",
+    "9999",
+    "--views",
+    "1",
+)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _test_images(run: dict[str, bytes]) -> set[str]:
+    rows = csv.DictReader(run["images.csv"].decode().splitlines())
+    return {row["path"] for row in rows if row["split"] == "test"}
+
+
+def _refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+    """Returns the one line of an error that is found before any image is read."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("python -m train: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr.removeprefix("python -m train: ").rstrip()
+
+
+@pytest.fixture
+def start(tmp_path: Path, cells: Path):
+    """Starts a training that would never end, and waits until it is in its epochs."""
+    processes = []
+
+    def begin(run: Path, *options: str) -> subprocess.Popen[str]:
+        environment = {
+            **os.environ,
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "train", str(cells), "-o", str(run), *LONG, *options]
+        process = subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        for line in process.stderr:
+            if line.startswith("features, view 1"):
+                time.sleep(1)
+                return process
+        raise AssertionError(f"the training ended with {process.wait()}")
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_missing_data_folder(run_cli, tmp_path: Path) -> None:
+    assert (
+        _refused(run_cli("train", tmp_path / "none", "-o", tmp_path / "run"))
+        == f"{tmp_path / 'none'}: no such folder"
+    )
+
+
+def test_empty_class_folder(run_cli, tmp_path: Path, cells: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(cells / "mono", data / "a")
+    (data / "b").mkdir()
+    assert _refused(run_cli("train", data, "-o", tmp_path / "run")).startswith(
+        f"{data / 'b'}: an empty class folder"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_class(run_cli, tmp_path: Path, cells: Path) -> None:
+    shutil.copytree(cells / "mono", tmp_path / "data" / "a")
+    assert "at least 2" in _refused(run_cli("train", tmp_path / "data", "-o", tmp_path / "run"))
+
+
+def test_flat_images(run_cli, tmp_path: Path, cells: Path) -> None:
+    assert "DIR/banana/1.jpg" in _refused(run_cli("train", cells / "mono", "-o", tmp_path / "run"))
+
+
+def test_line_break_and_escape_code_in_a_name_stay_on_one_line(run_cli, tmp_path: Path) -> None:
+    line = _refused(run_cli("train", tmp_path / "no\n\x1b[31mne"))
+    assert "\\n" in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--batch", "0"),
+        ("--views", "0"),
+        ("--epochs", "-1"),
+        ("--head-epochs", "-1"),
+        ("--dropout", "2"),
+        ("--patience", "-1"),
+        ("--input-size", "0"),
+        ("--input-size", "99999"),
+        ("--rate", "nan"),
+        ("--head-rate", "-1"),
+        ("--augment", "-1"),
+        ("--augment", "30"),
+        ("--label-smoothing", "1"),
+        ("--seed", "-1"),
+        ("--test-fraction", "1"),
+        ("--val-fraction", "0"),
+    ],
+)
+def test_option_out_of_range_is_refused_by_its_name(
+    cells: Path, tmp_path: Path, options: tuple[str, str]
+) -> None:
+    with pytest.raises(InputRefused) as caught:
+        main([str(cells), "-o", str(tmp_path / "run"), *TINY, *options])
+    assert caught.value.thing == options[0]
+    assert "found" in caught.value.reason
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_epochs_at_all_is_refused() -> None:
+    with pytest.raises(InputRefused, match="at least one epoch"):
+        TrainOptions(epochs=0, head_epochs=0)
+
+
+def test_every_limit_is_of_an_option_and_allows_its_default() -> None:
+    defaults = TrainOptions()
+    assert all(hasattr(defaults, name) for name in LIMITS)
+
+
+def test_option_that_is_not_a_number_is_a_usage_error(run_cli, cells: Path) -> None:
+    assert "--batch" in _refused(run_cli("train", cells, "--batch", "many"))
+
+
+def test_unknown_backbone_is_a_usage_error_that_lists_the_known_ones(run_cli, cells: Path) -> None:
+    assert "efficientnet-lite0" in _refused(run_cli("train", cells, "--backbone", "resnet"))
+
+
+def test_missing_packages_are_named_with_the_way_to_install_them(
+    run_cli, bare_python: Callable[..., str], cells: Path, tmp_path: Path
+) -> None:
+    done = run_cli(
+        "train", cells, "-o", tmp_path / "run", *TINY, python=bare_python("numpy", "pillow")
+    )
+    assert done.returncode == 4
+    assert "pip install '.[train]'" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_needs_no_packages(run_cli, bare_python: Callable[..., str]) -> None:
+    done = run_cli("train", "--help", python=bare_python("numpy", "pillow"))
+    assert done.returncode == 0
+    assert "--head-rate" in done.stdout
+
+
+def test_broken_images_are_named_and_strict_refuses_them(
+    run_cli, cells: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    (data / "mono" / "bad.jpg").write_text("x")
+    done = run_cli("train", data, "-o", tmp_path / "run", *TINY, "--strict")
+    assert done.returncode == 2
+    assert f"{data / 'mono' / 'bad.jpg'}: not an image" in done.stderr
+    assert (
+        done.stderr.splitlines()[-1]
+        == f"python -m train: {data}: 1 of 121 files were refused (--strict)"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_names_and_a_broken_file_survive_a_whole_run(
+    run_cli, cells: Path, tmp_path: Path
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    names = ["<b>café noir=", "猫"]
+    for name, source in zip(names, ("mono", "poly"), strict=True):
+        shutil.copytree(cells / source, data / name)
+    (data / "猫" / "cut\n.png").write_text("x")
+    done = run_cli("train", data, "-o", run, *TINY, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["test_images"] == 24
+    assert json.loads((run / "manifest.json").read_text())["labels"] == names
+    with (run / "images.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == set(names)
+    assert [row["path"] for row in rows if row["split"] == "refused"] == ["猫/cut\n.png"]
+    assert f"next: python -m export tflite {run}" in done.stderr
+    head = ["class", "train", "val", "test", "refused"]
+    counts = [
+        line.split() for line in done.stderr.splitlines() if line.startswith(("class ", *names))
+    ]
+    assert counts == [
+        head,
+        [*names[0].split(), "43", "5", "12", "0"],
+        [names[1], "43", "5", "12", "1"],
+    ]
+    healthy = (
+        "read images",
+        "compare images",
+        "python -m train: ",
+        "class ",
+        *names,
+        "shorter side",
+        "2 classes",
+    )
+    ours = (
+        *healthy,
+        "features, v",
+        "validation f",
+        "train all",
+        "test: ",
+        "report: ",
+        "next: ",
+        "/",
+    )
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<b>" + "café" not in page
+    assert "&lt;b&gt;café noir=" in page
+    assert "猫/cut\n.png" in page
+    assert [line for line in done.stderr.splitlines() if not line.startswith(ours)] == [], (
+        "no log line of a library"
+    )
+
+
+def test_divergence_publishes_nothing(run_cli, cells: Path, tmp_path: Path) -> None:
+    done = run_cli(
+        "train",
+        cells,
+        "-o",
+        tmp_path / "run",
+        *TINY,
+        "--head-epochs",
+        "3",
+        "--rate",
+        "1e10",
+        "--head-rate",
+        "1e10",
+    )
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("python -m train: training: the ")
+    assert "epoch 1" in last
+    assert "step" in last
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_is_not_a_run_is_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("years of work")
+    done = run_cli("train", cells, "-o", precious, *TINY, "--overwrite")
+    assert done.returncode == 2
+    assert "is not a run folder" in done.stderr.splitlines()[-1]
+    assert _files(precious) == {"thesis.txt": b"years of work"}
+
+
+def test_the_images_themselves_are_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    before = _files(data)
+    assert run_cli("train", data, "-o", data, *TINY, "--overwrite").returncode == 2
+    assert _files(data) == before
+
+
+def test_run_folder_among_the_images_is_refused(run_cli, cells: Path) -> None:
+    assert "would take it for a class" in _refused(
+        run_cli("train", cells, "-o", cells / "run", *TINY)
+    )
+
+
+def test_existing_run_is_kept_without_overwrite(run_cli, run_copy: Path, cells: Path) -> None:
+    before = _files(run_copy)
+    done = run_cli("train", cells, "-o", run_copy, *TINY)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr.splitlines()[-1]
+    assert _files(run_copy) == before
+
+
+def test_run_of_other_images_is_not_reused(
+    run_cli, run_copy: Path, cells: Path, small_training, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(cells, tmp_path / "data"))
+    next((data / "mono").iterdir()).unlink()
+    assert run_cli("train", data, "-o", run_copy, *small_training).returncode == 2
+
+
+def test_run_from_other_weights_of_the_same_name_is_not_reused(
+    run_cli, trained: Path, cells: Path, tmp_path: Path
+) -> None:
+    weights = Path(shutil.copy(trained / "model.keras", tmp_path / "weights.keras"))
+    command = ("train", cells, "-o", tmp_path / "run", *TINY, "--weights", weights, "--json")
+    done = run_cli(*command)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(run_cli(*command).stdout)["reused"]
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    again = run_cli(*command)
+    assert again.returncode == 2
+    assert "made by another command" in json.loads(again.stdout)["error"]["reason"]
+    assert "--overwrite" in again.stderr.splitlines()[-1]
+
+
+def test_run_with_a_damaged_model_is_not_reused(
+    run_cli, run_copy: Path, cells: Path, small_training
+) -> None:
+    (run_copy / "model.keras").write_bytes(b"damaged")
+    done = run_cli("train", cells, "-o", run_copy, *small_training)
+    assert done.returncode == 2
+    assert "--overwrite" in done.stderr.splitlines()[-1]
+
+
+def test_killed_training_keeps_the_existing_run_and_the_next_one_replaces_it(
+    start, run_cli, run_copy: Path, cells: Path
+) -> None:
+    before = _files(run_copy)
+    (run_copy / "left-over.txt").touch()
+    process = start(run_copy, "--overwrite")
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert _files(run_copy) == before | {"left-over.txt": b""}
+    left = {path.name for path in run_copy.parent.glob("[!.]*")}
+    assert left - {f"{run_copy.name}.partial"} == {run_copy.name, "cache"}, "no half run beside it"
+
+    done = run_cli("train", cells, "-o", run_copy, *TINY, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    after = _files(run_copy)
+    assert set(after) == set(before)
+    assert after["manifest.json"] != before["manifest.json"]
+    assert {path.name for path in run_copy.parent.iterdir()} == {run_copy.name, "cache"}, (
+        "the checkpoint of the killed training is removed"
+    )
+    assert _test_images(after) == _test_images(before), (
+        "another network, but the same seed and images: the same split"
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_training_ends_in_one_line_and_leaves_no_half_run(
+    start, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    process = start(tmp_path / "run")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out == ""
+    assert "Traceback" not in err
+    expected = [
+        "python -m train: interrupted; the same command continues from the last whole epoch"
+    ]
+    assert [line for line in err.splitlines() if not line.startswith("train all")] == (
+        expected if code == 130 else []
+    )
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache", "run.partial"}
+    assert not list(tmp_path.rglob(".quince-*"))
+
+
+def test_full_disk_keeps_the_existing_run(run_cli, small_disk, trained: Path, cells: Path) -> None:
+    old = Path(shutil.copytree(trained, small_disk("700k") / "run"))
+    before = _files(old)
+    subprocess.run(["fallocate", "-l", "300k", old.parent / "filler"], check=True)
+    done = run_cli("train", cells, "-o", old, *TINY, "--overwrite")
+    assert done.returncode == 4, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"python -m train: {old.parent}")
+    assert last.endswith("cannot be written: the disk is full; what was there is unchanged")
+    assert "Traceback" not in done.stderr
+    assert _files(old) == before
+    assert {path.name for path in old.parent.iterdir()} == {"run", "filler"}
+
+
+def test_full_disk_of_the_cache_is_one_line_and_not_a_bus_error(
+    run_cli, small_disk, cells: Path, tmp_path: Path
+) -> None:
+    disk = small_disk("1300k")
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--views", "20", "--cache", disk)
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"python -m train: {disk}: the disk is full")
+    assert not list(disk.rglob("part.npy"))
+    assert not list(tmp_path.glob("run*"))
+
+
+def test_cache_that_is_a_file_is_refused(run_cli, cells: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--cache", tmp_path / "file")
+    assert done.returncode == 4
+    assert "--cache" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

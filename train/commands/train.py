@@ -1,0 +1,133 @@
+"""Runs `python -m train DIR`, which fine-tunes a classifier on a folder of images."""
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.cli.identity import program_name
+from runtime.cli.output import print_result
+from runtime.cli.parser import CommandParser, add_version
+from runtime.errors import DONE
+from runtime.shared.rerun_command import rerun_command
+from runtime.shared.statistics import counted_images
+from runtime.system.terminal import escape_control_chars, say
+from train.commands.arguments import add_cache, add_data, add_json, add_strict
+from train.commands.interrupts import ends_soon
+from train.commands.table import TRAIN, VERBS
+from train.configuration.flags import add_flags, options_from_arguments
+from train.distribution.arguments import (
+    LOST,
+    add_distribute,
+    choose_strategy,
+    only_chief_reports,
+    worker_position,
+)
+from train.distribution.supervisor import run_supervised
+from train.trainer import TrainResult, train
+
+MIN_GAP = 0.03
+"""Validation accuracy above the test accuracy that is reported, if it is above its interval too."""
+NAME = program_name("train")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command line `arguments`; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    where = worker_position(options.distribute, options.worker)
+    if where is None:
+        return _train(options, arguments, None)
+    ended = f"worker {where[0] + 1} of {where[1]}: {LOST}"
+    return run_supervised(NAME, lambda _: _train(options, arguments, where), ended)
+
+
+def _train(
+    parsed: argparse.Namespace, arguments: Sequence[str], where: tuple[int, int] | None
+) -> int:
+    options = options_from_arguments(parsed)
+    run = parsed.output or Path("runs") / os.path.basename(os.path.realpath(parsed.data))
+    command = rerun_command("train", arguments)
+    with ends_soon(NAME, "the same command continues from the last whole epoch"):
+        strategy = choose_strategy(parsed.distribute, where)
+        with only_chief_reports(strategy):
+            result = train(
+                parsed.data,
+                run,
+                options,
+                cache=parsed.cache,
+                strict=parsed.strict,
+                overwrite=parsed.overwrite,
+                resume=parsed.resume,
+                command=command,
+                strategy=strategy,
+            )
+    if result is None:
+        return DONE
+    if gap := _gap(result):
+        say(f"{NAME}: {gap}")
+    print_result(result, as_json=parsed.json, text=lambda: _text(result))
+    say(f"report: {run / 'report.html'}")
+    say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
+    return DONE
+
+
+def _text(result: TrainResult) -> str:
+    if result.reused:
+        origin = "already there, made by this command"
+    else:
+        origin = f"trained in {result.seconds:.0f} s"
+    return (
+        f"{escape_control_chars(result.run)}: {origin}; test accuracy {result.test_accuracy:.4f} "
+        f"(95 % interval {result.test_accuracy_low:.4f} to {result.test_accuracy_high:.4f} "
+        f"on {counted_images(result.test_images, result.test_objects)}), "
+        f"balanced {result.balanced_accuracy:.4f}, "
+        f"validation {result.val_accuracy:.4f} ({result.kept})"
+    )
+
+
+def _gap(result: TrainResult) -> str:
+    """Returns a warning if the validation accuracy is far above the test accuracy, else ''."""
+    gap = result.val_accuracy - result.test_accuracy
+    if gap < MIN_GAP or result.val_accuracy <= result.test_accuracy_high:
+        return ""
+    return (
+        f"the validation accuracy {result.val_accuracy:.4f} is far above that on the test images: "
+        "they show other objects or conditions, which the validation images do not stand for; put "
+        "each object in a folder of its own or use --group-by"
+    )
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        prog=NAME,
+        description=f"{TRAIN.help.capitalize()}: one folder per class, or Training/ and Test/ "
+        "folders of such folders.",
+        epilog=f"Other verbs: {', '.join(VERBS)} (see {NAME} VERB --help). "
+        f"{NAME} sample writes a real sample data set.",
+    )
+    add_version(parser)
+    add_data(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="RUN",
+        help="run folder to write (default: runs/NAME-OF-DATA)",
+    )
+    add_flags(parser)
+    add_distribute(parser)
+    add_cache(parser)
+    add_strict(parser)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a run that another command or other data made",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an unfinished training; its learning rates may be changed",
+    )
+    add_json(parser)
+    return parser

@@ -1,0 +1,1 @@
+"""Holds the options of a training and resolves their defaults."""

@@ -1,0 +1,102 @@
+"""Fills in the options that are left to the recipe and the backbone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from runtime.errors import InputRefused
+from train.backbones.registry import BACKBONES, OFFLINE, find_backbone
+from train.configuration.options import TrainOptions
+from train.configuration.recipes import RECIPES, Thaw
+
+SMALL = "simple-cnn"
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class ResolvedOptions:
+    """Holds the options that have a default by recipe or backbone, none of them open.
+
+    weights: `imagenet`, `none` or the name of a file.
+    solve_head, hidden, average: see Recipe. A solved head counts as one epoch.
+    """
+
+    weights: str
+    width: float
+    thaw: Thaw
+    solve_head: bool
+    head_epochs: int
+    epochs: int
+    head_rate: float
+    rate: float
+    dropout: float
+    hidden: int | None
+    average: float | None
+
+    @property
+    def pretrained(self) -> bool:
+        """Returns whether the backbone begins with weights that were trained before."""
+        return self.weights != "none"
+
+    @property
+    def weights_file(self) -> Path | None:
+        """Returns the file that holds the weights, or None if they come from no file."""
+        return None if self.weights in ("none", "imagenet") else Path(self.weights)
+
+
+def resolve_options(options: TrainOptions) -> ResolvedOptions:
+    """Returns `options` with each None replaced by the value of the recipe or the backbone.
+
+    Raises:
+        InputRefused: options contradict each other.
+    """
+    backbone, recipe = find_backbone(options.backbone), RECIPES[options.recipe]
+    weights = options.weights or ("imagenet" if backbone.pretrained else "none")
+    if weights == "imagenet" and not backbone.pretrained:
+        raise InputRefused(
+            "--weights",
+            f"{options.backbone} has no ImageNet weights; take none, a file, "
+            f"or {', '.join(OFFLINE)}",
+        )
+    if weights != "none" and options.channels == 1:
+        raise InputRefused(
+            "--channels",
+            f"expected 3 with pretrained weights, which take colours, found 1; add --weights none,"
+            f" or take one of the networks without such weights, as --backbone {SMALL}",
+        )
+    if weights == "none" and options.thaw not in (None, "all"):
+        raise InputRefused(
+            "--thaw", "without pretrained weights all layers are trained at once; leave it out"
+        )
+    width = _first(options.width, 1.0)
+    if options.width is not None and not backbone.widths:
+        names = ", ".join(name for name, row in BACKBONES.items() if row.widths)
+        raise InputRefused(
+            "--width",
+            f"{options.backbone} has only one width; backbones with several are {names}",
+        )
+    if weights == "imagenet" and backbone.widths and width not in backbone.widths:
+        widths = ", ".join(map(str, backbone.widths))
+        raise InputRefused(
+            "--width",
+            f"{options.backbone} has ImageNet weights for {widths}, found {width}; "
+            "or take --weights none",
+        )
+    solve_head = recipe.solve_head and weights != "none" and options.head_epochs is None
+    return ResolvedOptions(
+        weights=weights,
+        width=width,
+        thaw=options.thaw or recipe.thaw or backbone.thaw,
+        solve_head=solve_head,
+        head_epochs=1 if solve_head else _first(options.head_epochs, recipe.head_epochs),
+        epochs=_first(options.epochs, recipe.epochs),
+        head_rate=_first(options.head_rate, recipe.head_rate),
+        rate=_first(options.rate, recipe.rate),
+        dropout=_first(options.dropout, recipe.dropout),
+        hidden=recipe.hidden,
+        average=recipe.average,
+    )
+
+
+def _first(chosen: Number | None, default: Number) -> Number:
+    return default if chosen is None else chosen

@@ -1,0 +1,1 @@
+"""Finds, checks, splits and decodes the images of a training."""

@@ -1,0 +1,116 @@
+"""Lists the files of an image folder, once for a training; chooses the input size for them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime.errors import ImageRefused, InputRefused
+from runtime.images.decoding import header_size, read_image
+from runtime.sources.paths import walk
+from train.data.folder_layout import LAYOUT, find_class_folders
+from workstation.run_folder import Split
+
+STRIDE = 32
+"""Sizes are multiples of the factor by which the backbones shrink an image."""
+MAX_FILES = 200
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """Lists the files of one class, in the order of `walk`.
+
+    path: the folder itself. split: None where no folder name sets it.
+    """
+
+    path: Path
+    split: Split | None
+    label: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Lists the files below `root` when it was scanned; none of them has been opened.
+
+    labels: the class names, sorted, in Unicode's composed form (NFC).
+    outside: the files that are in no class folder.
+    left_out: what a walk leaves out: hidden names, files of file managers, links to a parent.
+    note: a sentence where a level of folders was skipped, else empty.
+    """
+
+    root: Path
+    labels: tuple[str, ...]
+    class_folders: tuple[ClassFolder, ...]
+    outside: tuple[Path, ...]
+    left_out: tuple[Path, ...] = ()
+    note: str = ""
+
+    def rows(self) -> list[tuple[ClassFolder, Path]]:
+        """Returns each file of a class folder, with that folder."""
+        return [(folder, file) for folder in self.class_folders for file in folder.files]
+
+    def files(self) -> list[Path]:
+        """Returns all files, sorted by the bytes of their names within each folder."""
+        inside = (file for _, file in self.rows())
+        return sorted((*inside, *self.outside), key=_name_bytes)
+
+
+def scan_image_folder(root: Path) -> ImageFolder:
+    """Lists every file below `root` and checks that its folders form a data set.
+
+    Raises:
+        InputRefused: there is no class folder, only one, or an empty one, or a split has a class
+            that the training folder lacks.
+        MachineError: this user may not list a folder.
+    """
+    folders, note = find_class_folders(root)
+    labels = sorted({folder.label for folder in folders if folder.split in ("train", None)})
+    if not labels:
+        raise InputRefused(str(root), f"no class folders; {LAYOUT}")
+    if len(labels) < 2:
+        raise InputRefused(
+            str(root), f"only one class, '{labels[0]}'; a classifier needs at least 2"
+        )
+    class_folders = []
+    left_out: list[Path] = []
+    for folder in folders:
+        split, label, path = folder.split, folder.label, folder.path
+        if label not in labels:
+            raise InputRefused(
+                str(path),
+                f"a class of the {split} folder that the training folder does not have; "
+                "add it there or remove it here",
+            )
+        files = tuple(walk(path, left_out=left_out))
+        if not files:
+            raise InputRefused(str(path), "an empty class folder; put images in it or remove it")
+        class_folders.append(ClassFolder(path, split, label, files))
+    outside = tuple(walk(root, {folder.path for folder in folders}, left_out))
+    return ImageFolder(root, tuple(labels), tuple(class_folders), outside, tuple(left_out), note)
+
+
+def choose_input_size(files: Sequence[Path], native_size: int, min_size: int = STRIDE) -> int:
+    """Returns the side of the input in pixels: `native_size`, or less for smaller images.
+
+    `native_size` is the side that the backbone was trained at. For smaller images the side is the
+    multiple of 32 next below the median of their shorter sides, but at least the multiple of 32
+    next above `min_size`. The median is over some 200 files, spread evenly over `files`; a file
+    that is no image is skipped.
+    """
+    sides = []
+    for path in files[:: max(1, len(files) // MAX_FILES)]:
+        try:
+            sides.append(min(header_size(read_image(path))))
+        except ImageRefused:
+            continue
+    if not sides:
+        return native_size
+    lowest = -(-min_size // STRIDE) * STRIDE
+    return min(native_size, max(lowest, int(np.median(sides)) // STRIDE * STRIDE))
+
+
+def _name_bytes(path: Path) -> list[bytes]:
+    return [os.fsencode(part) for part in path.parts]

@@ -1,0 +1,1 @@
+"""Trains on one device, several graphics cards or several machines."""

@@ -1,0 +1,1 @@
+"""Evaluates a trained model on labelled images."""

@@ -1,0 +1,1 @@
+"""Fits the network: first its head, then its last blocks too."""

@@ -1,0 +1,205 @@
+"""Trains the stages one after another, and writes a checkpoint after each epoch.
+
+The layers before the first trainable layer never change. Their outputs are computed once, when
+they are first needed, for `views` views of each image; the epochs use the views in turn. The first
+view is the image itself; the others are augmented.
+BatchNorm layers with pretrained weights stay in inference mode (keras#9214). The random numbers of
+an epoch depend only on its index and on the seed, so a resumed training ends with the same weights
+as an uninterrupted one: with the same bits on one machine without an accelerator.
+"""
+
+import functools
+import time
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.shared.progress import Progress
+from runtime.system.terminal import say
+from train.checkpoints.checkpoint import Arrays, Checkpoint
+from train.checkpoints.history import Epoch, select_best_epoch
+from train.data.decoded_cache import PixelCache
+from train.fitting.batches import Batches, reseed
+from train.fitting.callbacks import TrainingCallback
+from train.fitting.frozen_features import FrozenFeatures
+from train.fitting.loss import weighted_examples
+from train.fitting.run_state import RunState, checkpoint_of, evaluate, losses_of, restore
+from train.fitting.schedule import Stage
+from train.fitting.solved_head import WeightedFeatures, of_all_workers, solve_head
+from train.fitting.tail import compiled_tail
+from train.fitting.training_context import TrainingContext
+
+MAX_HEAD_VIEWS = 2
+"""Views for the head stage. The next stage changes the head again, so more views gain nothing."""
+PREDICTION_BATCH = 64
+
+
+def fit(
+    model: keras.Model, stages: tuple[Stage, ...], frozen: FrozenFeatures, context: TrainingContext
+) -> tuple[list[Epoch], float]:
+    """Trains `model` in place; returns its epochs and the seconds they took.
+
+    The model ends with the weights of the epoch that `select_best_epoch` chooses. Training resumes
+    from the checkpoint of `context.unfinished`, if there is one. Class weights apply to the
+    validation loss too, label smoothing does not. With several workers, each trains and validates
+    on its shard of the images; losses and accuracies cover all shards.
+
+    Raises:
+        CheckFailed: the loss became NaN, infinite or greater than a million.
+        InputRefused: the workers cannot share a batch evenly, or the checkpoint does not fit.
+        MachineError: the disk is full.
+    """
+    checkpoint = context.unfinished.read()
+    train, val = weighted_examples(context, model.output_shape[-1])
+    run = RunState(
+        context,
+        frozen,
+        train,
+        val,
+        history=list(checkpoint.history) if checkpoint else [],
+        started_at=time.monotonic() - (checkpoint.seconds if checkpoint else 0.0),
+    )
+    for stage in stages[_current_stage(stages, run.history) :]:
+        _fit_stage(run, model, stage, checkpoint)
+        checkpoint = None
+    return run.history, run.seconds
+
+
+def _fit_stage(
+    run: RunState, model: keras.Model, stage: Stage, checkpoint: Checkpoint | None
+) -> None:
+    """Trains one stage, and leaves the model with the weights of its best epoch."""
+    context, history = run.context, run.history
+    tail, optimizer = compiled_tail(model, stage, run.steps)
+    best: Arrays = tail.get_weights()
+    if checkpoint:
+        restore(tail, checkpoint, context.unfinished)
+        best = checkpoint.best
+    if stage.solved:
+        if not losses_of(stage, history):
+            _solve_head(run, tail, stage)
+            best = tail.get_weights()
+            context.unfinished.write(checkpoint_of(run, tail, best, best))
+            context.after_epoch(history[-1])
+        return
+    validation = run.frozen.plain(run.val.examples, stage.boundary)
+    latest: Arrays = tail.get_weights()
+    views = context.options.views
+    if stage.boundary != run.frozen.base:
+        views = min(views, MAX_HEAD_VIEWS)
+
+    @functools.cache
+    def view_features(view: int) -> NDArray[np.float16]:
+        return run.frozen.view(run.train.examples, view, stage.boundary)
+
+    epochs_left = stage.epochs - len(losses_of(stage, history))
+    with Progress(f"train {stage.name}", epochs_left * run.steps) as bar:
+        callback = TrainingCallback(stage, history, bar, context.unfinished.path)
+        while not _is_over(stage, history, context.options.patience):
+            features = view_features(len(losses_of(stage, history)) % views)
+            _fit_epoch(run, stage, tail, latest, features, callback)
+            latest = tail.get_weights()
+            optimizer.put_average(tail.trainable_variables)
+            _validate(run, tail, validation, callback)
+            if select_best_epoch(history, context.data.objects("val")) is history[-1]:
+                best = tail.get_weights()
+            context.unfinished.write(checkpoint_of(run, tail, latest, best))
+            context.after_epoch(history[-1])
+    tail.set_weights(best)
+
+
+def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
+    """Sets the weights of `tail`, one Dense layer, to those of `solve_head`; adds the epoch.
+
+    The first worker solves for all of them.
+    """
+    started_at = time.monotonic()
+    frozen, strategy = run.frozen, run.context.strategy
+    views = range(min(run.context.options.views, MAX_HEAD_VIEWS))
+    features = [frozen.view(run.train.examples, view, stage.boundary) for view in views]
+    train = WeightedFeatures(
+        np.concatenate(features).astype(np.float32),
+        np.tile(run.train.targets, (len(views), 1)),
+        np.tile(run.train.weights, len(views)),
+    )
+    val = WeightedFeatures(
+        frozen.plain(run.val.examples, stage.boundary), run.val.targets, run.val.weights
+    )
+    head = solve_head(*(of_all_workers(examples, strategy) for examples in (train, val)))
+    tail.set_weights(strategy.gather_arrays([head.kernel, head.bias])[0])
+    seconds = time.monotonic() - started_at
+    say(
+        f"solved head: validation accuracy {head.val_accuracy:.4f} after {run.seconds:.0f} s; "
+        "fine-tuning starts from it"
+    )
+    run.history.append(
+        Epoch(stage.name, 1, head.loss, head.accuracy, head.val_loss, head.val_accuracy, seconds)
+    )
+
+
+def _fit_epoch(
+    run: RunState,
+    stage: Stage,
+    tail: keras.Model,
+    weights: Arrays,
+    features: NDArray[np.float16],
+    callback: TrainingCallback,
+) -> None:
+    """Trains `tail` for one epoch on the features of one view, from `weights` on."""
+    shard = run.context.strategy.shard
+    epoch, epochs_before = len(losses_of(stage, run.history)), len(run.history)
+    batches = Batches(
+        features,
+        run.train.targets,
+        run.train.weights,
+        run.batch,
+        (run.context.options.seed, epochs_before, shard.index),
+        full=shard.count > 1,
+    )
+    reseed(tail, epochs_before)
+    tail.set_weights(weights)
+    tail.fit(
+        batches,
+        initial_epoch=epoch,
+        epochs=epoch + 1,
+        shuffle=False,
+        verbose=0,
+        callbacks=[callback],
+    )
+
+
+def _validate(
+    run: RunState, tail: keras.Model, features: NDArray[np.float32], callback: TrainingCallback
+) -> None:
+    """Measures the validation loss and accuracy, and adds the epoch to the history."""
+    callback.record_epoch(*evaluate(run, tail, features))
+
+
+def predict(
+    model: keras.Model, sha256s: list[str], pixels: PixelCache, label: str
+) -> NDArray[np.float32]:
+    """Returns the (n, classes) float32 probabilities of images in the cache.
+
+    `label` names the progress bar.
+    """
+    scores = []
+    with Progress(label, len(sha256s)) as bar:
+        for start in range(0, len(sha256s), PREDICTION_BATCH):
+            batch = pixels.read(sha256s[start : start + PREDICTION_BATCH])
+            scores.append(np.asarray(model.predict_on_batch(batch.astype(np.float32))))
+            bar.advance(len(batch))
+    return np.concatenate(scores)
+
+
+def _current_stage(stages: tuple[Stage, ...], history: list[Epoch]) -> int:
+    """Returns the index of the stage of the last epoch."""
+    return [stage.name for stage in stages].index(history[-1].stage) if history else 0
+
+
+def _is_over(stage: Stage, history: list[Epoch], patience: int) -> bool:
+    losses = losses_of(stage, history)
+    if len(losses) >= stage.epochs:
+        return True
+    epochs_without_gain = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    return epochs_without_gain > 0 and epochs_without_gain >= patience

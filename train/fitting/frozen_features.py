@@ -1,0 +1,135 @@
+"""Computes the outputs of a model's frozen layers, for images and for augmented views of them."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.images.preprocessing import RULES_VERSION
+from runtime.system.provenance import source_digest, versions
+from train.data.dataset import Dataset
+from train.data.decoded_cache import PixelCache
+from train.distribution.single_device import feature_function
+from train.distribution.strategy import FeatureFunctionBuilder, WorkerShard
+from train.fitting.batches import reseed
+from train.fitting.feature_cache import cache_key, compute_features
+from train.fitting.schedule import INPUT
+from workstation.run_folder import Split
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Holds the hashes of images in the pixel cache, with their class indices."""
+
+    sha256s: list[str]
+    targets: list[int]
+
+    @classmethod
+    def of_split(cls, data: Dataset, split: Split) -> "Examples":
+        """Returns the images of a split."""
+        return cls([image.sha256 for image in data.split(split)], data.targets(split))
+
+    def shard(self, shard: WorkerShard) -> "Examples":
+        """Returns the images of one worker."""
+        return Examples(shard.part(self.sha256s), shard.part(self.targets))
+
+
+@dataclass(frozen=True)
+class FrozenFeatures:
+    """Computes features of images, and keeps them on disk.
+
+    base: the last layer that never learns. Features are its outputs, or those of a later layer.
+    build_function: compiles the computation for the devices of the training.
+    """
+
+    folder: Path
+    model: keras.Model
+    base: str
+    pixels: PixelCache
+    augment: keras.Sequential
+    build_function: FeatureFunctionBuilder = feature_function
+
+    def view(self, examples: Examples, view: int, boundary: str) -> NDArray[np.float16]:
+        """Returns the (n, ...) outputs of the layer `boundary` for a view of each image.
+
+        View 0 is the image as a device delivers it; the others are augmented. The augmentation of
+        an image depends only on its index, on `view` and on the seed.
+        """
+        return self._features(examples, boundary, view or None, f"features, view {view + 1}")
+
+    def plain(self, examples: Examples, boundary: str) -> NDArray[np.float32]:
+        """Returns the (n, ...) outputs of the layer `boundary` for the unchanged images."""
+        return self._features(examples, boundary, None, "validation features").astype(np.float32)
+
+    def _features(
+        self, examples: Examples, boundary: str, view: int | None, label: str
+    ) -> NDArray[np.float16]:
+        augment = self.augment if view is not None else None
+        frozen = _submodel(self.model, INPUT, self.base)
+        geometry = json.dumps([RULES_VERSION, asdict(self.pixels.preprocessing), view])
+        name = cache_key(
+            _identity(frozen), geometry, "\n".join(examples.sha256s), _describe(augment)
+        )
+        count = len(examples.sha256s)
+
+        def read_images(start: int, stop: int) -> NDArray[np.float32]:
+            if augment is not None and view is not None:
+                reseed(augment, view * count + start)
+            return self.pixels.read(examples.sha256s[start:stop]).astype(np.float32)
+
+        function = self.build_function(frozen, augment)
+        features = compute_features(self.folder / name, count, read_images, function, label)
+        if boundary == self.base:
+            return features
+
+        def read_features(start: int, stop: int) -> NDArray[np.float32]:
+            return features[start:stop].astype(np.float32)
+
+        pooling = _submodel(self.model, self.base, boundary)
+        return compute_features(
+            self.folder / cache_key(_identity(pooling), name),
+            count,
+            read_features,
+            self.build_function(pooling, None),
+            f"{label}, pooled",
+        )
+
+
+def layer_output(model: keras.Model, layer: str) -> keras.KerasTensor:
+    """Returns the output of the layer called `layer`; for INPUT, the input of the model."""
+    return model.input if layer == INPUT else model.get_layer(layer).output
+
+
+def _submodel(model: keras.Model, start: str, end: str) -> keras.Model | None:
+    """Returns the layers after `start` up to `end`, or None if there are none."""
+    if start == end:
+        return None
+    return keras.Model(layer_output(model, start), layer_output(model, end), name="frozen")
+
+
+def _identity(submodel: keras.Model | None) -> bytes:
+    """Returns what identifies the code, the layers and the weights that make features."""
+    code = json.dumps(
+        [
+            source_digest("runtime", "workstation", "train"),
+            versions("keras", "tensorflow", "tensorflow-cpu"),
+            keras.backend.backend(),
+        ]
+    )
+    if submodel is None:
+        return code.encode()
+    weights = [np.ascontiguousarray(weight).tobytes() for weight in submodel.get_weights()]
+    return cache_key(code, submodel.to_json(), *weights).encode()
+
+
+def _describe(augment: keras.Sequential | None) -> str:
+    """Returns the layers of an augmentation as JSON, without their names."""
+    if augment is None:
+        return ""
+    layers = [
+        (type(layer).__name__, {**layer.get_config(), "name": ""}) for layer in augment.layers
+    ]
+    return json.dumps(layers, default=str)

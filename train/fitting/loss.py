@@ -1,0 +1,56 @@
+"""Builds the targets and weights of the cross-entropy that training minimizes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.configuration.options import ClassWeights
+from train.fitting.frozen_features import Examples
+from train.fitting.training_context import TrainingContext
+
+
+@dataclass(frozen=True)
+class WeightedExamples:
+    """Holds the images of this worker, with their (n, classes) targets and (n,) weights."""
+
+    examples: Examples
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+def weighted_examples(
+    context: TrainingContext, classes: int
+) -> tuple[WeightedExamples, WeightedExamples]:
+    """Returns this worker's shard of the training and of the validation images."""
+    options, shard = context.options, context.strategy.shard
+    weights = class_weights(context.data.targets("train"), classes, options.class_weights)
+    train = Examples.of_split(context.data, "train").shard(shard)
+    val = Examples.of_split(context.data, "val").shard(shard)
+    train_targets = one_hot(train.targets, classes, options.label_smoothing)
+    return (
+        WeightedExamples(train, train_targets, weights[train.targets]),
+        WeightedExamples(val, one_hot(val.targets, classes), weights[val.targets]),
+    )
+
+
+def one_hot(targets: list[int], classes: int, smoothing: float = 0.0) -> NDArray[np.float32]:
+    """Returns (n, classes) targets: 1 - smoothing for the class, plus smoothing / classes for all.
+
+    Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016,
+    section 7.
+    """
+    return (np.eye(classes)[targets] * (1 - smoothing) + smoothing / classes).astype(np.float32)
+
+
+def class_weights(targets: list[int], classes: int, kind: ClassWeights) -> NDArray[np.float32]:
+    """Returns the (classes,) weights of an image of each class.
+
+    "balanced" is n / (classes * images of the class), so that each class has the same total weight.
+    It is the heuristic of scikit-learn, after King and Zeng, "Logistic Regression in Rare Events
+    Data", Political Analysis 9 (2001).
+    """
+    if kind == "none":
+        return np.ones(classes, np.float32)
+    counts = np.bincount(targets, minlength=classes)
+    return (len(targets) / (classes * np.maximum(counts, 1))).astype(np.float32)

@@ -1,0 +1,84 @@
+"""Plans a training: which part of the network learns, for how many epochs, at which rate."""
+
+from dataclasses import dataclass
+
+import keras
+
+from runtime.errors import InputRefused
+from train.backbones.blocks import block_ends
+from train.configuration.resolved_options import ResolvedOptions
+
+INPUT, POOL, FLATTEN = "pixels", "pool", "flatten"
+"""The name of a network's first layer, and of the layer before its head.
+
+The latter averages the features of an image, or flattens them as in the article.
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Describes one part of a training: layers after `boundary` learn, those up to it do not.
+
+    average: the momentum of the running average of the weights; see Recipe.
+    solved: the layer after `boundary` is solved, not trained; the stage is one epoch.
+    """
+
+    name: str
+    boundary: str
+    rate: float
+    epochs: int
+    batch_norm: bool = False
+    average: float | None = None
+    solved: bool = False
+
+
+def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stage, ...]:
+    """Returns the stages: first the head, then the head with the last blocks.
+
+    A backbone without pretrained weights has one stage, in which all layers learn at the rate of
+    the head.
+
+    Raises:
+        InputRefused: the backbone has fewer blocks than are to be thawed.
+    """
+    if not settings.pretrained:
+        epochs = settings.head_epochs + settings.epochs
+        return (Stage("all", INPUT, settings.head_rate, epochs, batch_norm=True),)
+    head = Stage(
+        "head",
+        _head_input(settings),
+        settings.head_rate,
+        settings.head_epochs,
+        solved=settings.solve_head,
+    )
+    fine_tune = Stage(
+        "fine-tune",
+        _thaw_boundary(model, settings),
+        settings.rate,
+        settings.epochs,
+        average=settings.average,
+    )
+    return tuple(stage for stage in (head, fine_tune) if stage.epochs)
+
+
+def backbone_blocks(model: keras.Model, settings: ResolvedOptions) -> tuple[str, ...]:
+    """Returns the name of the last layer of each backbone block, from the input on."""
+    return block_ends(keras.Model(model.input, model.get_layer(_head_input(settings)).input))
+
+
+def _head_input(settings: ResolvedOptions) -> str:
+    return FLATTEN if settings.hidden else POOL
+
+
+def _thaw_boundary(model: keras.Model, settings: ResolvedOptions) -> str:
+    """Returns the name of the layer after which the thawed blocks begin."""
+    if settings.thaw == "all":
+        return INPUT
+    ends = backbone_blocks(model, settings)
+    if settings.thaw > len(ends):
+        raise InputRefused(
+            "--thaw",
+            f"expected at most the backbone's {len(ends)} blocks, found {settings.thaw}; "
+            "'all' thaws every layer",
+        )
+    return INPUT if settings.thaw == len(ends) else ends[-settings.thaw - 1]

@@ -1,0 +1,65 @@
+"""Builds the part of a model that learns in one stage, ready to be trained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from train.fitting.frozen_features import layer_output
+from train.fitting.schedule import Stage
+
+
+class WeightAveraging(keras.optimizers.Adam):  # type: ignore[misc]
+    """Adds to Adam a running average of the weights (Keras' `use_ema`).
+
+    Keras replaces the weights by their average at the end of every call of `fit`. Here a call is
+    one epoch, and the next epoch continues from the weights, so `put_average` does it instead.
+    """
+
+    def __init__(self, rate: Any, momentum: float | None) -> None:
+        """Creates an optimizer; `momentum` of the average is kept per step (None: no average)."""
+        super().__init__(rate, use_ema=momentum is not None, ema_momentum=momentum or 0.0)
+
+    def finalize_variable_values(self, trainable_variables: Sequence[Any]) -> None:
+        """Keeps the weights at the end of `fit`."""
+
+    def put_average(self, trainable_variables: Sequence[Any]) -> None:
+        """Sets the variables to their average; without an average they stay."""
+        if not self.use_ema:
+            return
+        super().finalize_variable_values(trainable_variables)
+        # On JAX a variable now is the array of its average, and the next step frees that array.
+        for variable in trainable_variables:
+            variable.assign(keras.ops.convert_to_numpy(variable).copy())
+
+
+def compiled_tail(
+    model: keras.Model, stage: Stage, steps: int
+) -> tuple[keras.Model, WeightAveraging]:
+    """Returns the part of the model that learns in this stage, and its optimizer.
+
+    The part shares its layers with the model. With float16 arithmetic Keras wraps the optimizer in
+    another one, so `tail.optimizer` may differ from the returned one.
+    """
+    tail = keras.Model(layer_output(model, stage.boundary), model.output)
+    learning = {layer.name for layer in tail.layers}
+    for layer in model.layers:
+        is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer.name in learning and (stage.batch_norm or not is_batch_norm)
+    optimizer = WeightAveraging(_learning_rate(stage, steps), stage.average)
+    tail.compile(
+        optimizer,
+        "categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=keras.backend.backend() == "jax",  # otherwise JAX runs each operation alone
+    )
+    tail.optimizer.build(tail.trainable_variables)
+    return tail, optimizer
+
+
+def _learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns a linear rise over the first epoch, then a cosine down to zero at the last step."""
+    decay_steps = max(1, (stage.epochs - 1) * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, decay_steps, warmup_target=stage.rate, warmup_steps=steps
+    )

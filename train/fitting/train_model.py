@@ -1,0 +1,95 @@
+"""Builds a model and trains it on the training images; the test images are not read."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from runtime.system.terminal import quiet
+from train.checkpoints.history import Epoch, select_best_epoch
+from train.configuration.resolved_options import ResolvedOptions, resolve_options
+from train.distribution.single_device import feature_function
+from train.fitting.classifier_model import build_augmentation, build_model
+from train.fitting.fit import fit
+from train.fitting.frozen_features import FrozenFeatures
+from train.fitting.mixed_precision import FLOAT32, choose_policy, compute_capabilities, precision
+from train.fitting.schedule import training_stages
+from train.fitting.training_context import TrainingContext
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Holds a trained model and describes its training.
+
+    kept: the epoch whose weights the model has.
+    policy: Keras' name of the arithmetic that the model was built with.
+    """
+
+    model: keras.Model
+    history: list[Epoch]
+    kept: Epoch
+    seconds: float
+    policy: str
+
+
+def train_model(context: TrainingContext) -> TrainedModel:
+    """Builds and trains the model of `context`; see `fit`.
+
+    The result does not depend on models that the process has trained before.
+
+    Raises:
+        CheckFailed: the training diverged.
+        InputRefused: the options do not fit the backbone, or the checkpoint does not fit the model.
+        MachineError: the disk is full.
+    """
+    # Keras numbers the layers it builds, and cached features are found by the layers' names.
+    keras.backend.clear_session()
+    options, strategy = context.options, context.strategy
+    keras.utils.set_random_seed(options.seed)
+    capabilities = compute_capabilities()
+    if capabilities:
+        # A CPU is deterministic anyway; there this would limit the reading of data to one thread.
+        tf.config.experimental.enable_op_determinism()
+    policy = choose_policy(capabilities) if options.mixed_precision == "auto" else FLOAT32
+    settings = resolve_options(options)
+    with precision(policy):
+        with strategy.scope():
+            model = _build(context, settings)
+        local = _local_copy(model, context, settings) if strategy.own_model else model
+        with quiet():
+            local.predict_on_batch(np.zeros((1, *context.pixels.shape), np.float32))
+        stages = training_stages(model, settings)
+        seed = options.seed + 1000 * strategy.shard.index
+        frozen = FrozenFeatures(
+            context.feature_folder,
+            local,
+            stages[-1].boundary,
+            context.pixels,
+            build_augmentation(options.flip, options.augment, seed),
+            strategy.feature_function or feature_function,
+        )
+        with strategy.scope():
+            history, seconds = fit(model, stages, frozen, context)
+        if local is not model:
+            local.set_weights(model.get_weights())
+    strategy.leave()
+    kept = select_best_epoch(history, context.data.objects("val"))
+    return TrainedModel(local, history, kept, seconds, policy)
+
+
+def _build(context: TrainingContext, settings: ResolvedOptions) -> keras.Model:
+    return build_model(
+        context.backbone, context.pixels.preprocessing, len(context.data.labels), settings
+    )
+
+
+def _local_copy(
+    model: keras.Model, context: TrainingContext, settings: ResolvedOptions
+) -> keras.Model:
+    """Returns a model with the same layer names and weights that belongs to this worker alone."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(context.options.seed)
+    copy = _build(context, settings)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -1,0 +1,72 @@
+"""Trains a model, evaluates it on the test split, and writes both into a folder."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from train.checkpoints.history import write_history
+from train.configuration.resolved_options import resolve_options
+from train.evaluation.metrics import compute_metrics, confusion_matrix
+from train.evaluation.predictions import PREDICTIONS, label_predictions, write_predictions
+from train.fitting.classifier_model import build_model
+from train.fitting.feature_cache import shrink_cache
+from train.fitting.fit import predict
+from train.fitting.mixed_precision import FLOAT32
+from train.fitting.train_model import TrainedModel, train_model
+from train.fitting.training_context import TrainingContext
+from train.report.confusion_plot import plot_confusion
+from train.report.history_plot import plot_history
+from workstation.keras_saving import save_keras_file
+from workstation.run_folder import MODEL
+
+
+def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]:
+    """Writes model, history, predictions and plots into `folder`; returns the manifest's results.
+
+    Raises:
+        CheckFailed: the training diverged, or the model answers NaN.
+        InputRefused: the options do not fit the backbone, or the checkpoint does not fit the model.
+        MachineError: the disk is full.
+    """
+    data = context.data
+    trained = train_model(context)
+    model = _in_float32(trained, context)
+    test = data.split("test")
+    probabilities = predict(model, [image.sha256 for image in test], context.pixels, "test")
+    predictions = label_predictions(data.labels, test, probabilities)
+    metrics = compute_metrics(data.labels, predictions)
+    for layer in model.layers:
+        layer.trainable = True
+    save_keras_file(model, folder / MODEL)
+    write_history(folder, trained.history)
+    plot_history(folder, trained.history)
+    write_predictions(folder / PREDICTIONS, predictions)
+    plot_confusion(folder, data.labels, confusion_matrix(data.labels, predictions))
+    shrink_cache(context.feature_folder)
+    return {
+        "test_accuracy": metrics.accuracy,
+        "test_accuracy_low": metrics.low,
+        "test_accuracy_high": metrics.high,
+        "balanced_accuracy": metrics.balanced_accuracy,
+        "val_accuracy": trained.kept.val_accuracy,
+        "test_images": metrics.images,
+        "test_objects": metrics.objects,
+        "seconds": round(trained.seconds, 1),
+        "kept": str(trained.kept),
+    }
+
+
+def _in_float32(trained: TrainedModel, context: TrainingContext) -> keras.Model:
+    """Returns the trained model, rebuilt if it computes in mixed precision."""
+    if trained.policy == FLOAT32:
+        return trained.model
+    model = build_model(
+        context.backbone,
+        context.pixels.preprocessing,
+        len(context.data.labels),
+        replace(resolve_options(context.options), weights="none"),
+    )
+    model.set_weights(trained.model.get_weights())
+    return model

@@ -1,0 +1,1 @@
+"""Searches for better training options on the validation images."""

@@ -1,0 +1,83 @@
+"""Defines which options a study tunes, and between which bounds.
+
+An option that the user sets is not tuned.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from train.configuration.options import TrainOptions
+from train.configuration.resolved_options import ResolvedOptions
+
+TUNABLE = ("head_rate", "rate", "dropout", "thaw", "augment")
+RATE_FACTOR = 10.0
+"""Rates are searched from the recipe's rate divided by this factor to the rate times it."""
+MAX_DROPOUT, DROPOUT_STEP = 0.7, 0.05
+MAX_AUGMENT, AUGMENT_STEP = 2.0, 0.5
+"""The steps are large because each strength needs new features of all views, which are kept."""
+RATE_DIGITS = 3
+"""Significant digits of a rate; more would only make the printed command longer."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Describes one tuned option, from `low` to `high`, both included.
+
+    default: the value of a training without tuning.
+    step: the values are `low` plus multiples of it; None: drawn from the logarithm, uniformly.
+    """
+
+    name: str
+    low: float
+    high: float
+    default: float
+    step: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Tells whether its values are whole numbers."""
+        return isinstance(self.low, int)
+
+    def value(self, drawn: float) -> float:
+        """Returns the value to train with for a drawn number, short enough for a command line."""
+        if self.whole:
+            return int(drawn)
+        return float(f"{drawn:.{RATE_DIGITS}g}")
+
+
+def search_space(
+    options: TrainOptions, settings: ResolvedOptions, tuned: Collection[str], blocks: int
+) -> tuple[Dimension, ...]:
+    """Returns the dimensions of the options in `tuned` that have an effect with these settings.
+
+    `blocks` is the number of blocks of the backbone.
+    """
+    from_scratch = not settings.pretrained
+    has_effect = {
+        "head_rate": from_scratch or (settings.head_epochs > 0 and not settings.solve_head),
+        "rate": not from_scratch and settings.epochs > 0,
+        "dropout": True,
+        "thaw": not from_scratch and settings.epochs > 0 and settings.thaw != "all",
+        "augment": True,
+    }
+    dimensions = {
+        "head_rate": _rate_dimension("head_rate", settings.head_rate),
+        "rate": _rate_dimension("rate", settings.rate),
+        "dropout": Dimension("dropout", 0.0, MAX_DROPOUT, settings.dropout, DROPOUT_STEP),
+        "thaw": _thaw_dimension(settings, blocks),
+        "augment": Dimension("augment", 0.0, MAX_AUGMENT, options.augment, AUGMENT_STEP),
+    }
+    return tuple(dimensions[name] for name in TUNABLE if name in tuned and has_effect[name])
+
+
+def _rate_dimension(name: str, default: float) -> Dimension:
+    return Dimension(name, default / RATE_FACTOR, default * RATE_FACTOR, default)
+
+
+def _thaw_dimension(settings: ResolvedOptions, blocks: int) -> Dimension:
+    """Returns at most five numbers of blocks, as each needs features of its own."""
+    default = settings.thaw if settings.thaw != "all" else 1
+    step = max(1, default // 2)
+    low = default - step if default > step else default
+    steps = max(0, min(4, (blocks - low) // step))
+    return Dimension("thaw", low, low + steps * step, default, step)

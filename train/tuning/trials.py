@@ -1,0 +1,65 @@
+"""Holds the trials of a study as plain data, finds the best, and writes trials.csv."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runtime.system.atomic_files import write_file
+
+TRIALS = "trials.csv"
+TrialOutcome = Literal["complete", "pruned", "diverged", "failed", "running", "waiting"]
+"""pruned: stopped early because it was worse than most; failed: interrupted or killed."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Holds one training of a study.
+
+    options: the values of the tuned options, by name.
+    val_accuracy, val_loss: accuracy in 0..1 and cross-entropy of the weights that it kept, on the
+        validation images; None before the first epoch.
+    by_default: whether the options are those of a training without tuning.
+    """
+
+    number: int
+    state: TrialOutcome
+    options: Mapping[str, float]
+    val_accuracy: float | None
+    val_loss: float | None
+    epochs: int
+    seconds: float | None
+    by_default: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Tells whether it completed, was stopped early or diverged, and so counts."""
+        return self.state in ("complete", "pruned", "diverged")
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
+    """Returns the complete trial with the highest validation accuracy.
+
+    Of equal ones it takes the one with the lowest loss, then the first.
+    """
+    complete = [trial for trial in trials if trial.state == "complete"]
+    return min(complete, key=_rank, default=None)
+
+
+def _rank(trial: Trial) -> tuple[float, float, int]:
+    return -(trial.val_accuracy or 0.0), trial.val_loss or 0.0, trial.number
+
+
+def write_trials(folder: Path, trials: Sequence[Trial], names: Sequence[str]) -> None:
+    """Writes trials.csv: a row per trial, with a column for each tuned option of `names`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "val_accuracy", "val_loss", "epochs", "seconds", *names])
+    for trial in trials:
+        options = [trial.options.get(name) for name in names]
+        numbers = [trial.val_accuracy, trial.val_loss, trial.epochs, trial.seconds, *options]
+        cells = ["" if number is None else f"{number:.6g}" for number in numbers]
+        writer.writerow([trial.number, trial.state, *cells])
+    write_file(folder / TRIALS, text.getvalue())
