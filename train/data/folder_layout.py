@@ -4,6 +4,7 @@ Some archives hold a folder twice (`training_set/training_set/cats`). A name tha
 is never a class.
 """
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from runtime.errors import InputRefused
 from runtime.sources.paths import subfolders
-from train.data.split_names import is_filler, split_of
+from train.data.split_names import is_filler, split_and_rest, split_of
 from workstation.run_folder import Split
 
 LAYOUT = (
@@ -44,6 +45,7 @@ def find_class_folders(root: Path) -> tuple[list[LabelledFolder], str]:
         raise InputRefused(str(root), reason)
     folders = subfolders(root)
     splits = {folder: split for folder in folders if (split := split_of(folder.name))}
+    splits = splits or _splits_with_a_prefix(root, folders)
     if not splits:
         if rows := _splits_inside_classes(root, folders):
             return rows, "each class folder holds split folders, which were used"
@@ -63,6 +65,27 @@ def find_class_folders(root: Path) -> tuple[list[LabelledFolder], str]:
     ]
     note = f"the class folders lie deeper, in {', '.join(skipped)}" if skipped else ""
     return rows, note
+
+
+def _splits_with_a_prefix(root: Path, folders: Sequence[Path]) -> dict[Path, Split]:
+    """Returns the splits among folders that share the other words: `asl_train`, `asl_test`.
+
+    Raises:
+        InputRefused: several other words occur so, as in `cats_train`, `dogs_train`.
+    """
+    by_rest: dict[tuple[str, ...], dict[Path, Split]] = {}
+    for folder in folders:
+        if found := split_and_rest(folder.name):
+            by_rest.setdefault(found[1], {})[folder] = found[0]
+    groups = [splits for splits in by_rest.values() if len(set(splits.values())) > 1]
+    if len(groups) > 1:
+        names = _quoted(folder.name for folder in groups[0])
+        raise InputRefused(
+            str(root),
+            f"{names} look like splits and not like classes; put the class folders into a folder "
+            f"for each split, as {root / 'train' / 'banana'}",
+        )
+    return groups[0] if groups else {}
 
 
 def _splits_inside_classes(root: Path, folders: Sequence[Path]) -> list[LabelledFolder]:
@@ -169,6 +192,13 @@ def _inner_folder(folder: Path, split: Split, labels: Set[str]) -> Path:
             f"holds the folder '{nested[0].name}', which looks like a split and not like a class; "
             f"pass {folder} itself, or move its class folders up",
         )
+    if same := _same_folders(inner):
+        names, example = same
+        raise InputRefused(
+            str(folder),
+            f"{names}, so they are not classes; move the class folders, as those in {example}, "
+            f"up into {folder}",
+        )
     return folder
 
 
@@ -185,15 +215,40 @@ def _refuse_wrong_level(root: Path, folders: Sequence[Path]) -> None:
             f"holds the single folder '{folders[0].name}'; the class folders lie {deeper} deeper: "
             f"pass {wrapper}",
         )
-    contents = [{inner.name for inner in subfolders(folder)} for folder in folders]
-    if shared := _shared_names(contents):
+    if same := _same_folders(folders):
+        names, example = same
         raise InputRefused(
             str(root),
-            f"the folders {_quoted(folder.name for folder in folders)} hold the same folders "
-            f"({_quoted(shared)}), so they are not classes; pass one of them, as {folders[0]}, or "
-            "rename them to Training and Test. If they are classes, give the folders in them names "
-            "that differ",
+            f"{names}, so they are not classes; pass one of them, as {example}, or rename them to "
+            "Training and Test. If they are classes, give the folders in them names that differ",
         )
+
+
+def _same_folders(folders: Sequence[Path]) -> tuple[str, Path] | None:
+    """Describes folders that hold the same folders, directly or innermost, and names the first.
+
+    Returns None where they hold different ones, as classes may.
+    """
+    below = [_folders_below(folder) for folder in folders]
+    direct = [[path for path in paths if path.parent in folders] for paths in below]
+    innermost = [[path for path in paths if not subfolders(path)] for paths in below]
+    for paths in (direct, innermost):
+        if shared := _shared_names([{path.name for path in inner} for inner in paths]):
+            names = f"the folders {_quoted(folder.name for folder in folders)} hold the same"
+            example = next(path.parent for path in paths[0] if path.name in shared)
+            return f"{names} folders ({_quoted(shared)})", example
+    return None
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """Returns each folder below `folder` once, even if links lead to it several times."""
+    found: dict[str, Path] = {}
+    pending = subfolders(folder)
+    while pending:
+        path = pending.pop(0)
+        if found.setdefault(os.path.realpath(path), path) is path:
+            pending += subfolders(path)
+    return list(found.values())
 
 
 def _labelled(split: Split | None, folder: Path, inner: Sequence[Path]) -> list[LabelledFolder]:

@@ -26,20 +26,30 @@ FILLERS = frozenset(
 
 def split_of(name: str) -> Split | None:
     """Returns the split that a folder's name stands for, or None for any other name."""
-    splits = []
+    found = split_and_rest(name)
+    return found[0] if found and not found[1] else None
+
+
+def split_and_rest(name: str) -> tuple[Split, tuple[str, ...]] | None:
+    """Returns the split in a name and the words of its own: `asl_train` has the word `asl`.
+
+    Returns None where the name holds no word of a split, or several.
+    """
+    splits, rest = [], []
     for word in _words(name):
-        for filler in ("set", "data", "images"):  # trainset, testdata
+        for filler in ("set", "dataset", "data", "images"):  # trainset, testdata
             if word not in SPLIT_WORDS and word.removesuffix(filler) in SPLIT_WORDS:
                 word = word.removesuffix(filler)
         if word in SPLIT_WORDS:
             splits.append(SPLIT_WORDS[word])
         elif word not in FILLERS:
-            return None
-    return splits[0] if len(splits) == 1 else None
+            rest.append(word)
+    return (splits[0], tuple(rest)) if len(splits) == 1 else None
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[\W_\d]+", name.lower()) if word]
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # TestImages
+    return [word for word in re.split(r"[\W_\d]+", spaced.lower()) if word]
 
 
 def is_filler(name: str) -> bool:

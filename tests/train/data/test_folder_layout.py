@@ -59,6 +59,7 @@ def test_names_of_things_are_not_splits(name: str) -> None:
         ("train_images", "dev"),
         ("training_data", "validation_data"),
         ("seg_train", "seg_test"),
+        ("TrainImages", "ImagesTest"),
     ],
 )
 def test_split_folders_are_used(tmp_path: Path, splits: tuple[str, ...]) -> None:
@@ -79,6 +80,18 @@ def test_doubled_split_folders_are_used_and_reported(tmp_path: Path, outer: str)
     assert set(rows) == {(split, one) for split in ("train", "test") for one in ("cats", "dogs")}
     assert "lie deeper" in note
     assert f"{first}/{first}/" in note
+
+
+@pytest.mark.parametrize("inner", ["", "asl_alphabet_train/"])
+def test_splits_with_a_name_in_front_are_used(tmp_path: Path, inner: str) -> None:
+    _make(tmp_path, f"asl_alphabet_train/{inner}A", f"asl_alphabet_train/{inner}B")
+    _make(tmp_path, "asl_alphabet_test/A", "asl_alphabet_test/B")
+    assert set(_found(tmp_path)[0]) == {(split, one) for split in ("train", "test") for one in "AB"}
+
+
+def test_splits_of_single_classes_are_refused(tmp_path: Path) -> None:
+    _make(tmp_path, "cats_train", "cats_test", "dogs_train", "dogs_test")
+    assert "'cats_test', 'cats_train' look like splits" in _refusal(tmp_path)
 
 
 def test_split_folders_inside_class_folders_are_used_and_reported(tmp_path: Path) -> None:
@@ -138,6 +151,34 @@ def test_folders_that_hold_the_same_folders_are_no_classes(tmp_path: Path) -> No
 def test_folders_that_share_most_of_their_folders_are_no_classes(tmp_path: Path) -> None:
     _make(tmp_path, "2023/cats", "2023/dogs", "2024/cats", "2024/dogs", "2024/birds")
     assert "the folders '2023', '2024' hold the same folders ('cats', 'dogs')" in _refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("entrenamiento/entrenamiento", "prueba/prueba"),
+        ("2023/January", "2024/March"),
+        ("raw/x", "processed"),
+    ],
+)
+def test_the_same_folders_deeper_are_found_too(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    _make(tmp_path, *(f"{path}/{label}" for path in paths for label in ("cats", "dogs")))
+    refusal = _refusal(tmp_path)
+    assert "hold the same folders" in refusal
+    assert str(tmp_path / paths[0]) in refusal or str(tmp_path / paths[1]) in refusal
+
+
+def test_classes_with_links_to_each_other_end(tmp_path: Path) -> None:
+    _make(tmp_path, "cats", "dogs")
+    (tmp_path / "cats" / "friends").symlink_to(tmp_path / "dogs")
+    (tmp_path / "dogs" / "enemies").symlink_to(tmp_path / "cats")
+    assert set(_found(tmp_path)[0]) == {(None, "cats"), (None, "dogs")}
+
+
+def test_the_same_folders_inside_a_split_are_no_classes(tmp_path: Path) -> None:
+    paths = ("train/batch1", "train/batch2", "test")
+    _make(tmp_path, *(f"{path}/{label}" for path in paths for label in ("cats", "dogs")))
+    assert f"up into {tmp_path / 'train'}" in _refusal(tmp_path)
 
 
 @pytest.mark.parametrize("outer", ["train test", "Train Validation"])
