@@ -55,6 +55,7 @@ def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]
         "test_objects": metrics.objects,
         "seconds": round(trained.seconds, 1),
         "kept": str(trained.kept),
+        "augmentation": list(trained.families),
     }
 
 

@@ -36,6 +36,7 @@ class TrainResult:
     test_accuracy_low, test_accuracy_high: the 95 % interval, over the objects.
     balanced_accuracy: the mean recall over the classes, on the test images.
     kept: names the weights that the model has, as "fine-tune epoch 3".
+    augmentation: the families of augmentation that the training images got.
     reused: whether the run was there already.
     """
 
@@ -49,6 +50,7 @@ class TrainResult:
     test_objects: int
     seconds: float
     kept: str
+    augmentation: list[str]
     reused: bool
 
 

@@ -16,7 +16,6 @@ from runtime.system.terminal import escape_control_chars
 from train.commands.arguments import add_cache, add_data, add_json, add_strict
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, changed_flags, options_from_arguments
-from train.configuration.options import TrainOptions
 from train.tuning.search_space import TUNABLE
 from train.tuning.tune import StudySettings, TuneResult, tune
 
@@ -28,8 +27,6 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line `arguments`; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     tuned = tuple(name for name in TUNABLE if getattr(parsed, name) is None)
-    if parsed.augment is None:
-        parsed.augment = TrainOptions.augment
     options = options_from_arguments(parsed)
     data_name = os.path.basename(os.path.realpath(parsed.data))
     settings = StudySettings(
@@ -84,9 +81,9 @@ def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} tune",
         description="Train repeatedly on a folder of images with other learning rates, dropout, "
-        "numbers of thawed blocks and strengths of augmentation, and report which were best on the "
-        "validation images. An option on the command line is not tuned. The same command continues "
-        "a study; several processes may work on one study.",
+        "and numbers of thawed blocks, and report which were best on the validation images. An "
+        "option on the command line is not tuned. The same command continues a study; several "
+        "processes may work on one study.",
     )
     add_data(parser)
     parser.add_argument(
@@ -121,7 +118,6 @@ def _parser() -> CommandParser:
         help="name of the study in the database (default: that of the folder of images)",
     )
     add_flags(parser)
-    parser.set_defaults(augment=None)
     add_cache(parser)
     add_strict(parser)
     add_json(parser)

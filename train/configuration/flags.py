@@ -7,7 +7,14 @@ from typing import NamedTuple, get_args
 
 from runtime.images.preprocessing import Fit
 from train.backbones.registry import BACKBONES
-from train.configuration.options import ClassWeights, Flip, Grey16Rule, MixedPrecision, TrainOptions
+from train.configuration.options import (
+    Augment,
+    ClassWeights,
+    Flip,
+    Grey16Rule,
+    MixedPrecision,
+    TrainOptions,
+)
 from train.configuration.recipes import RECIPES, Thaw
 
 
@@ -30,6 +37,16 @@ def thaw_argument(text: str) -> Thaw:
         raise argparse.ArgumentTypeError(
             f"expected a number of blocks or all, found {text}"
         ) from error
+
+
+def augment_argument(text: str) -> Augment:
+    """Returns a strength of augmentation, or "auto"; it is the `type` of an argument."""
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a number or auto, found {text}") from error
 
 
 def _by_recipe(option: str) -> str:
@@ -112,7 +129,12 @@ FLAGS = (
         f"fraction of the features dropped before the head, 0..1 {_by_recipe('dropout')}",
     ),
     Flag("--flip", get_args(Flip), "mirror training images (none if left and right matter)"),
-    Flag("--augment", float, "strength of the other augmentations, 0 for none"),
+    Flag(
+        "--augment",
+        augment_argument,
+        "strength of geometry (turn, shift, zoom) and colour (brightness, contrast), 0 for none; "
+        "auto: strength 1 without the families, flips included, that do harm on validation images",
+    ),
     Flag("--patience", int, "stop a stage after N epochs without a lower validation loss"),
     Flag("--label-smoothing", float, "fraction of each target spread over all classes, 0 for none"),
     Flag(

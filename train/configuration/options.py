@@ -13,6 +13,7 @@ Flip = Literal["none", "horizontal", "both"]
 ClassWeights = Literal["none", "balanced"]
 MixedPrecision = Literal["auto", "off"]
 Grey16Rule = Literal["upper-bits", "data-range"]
+Augment = float | Literal["auto"]
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "input_size": (1, 4096),
@@ -57,7 +58,7 @@ class TrainOptions:
     views: int = 3
     dropout: float | None = None
     flip: Flip = "horizontal"
-    augment: float = 1.0
+    augment: Augment = "auto"
     patience: int = 4
     label_smoothing: float = 0.0
     class_weights: ClassWeights = "none"
@@ -70,7 +71,7 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name, (lowest, highest) in LIMITS.items():
             value = getattr(self, name)
-            if value is not None and not lowest <= value <= highest:
+            if value not in (None, "auto") and not lowest <= value <= highest:
                 raise InputRefused(
                     f"--{name.replace('_', '-')}", f"expected {lowest} to {highest}, found {value}"
                 )

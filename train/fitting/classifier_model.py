@@ -1,7 +1,4 @@
-"""Builds the classifier, one flat Keras model on RGB pixels in 0..255, and the augmentation.
-
-The augmentation is a model of its own, so it is not part of a saved classifier.
-"""
+"""Builds the classifier, one flat Keras model on pixels in 0..255."""
 
 import keras
 from keras import layers
@@ -11,20 +8,8 @@ from runtime.images.preprocessing import Preprocessing
 from train.backbones.build import build_network, normalize
 from train.backbones.pretrained_weights import load_pretrained
 from train.backbones.registry import Backbone
-from train.configuration.options import Flip
 from train.configuration.resolved_options import ResolvedOptions
 from train.fitting.schedule import FLATTEN, INPUT, POOL
-
-FLIPS: dict[Flip, tuple[str, ...]] = {
-    "none": (),
-    "horizontal": ("horizontal",),
-    "both": ("horizontal", "vertical"),
-}
-"""The RandomFlip layers of each option.
-
-Keras' own "horizontal_and_vertical" draws once for both directions, so it only ever turns an image
-by 180 degrees (Keras 3.15).
-"""
 
 BATCH_NORM_MOMENTUM = 0.9
 """The momentum of BatchNorm's moving averages in a network without pretrained weights.
@@ -73,26 +58,3 @@ def _head(
         x = layers.GlobalAveragePooling2D(name=POOL)(features)
     x = layers.Dropout(settings.dropout, name="dropout")(x)
     return layers.Dense(classes, activation="softmax", name="scores")(x)
-
-
-def build_augmentation(flip: Flip, strength: float, seed: int) -> keras.Sequential:
-    """Returns random changes of (n, height, width, 3) float images in 0..255, RGB or grey.
-
-    At strength 1 an image is turned by up to 18 degrees, shifted and scaled by up to a tenth of its
-    size, and its brightness and contrast change by up to a tenth of the range.
-    """
-    steps: list[layers.Layer] = [
-        layers.RandomFlip(direction, seed=seed + 10 * index)
-        for index, direction in enumerate(FLIPS[flip])
-    ]
-    if strength > 0:
-        steps += [
-            layers.RandomRotation(0.05 * strength, fill_mode="nearest", seed=seed + 1),
-            layers.RandomTranslation(
-                0.1 * strength, 0.1 * strength, fill_mode="nearest", seed=seed + 2
-            ),
-            layers.RandomZoom(0.1 * strength, fill_mode="nearest", seed=seed + 3),
-            layers.RandomBrightness(0.1 * strength, seed=seed + 4),
-            layers.RandomContrast(0.1 * strength, seed=seed + 5),
-        ]
-    return keras.Sequential([layers.Identity(), *steps])

@@ -85,7 +85,7 @@ def _fit_stage(
         return
     validation = run.frozen.plain(run.val.examples, stage.boundary)
     latest: Arrays = tail.get_weights()
-    views = context.options.views
+    views = run.frozen.distinct_views(context.options.views)
     if stage.boundary != run.frozen.base:
         views = min(views, MAX_HEAD_VIEWS)
 
@@ -116,7 +116,7 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
     """
     started_at = time.monotonic()
     frozen, strategy = run.frozen, run.context.strategy
-    views = range(min(run.context.options.views, MAX_HEAD_VIEWS))
+    views = range(min(frozen.distinct_views(run.context.options.views), MAX_HEAD_VIEWS))
     features = [frozen.view(run.train.examples, view, stage.boundary) for view in views]
     train = WeightedFeatures(
         np.concatenate(features).astype(np.float32),

@@ -52,13 +52,23 @@ class FrozenFeatures:
     augment: keras.Sequential
     build_function: FeatureFunctionBuilder = feature_function
 
-    def view(self, examples: Examples, view: int, boundary: str) -> NDArray[np.float16]:
+    def distinct_views(self, views: int) -> int:
+        """Returns how many of the views of an image differ; 1 if nothing is augmented."""
+        changes = not all(isinstance(layer, keras.layers.Identity) for layer in self.augment.layers)
+        return views if changes else 1
+
+    def view(
+        self, examples: Examples, view: int, boundary: str, label: str = ""
+    ) -> NDArray[np.float16]:
         """Returns the (n, ...) outputs of the layer `boundary` for a view of each image.
 
         View 0 is the image as a device delivers it; the others are augmented. The augmentation of
-        an image depends only on its index, on `view` and on the seed.
+        an image depends only on its index, on `view` and on the seed. `label` names the progress
+        bar.
         """
-        return self._features(examples, boundary, view or None, f"features, view {view + 1}")
+        return self._features(
+            examples, boundary, view or None, label or f"features, view {view + 1}"
+        )
 
     def plain(self, examples: Examples, boundary: str) -> NDArray[np.float32]:
         """Returns the (n, ...) outputs of the layer `boundary` for the unchanged images."""

@@ -85,6 +85,12 @@ def solve_head(train: WeightedFeatures, val: WeightedFeatures) -> SolvedHead:
     return best
 
 
+def image_losses(head: SolvedHead, examples: WeightedFeatures) -> NDArray[np.float64]:
+    """Returns the (n,) cross-entropies of the images, without their weights."""
+    log_scores = _log_softmax(examples.features @ head.kernel + head.bias)
+    return np.asarray(-(examples.targets * log_scores).sum(1), np.float64)
+
+
 def _solutions(train: WeightedFeatures) -> Iterator[tuple[float, Floats, Floats]]:
     """Yields each strength with its kernel and bias for the scaled features."""
     shape = (train.features.shape[1] + 1, train.targets.shape[1])

@@ -1,6 +1,6 @@
 """Builds a model and trains it on the training images; the test images are not read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -10,7 +10,13 @@ from runtime.system.terminal import quiet
 from train.checkpoints.history import Epoch, select_best_epoch
 from train.configuration.resolved_options import ResolvedOptions, resolve_options
 from train.distribution.single_device import feature_function
-from train.fitting.classifier_model import build_augmentation, build_model
+from train.fitting.augmentation import (
+    Family,
+    build_augmentation,
+    choose_families,
+    possible_families,
+)
+from train.fitting.classifier_model import build_model
 from train.fitting.fit import fit
 from train.fitting.frozen_features import FrozenFeatures
 from train.fitting.mixed_precision import FLOAT32, choose_policy, compute_capabilities, precision
@@ -24,6 +30,7 @@ class TrainedModel:
 
     kept: the epoch whose weights the model has.
     policy: Keras' name of the arithmetic that the model was built with.
+    families: the families of augmentation that the training images got.
     """
 
     model: keras.Model
@@ -31,6 +38,7 @@ class TrainedModel:
     kept: Epoch
     seconds: float
     policy: str
+    families: tuple[Family, ...]
 
 
 def train_model(context: TrainingContext) -> TrainedModel:
@@ -66,16 +74,20 @@ def train_model(context: TrainingContext) -> TrainedModel:
             local,
             stages[-1].boundary,
             context.pixels,
-            build_augmentation(options.flip, options.augment, seed),
+            build_augmentation(options, seed, ()),
             strategy.feature_function or feature_function,
         )
+        families = possible_families(options)
+        if options.augment == "auto" and stages[0].solved:
+            families = choose_families(context, frozen, stages[0].boundary, seed)
+        frozen = replace(frozen, augment=build_augmentation(options, seed, families))
         with strategy.scope():
             history, seconds = fit(model, stages, frozen, context)
         if local is not model:
             local.set_weights(model.get_weights())
     strategy.leave()
     kept = select_best_epoch(history, context.data.objects("val"))
-    return TrainedModel(local, history, kept, seconds, policy)
+    return TrainedModel(local, history, kept, seconds, policy, families)
 
 
 def _build(context: TrainingContext, settings: ResolvedOptions) -> keras.Model:

@@ -1,5 +1,6 @@
 """Shows what the network sees: training images, and views that the augmentation makes of them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from runtime.shared.html_page import image_data_url
 from train.configuration.options import TrainOptions
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
-from train.fitting.classifier_model import build_augmentation
+from train.fitting.augmentation import Family, build_augmentation
 
 MAX_ROWS, VIEWS, SIDE_PX = 8, 7, 96
 
@@ -23,7 +24,7 @@ class AugmentationPreview:
 
 
 def augmentation_preview(
-    data: Dataset, pixels: PixelCache, options: TrainOptions
+    data: Dataset, pixels: PixelCache, options: TrainOptions, families: Collection[Family]
 ) -> list[AugmentationPreview]:
     """Returns one training image, with views, of each of at most eight evenly spaced classes.
 
@@ -33,7 +34,7 @@ def augmentation_preview(
     indices = np.unique(np.linspace(0, len(data.labels) - 1, MAX_ROWS, dtype=int))
     images = [first[data.labels[index]] for index in indices]
     originals = pixels.read([image.sha256 for image in images])
-    augment = build_augmentation(options.flip, options.augment, options.seed)
+    augment = build_augmentation(options, options.seed, families)
     views = []
     for _ in range(VIEWS):
         view = np.asarray(augment(originals.astype(np.float32), training=True))

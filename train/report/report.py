@@ -62,6 +62,7 @@ def write_report(
     `findings` are sentences about the quality of the data.
     """
     data, pixels = context.data, context.pixels
+    results = manifest.provenance["results"]
     used = Counter((image.label, image.split) for image in data.images)
     page = render(
         manifest,
@@ -71,10 +72,10 @@ def write_report(
         packages=manifest.provenance["versions"],
         findings=findings,
         training=TrainingSection(
-            results=manifest.provenance["results"],
+            results=results,
             options=asdict(context.options),
             curves=history_curves(run),
-            augmented=augmentation_preview(data, pixels, context.options),
+            augmented=augmentation_preview(data, pixels, context.options, results["augmentation"]),
             counts={
                 label: {split: used[label, split] for split in ("train", "val", "test")}
                 for label in data.labels

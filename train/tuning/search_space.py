@@ -6,15 +6,12 @@ An option that the user sets is not tuned.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from train.configuration.options import TrainOptions
 from train.configuration.resolved_options import ResolvedOptions
 
-TUNABLE = ("head_rate", "rate", "dropout", "thaw", "augment")
+TUNABLE = ("head_rate", "rate", "dropout", "thaw")
 RATE_FACTOR = 10.0
 """Rates are searched from the recipe's rate divided by this factor to the rate times it."""
 MAX_DROPOUT, DROPOUT_STEP = 0.7, 0.05
-MAX_AUGMENT, AUGMENT_STEP = 2.0, 0.5
-"""The steps are large because each strength needs new features of all views, which are kept."""
 RATE_DIGITS = 3
 """Significant digits of a rate; more would only make the printed command longer."""
 
@@ -46,7 +43,7 @@ class Dimension:
 
 
 def search_space(
-    options: TrainOptions, settings: ResolvedOptions, tuned: Collection[str], blocks: int
+    settings: ResolvedOptions, tuned: Collection[str], blocks: int
 ) -> tuple[Dimension, ...]:
     """Returns the dimensions of the options in `tuned` that have an effect with these settings.
 
@@ -58,14 +55,12 @@ def search_space(
         "rate": not from_scratch and settings.epochs > 0,
         "dropout": True,
         "thaw": not from_scratch and settings.epochs > 0 and settings.thaw != "all",
-        "augment": True,
     }
     dimensions = {
         "head_rate": _rate_dimension("head_rate", settings.head_rate),
         "rate": _rate_dimension("rate", settings.rate),
         "dropout": Dimension("dropout", 0.0, MAX_DROPOUT, settings.dropout, DROPOUT_STEP),
         "thaw": _thaw_dimension(settings, blocks),
-        "augment": Dimension("augment", 0.0, MAX_AUGMENT, options.augment, AUGMENT_STEP),
     }
     return tuple(dimensions[name] for name in TUNABLE if name in tuned and has_effect[name])
 

@@ -161,7 +161,7 @@ def _dimensions(
             from train.tuning.trial_runner import count_blocks
         with quiet():
             blocks = count_blocks(prepared, options)
-    dimensions = search_space(options, resolved, tuned, blocks)
+    dimensions = search_space(resolved, tuned, blocks)
     if not dimensions:
         raise InputRefused(
             "tune", "expected an option to tune, found all of them set; leave one out"

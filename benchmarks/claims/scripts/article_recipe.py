@@ -14,7 +14,8 @@ import tensorflow as tf
 from keras import layers
 
 from train.backbones.efficientnet_lite import efficientnet_lite, load_imagenet_weights
-from train.fitting.classifier_model import build_augmentation
+from train.configuration.options import TrainOptions
+from train.fitting.augmentation import build_augmentation
 
 BATCH, HIDDEN, DROPOUT = 32, 519, 0.5
 HEAD_RATE, RATE = 1e-3, 1e-5
@@ -39,7 +40,7 @@ def train_article(
     The base network is frozen in the first `head_epochs`.
     """
     keras.utils.set_random_seed(seed)
-    augmentation = build_augmentation("horizontal", 1.0, seed)
+    augmentation = build_augmentation(TrainOptions(), seed, ("flip", "geometry", "colour"))
     train_batches = _images(train, size).map(
         lambda x, y: (augmentation(x, training=True), y), tf.data.AUTOTUNE
     )

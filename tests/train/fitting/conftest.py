@@ -18,7 +18,8 @@ from train.data.dataset import Dataset, build_dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import scan_image_folder
 from train.data.split import SplitFractions
-from train.fitting.classifier_model import build_augmentation, build_model
+from train.fitting.augmentation import build_augmentation
+from train.fitting.classifier_model import build_model
 from train.fitting.fit import fit, predict
 from train.fitting.frozen_features import FrozenFeatures
 from train.fitting.schedule import training_stages
@@ -109,7 +110,7 @@ def fit_model(context: Callable[..., TrainingContext]) -> Fit:
             model,
             stages[-1].boundary,
             made.pixels,
-            augment or build_augmentation("none", 0, 7),
+            augment or build_augmentation(TrainOptions(), 7, ()),
         )
         return fit(model, stages, frozen, made)[0]
 

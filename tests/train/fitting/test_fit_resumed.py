@@ -11,9 +11,13 @@ import pytest
 from runtime.errors import CheckFailed, InputRefused
 from train.checkpoints.history import Epoch
 from train.configuration.options import TrainOptions
-from train.fitting.classifier_model import build_augmentation
+from train.fitting.augmentation import build_augmentation
 
 Build = Callable[..., keras.Model]
+
+
+def _augmentation() -> keras.Sequential:
+    return build_augmentation(TrainOptions(flip="both"), 7, ("flip", "geometry", "colour"))
 
 
 class _Killed(Exception):
@@ -30,7 +34,7 @@ def fit_killed(build: Build, fit_model) -> Callable[..., tuple[keras.Model, list
     def run(options: TrainOptions, folder: Path) -> tuple[keras.Model, list[Epoch]]:
         for _ in range(options.head_epochs + options.epochs + 1):
             model = build(options)
-            augment = build_augmentation("both", 1.0, 7)
+            augment = _augmentation()
             try:
                 return model, fit_model(model, options, folder, augment, after_epoch=kill)
             except _Killed:
@@ -54,7 +58,7 @@ def test_killed_after_any_epoch_it_ends_with_the_same_bits(
     if kind == "from scratch":
         options = replace(small, head_epochs=3, epochs=0, views=2, dropout=0.5)
     whole = build(options)
-    history = fit_model(whole, options, tmp_path / "whole", build_augmentation("both", 1.0, 7))
+    history = fit_model(whole, options, tmp_path / "whole", _augmentation())
     killed, killed_history = fit_killed(options, tmp_path / "killed")
     assert [replace(epoch, seconds=0) for epoch in killed_history] == [
         replace(epoch, seconds=0) for epoch in history

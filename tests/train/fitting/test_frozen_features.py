@@ -14,9 +14,14 @@ from train.configuration.options import Flip, TrainOptions
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.distribution.strategy import WorkerShard
-from train.fitting.classifier_model import build_augmentation
+from train.fitting.augmentation import build_augmentation, possible_families
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.schedule import INPUT
+
+
+def _augmentation(options: TrainOptions, seed: int) -> keras.Sequential:
+    return build_augmentation(options, seed, possible_families(options))
+
 
 Views = Callable[[Path, Flip, int], list[np.ndarray]]
 
@@ -28,7 +33,7 @@ def views(
     """Computes two augmented views of the training images in a folder."""
 
     def compute(folder: Path, flip: Flip, seed: int) -> list[np.ndarray]:
-        augment = build_augmentation(flip, 1.0, seed)
+        augment = _augmentation(TrainOptions(flip=flip), seed)
         frozen = FrozenFeatures(folder, build(small), INPUT, pixels, augment)
         examples = Examples.of_split(data, "train")
         return [frozen.view(examples, view, INPUT).astype(np.float32) for view in (1, 2)]
@@ -93,7 +98,7 @@ def test_other_weights_have_other_features(
     data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
 ) -> None:
     examples = Examples.of_split(data, "val")
-    augment = build_augmentation("none", 0, 7)
+    augment = build_augmentation(TrainOptions(), 7, ())
     for weights in ("imagenet", "none"):
         options = replace(lite, weights=weights)
         model = build(options)

@@ -36,7 +36,7 @@ def scanned(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Data
 
 def test_views_are_changed_and_the_image_is_not(scanned: tuple[Dataset, PixelCache]) -> None:
     data, cache = scanned
-    preview = augmentation_preview(data, cache, TrainOptions())
+    preview = augmentation_preview(data, cache, TrainOptions(), ("flip", "geometry", "colour"))
     assert [row.label for row in preview] == ["mono", "poly"]
     for row in preview:
         first = next(image for image in data.split("train") if image.label == row.label)
@@ -48,7 +48,7 @@ def test_views_are_changed_and_the_image_is_not(scanned: tuple[Dataset, PixelCac
 
 
 def test_without_augmentation_every_view_is_the_image(scanned: tuple[Dataset, PixelCache]) -> None:
-    for row in augmentation_preview(*scanned, TrainOptions(flip="none", augment=0)):
+    for row in augmentation_preview(*scanned, TrainOptions(), ()):
         assert set(row.views) == {row.image}
 
 
@@ -59,7 +59,7 @@ def test_of_many_classes_some_are_shown(scanned: tuple[Dataset, PixelCache]) -> 
         replace(data.split("train")[number], label=label) for number, label in enumerate(labels)
     )
     preview = augmentation_preview(
-        replace(data, labels=labels, images=images), cache, TrainOptions()
+        replace(data, labels=labels, images=images), cache, TrainOptions(), ()
     )
     assert [row.label for row in preview] == sorted({row.label for row in preview})
     assert (len(preview), preview[0].label, preview[-1].label) == (MAX_ROWS, "000", "049")

@@ -110,8 +110,8 @@ def test_rare_classes_do_not_hide(manifest: Manifest, elements) -> None:
 def test_names_are_text(manifest: Manifest, elements) -> None:
     predictions = [LabelledPrediction(HOSTILE, HOSTILE, "b", 0.9, "")]
     training = TrainingSection(
-        results={"seconds": 1.0, "kept": HOSTILE, "val_accuracy": 0.5},
-        options={"seed": 1, "backbone": HOSTILE},
+        results={"seconds": 1.0, "kept": HOSTILE, "val_accuracy": 0.5, "augmentation": []},
+        options={"seed": 1, "augment": "auto", "backbone": HOSTILE},
         curves={},
         augmented=(),
         counts={HOSTILE: {"train": 1, "val": 1, "test": 1}, "b": {"train": 1, "val": 1, "test": 1}},

@@ -11,7 +11,7 @@ from train.tuning.search_space import TUNABLE, Dimension, search_space
 
 
 def _space(options: TrainOptions, tuned=TUNABLE, blocks: int = 17) -> dict[str, Dimension]:
-    dimensions = search_space(options, resolve_options(options), tuned, blocks)
+    dimensions = search_space(resolve_options(options), tuned, blocks)
     return {dimension.name: dimension for dimension in dimensions}
 
 
@@ -41,10 +41,8 @@ def test_no_more_blocks_are_thawed_than_there_are(blocks: int) -> None:
 
 
 def test_options_without_effect_or_set_by_the_user_are_not_tuned() -> None:
-    assert set(_space(TrainOptions(backbone="simple-cnn"))) == {"head_rate", "dropout", "augment"}
-    assert set(_space(TrainOptions(epochs=0))) == {"dropout", "augment"}, (
-        "a solved head has no rate"
-    )
+    assert set(_space(TrainOptions(backbone="simple-cnn"))) == {"head_rate", "dropout"}
+    assert set(_space(TrainOptions(epochs=0))) == {"dropout"}, "a solved head has no rate"
     assert set(_space(TrainOptions(head_epochs=2))) == set(TUNABLE)
     assert set(_space(TrainOptions(head_epochs=0))) == set(TUNABLE) - {"head_rate"}
     assert set(_space(TrainOptions(thaw="all"))) == set(TUNABLE) - {"head_rate", "thaw"}

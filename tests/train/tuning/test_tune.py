@@ -99,7 +99,7 @@ def test_it_writes_a_table_a_plot_and_a_study_and_tries_the_defaults_first(
     folder, result = tuned
     assert {path.name for path in folder.iterdir()} == FILES
     first, second = _rows(folder)
-    assert (first["head_rate"], first["dropout"], first["augment"]) == ("0.003", "0.2", "1")
+    assert (first["head_rate"], first["dropout"]) == ("0.003", "0.2")
     assert first["head_rate"] != second["head_rate"]
     assert "rate" not in first, "one stage alone learns in a network trained from scratch"
     assert result["complete"] == 2
