@@ -23,8 +23,14 @@ from workstation.run_folder import ImageRecord
 
 MAX_TRIED_IMAGES = 200
 """Test images on which other normalizations and label orders are tried."""
+MAX_DOUBTED_IMAGES = 64
+"""As above, for a model that is of use; the answers to all test images are known without this."""
 MIN_GAIN = 0.05
-"""An order fitted to the answers must gain this much more than a usual one to be named."""
+"""A less simple mistake must gain this much more than a simpler one to be named.
+
+With a model that is of use, any mistake must gain this much, and SURE_GAIN standard errors.
+"""
+SURE_GAIN = 3
 UNIT = "0,255"
 """The --normalize of models that take 0..1."""
 
@@ -34,17 +40,37 @@ class _Cause:
     """A mistake without which the model would be better.
 
     order: the name of the label order, "" for that of the user. normalize: the value of
-    --normalize, "" for that of the user.
+    --normalize, "" for that of the user. own: the accuracy with both of the user.
     """
 
     order: str
     labels: tuple[str, ...]
     normalize: str
     baseline: Baseline
+    own: float
+
+    @property
+    def gain(self) -> float:
+        return self.baseline.accuracy - self.own
+
+    @property
+    def handicap(self) -> float:
+        """How much more than a simple mistake it must gain to be named instead."""
+        return MIN_GAIN * ((self.order == "fitted") + bool(self.order and self.normalize))
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether so large a gain is no luck."""
+        accuracy = self.baseline.accuracy
+        variance = accuracy * (1 - accuracy) + self.own * (1 - self.own)
+        error = (variance / self.baseline.images) ** 0.5
+        return self.gain >= max(MIN_GAIN, SURE_GAIN * error)
 
 
 def check_baseline(session: Session, reference_scores: NDArray[np.float32]) -> Baseline:
     """Checks the Keras model by its scores of all test images, (n, classes).
+
+    An external model of use gets a doubt if another label order or normalization gains much.
 
     Raises:
         PoorModel: it is no better than answers that ignore the image, and --allow-poor-model is not
@@ -52,55 +78,69 @@ def check_baseline(session: Session, reference_scores: NDArray[np.float32]) -> B
             is found.
     """
     run, limits = session.run, session.options.limits
-    truth = _truth(run, run.split("test"))
-    baseline = check_answers(truth, reference_scores.argmax(1), run.manifest.labels)
-    reason = baseline.poor or (baseline.doubt if limits.strict else "")
-    if not reason or limits.allow_poor_model:
+    answers = reference_scores.argmax(1)
+    baseline = check_answers(_truth(run, run.split("test")), answers, run.manifest.labels)
+    if limits.allow_poor_model:
         return baseline
-    remedy = _remedy(session)
-    raise PoorModel(str(run.path), f"{reason}. {remedy}; --allow-poor-model publishes it as it is")
+    if reason := baseline.poor or (baseline.doubt if limits.strict else ""):
+        remedy = "Train it longer or with other options"
+        if run.is_external:
+            cause = _best_cause(session, answers, MAX_TRIED_IMAGES)
+            remedy = "No other label order or normalization helps; see if it is the right model"
+            if cause:
+                remedy = _advice(session, cause)
+        reason = f"{reason}. {remedy}; --allow-poor-model publishes it as it is"
+        raise PoorModel(str(run.path), reason)
+    if run.is_external and baseline.is_useful and baseline.accuracy <= 1 - MIN_GAIN:
+        cause = _best_cause(session, answers, MAX_DOUBTED_IMAGES)
+        if cause and cause.is_sure:
+            found = f"the Keras model is right on {baseline.accuracy:.0%} of the test images"
+            return replace(baseline, doubt=f"{found}. {_advice(session, cause)}")
+    return baseline
 
 
 def _truth(run: TrainedRun, images: Sequence[ImageRecord]) -> Indices:
     return np.array([run.manifest.labels.index(image.label) for image in images])
 
 
-def _remedy(session: Session) -> str:
+def _best_cause(session: Session, answers: Indices, tried: int) -> _Cause | None:
+    """Returns the mistake without which most is gained, the simplest of several, or None.
+
+    `answers` are those to all test images; `tried` images serve to try normalizations.
+    """
     run = session.run
-    if not run.is_external:
-        return "Train it longer or with other options"
-    sample = stratified_sample(run.split("test"), MAX_TRIED_IMAGES, session.options.seed)
-    pixels = session.test_pixels(MAX_TRIED_IMAGES)
-    truth, labels = _truth(run, sample), run.manifest.labels
-    own_answers = session.reference(pixels).argmax(1)
-    own = check_answers(truth, own_answers, labels)
-    causes = [
-        cause
-        for normalize, answers in (("", own_answers), *_other_normalizations(session, pixels))
-        for cause in _causes(truth, answers, labels, normalize)
-        if cause.baseline.is_useful and cause.baseline.accuracy > own.accuracy
-    ]
-    if not causes:
-        return "No other label order or normalization helps; see if it is the right model"
-    best = max(causes, key=lambda cause: cause.baseline.right)  # the first, so the simplest
-    gain = 100 * (best.baseline.accuracy - own.accuracy)
+    labels = run.manifest.labels
+    truth = _truth(run, run.split("test"))
+    causes = list(_causes(truth, answers, labels, "", float((truth == answers).mean())))
+    truth = _truth(run, stratified_sample(run.split("test"), tried, session.options.seed))
+    pixels = session.test_pixels(tried)
+    own = float((truth == session.reference(pixels).argmax(1)).mean())
+    for normalize, other_answers in _other_normalizations(session, pixels):
+        causes += _causes(truth, other_answers, labels, normalize, own)
+    causes = [cause for cause in causes if cause.baseline.is_useful and cause.gain > 0]
+    return max(causes, key=lambda cause: cause.gain - cause.handicap, default=None)
+
+
+def _advice(session: Session, cause: _Cause) -> str:
+    """Returns what to type without the mistake, and writes the labels file if it takes one."""
+    run = session.run
     mistakes, advice = [], []
-    if best.order:
-        file = session.folder / f"{run.manifest.name}.labels-{best.order}.txt"
-        write_file(file, labels_file_text(best.labels))
-        mistakes.append(f"the labels in {best.order} order")
+    if cause.normalize:
+        mistakes.append(f"--normalize {cause.normalize}")
+        advice.append(f"--normalize {cause.normalize}")
+    if cause.order:
+        file = session.folder / f"{run.manifest.name}.labels-{cause.order}.txt"
+        write_file(file, labels_file_text(cause.labels))
+        mistakes.append(f"the labels in {cause.order} order")
         advice.append(f"--labels {file}, which was written now")
-    if best.normalize:
-        mistakes.append(f"--normalize {best.normalize}")
-        advice.append(f"--normalize {best.normalize}")
     return (
-        f"With {' and '.join(mistakes)} it gains {gain:.0f} points"
-        f" ({best.baseline.right} of {best.baseline.images} right): use {' and '.join(advice)}"
+        f"With {' and '.join(mistakes)} it gains {100 * cause.gain:.0f} points"
+        f" ({cause.baseline.right} of {cause.baseline.images} right): use {' and '.join(advice)}"
     )
 
 
 def _causes(
-    truth: Indices, answers: Indices, labels: tuple[str, ...], normalize: str
+    truth: Indices, answers: Indices, labels: tuple[str, ...], normalize: str, own: float
 ) -> Iterator[_Cause]:
     """Yields the check of the answers with the labels as they are and in each other order.
 
@@ -108,17 +148,17 @@ def _causes(
     on its own images it fits noise too.
     """
     best = check_answers(truth, answers, labels)
-    yield _Cause("", labels, normalize, best)
+    yield _Cause("", labels, normalize, best, own)
     for name, order in usual_orders(labels):
         in_order = check_answers(truth_in_order(truth, labels, order), answers, order)
         best = max(best, in_order, key=lambda baseline: baseline.accuracy)
-        yield _Cause(name, order, normalize, in_order)
+        yield _Cause(name, order, normalize, in_order, own)
     order = fitted_order(truth[::2], answers[::2], labels)
     if len(truth) < 2 or order == labels:
         return
     fitted = check_answers(truth_in_order(truth[1::2], labels, order), answers[1::2], order)
     if fitted.is_useful and fitted.accuracy >= best.accuracy + MIN_GAIN:
-        yield _Cause("fitted", order, normalize, fitted)
+        yield _Cause("fitted", order, normalize, fitted, own)
 
 
 def _other_normalizations(

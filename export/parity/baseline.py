@@ -35,7 +35,7 @@ class Baseline:
 
     right, images: how many answers are right, of how many.
     poor: why the model is of no use; "" if it is of use or the images are too few to decide.
-    doubt: why the images are too few to decide; "" if they are not.
+    doubt: why the images are too few to decide, or which mistake seems likely; else "".
     """
 
     right: int

@@ -134,7 +134,7 @@ def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
             f"only {parity.agreement:.4f} of the top-1 labels are the same;"
             f" at least {limits.min_agreement} is required"
         )
-    if parity.constant:
+    if parity.constant and not limits.allow_poor_model:  # the Keras model may be so, too
         reasons.append("the file gives the same scores for every image")
     if reasons:
         return Verdict("failed", tuple(reasons), tuple(doubts))

@@ -17,7 +17,8 @@ from runtime.system.terminal import escape_unprintable
 
 SYNSET = re.compile(r"n\d{8}[\s,:]+(?P<name>\S.*)")
 """Matches a line of ImageNet's lists, which have WordNet's noun numbers: `n07753592 banana`."""
-NUMBERED = re.compile(r"(?P<index>\d{1,9})[\s,:;]+(?P<name>\S.*)")
+NUMBERED = re.compile(r"(?P<index>\d{1,9})[.)]?(?:\s+-)?[\s,:;]+(?P<name>\S.*)")
+"""Matches `0 banana`, `1. banana`, `1) banana`, `0: banana` and `0 - banana`."""
 MANIFEST = "manifest.json"
 """A manifest beside a labels file that Quince wrote has the same labels."""
 

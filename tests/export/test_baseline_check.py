@@ -4,7 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
+from PIL import Image
 
 from export.commands.export import main
 from export.parity.baseline import PoorModel
@@ -65,6 +68,61 @@ def test_a_normalization_under_which_all_scores_are_the_same_is_named(
     """Huge values saturate the softmax; the model must not be called useless."""
     with pytest.raises(PoorModel, match="With --normalize none it gains"):
         main(words(beside, tmp_path / "bundle", "right.txt", "--normalize", "0,0.00001"))
+
+
+@pytest.mark.parametrize("mistake", ["labels", "normalize"])
+def test_a_mistake_that_leaves_a_model_of_use_is_a_warning(
+    tmp_path: Path, capsys, mistake: str
+) -> None:
+    """Two of four labels that change places, or a lost normalization, leave half of the answers.
+
+    The model is made by hand: its scores are the channels' means, and all of them less.
+    """
+    generator = np.random.default_rng(0)
+    for index, label in enumerate(("red", "green", "blue", "dark")):
+        folder = tmp_path / "verify" / label
+        folder.mkdir(parents=True)
+        for number in range(20):
+            pixels = generator.integers(0, 60, (32, 32, 3), np.uint8)
+            pixels[..., index : index + 1] += 140  # none for the fourth
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    inputs = keras.Input((32, 32, 3))
+    dense = keras.layers.Dense(4, activation="softmax")
+    means = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, dense(means))
+    dense.set_weights([10 * np.eye(3, 4, dtype="f4"), np.array([0, 0, 0, -2], "f4")])
+    model.save(tmp_path / "model.keras")  # for pixels of -1 to 1
+    right = ["red", "green", "blue", "dark"]
+    swapped = ["green", "red", "blue", "dark"]
+    labels = swapped if mistake == "labels" else right
+    (tmp_path / "labels.txt").write_text("\n".join(labels))
+    normalize = "tf" if mistake == "labels" else "none"
+    options = ("--normalize", normalize)
+    bundle = tmp_path / "bundle"
+    assert main(words(tmp_path, bundle, "labels.txt", *options)) == 0
+    warning = capsys.readouterr().err
+    record = json.loads((bundle / "parity.json").read_text())["artifacts"]["model.fp32.onnx"]
+    if mistake == "labels":
+        written = tmp_path / "model.labels-fitted.txt"
+        assert "the Keras model is right on 50% of the test images" in warning
+        assert f"gains 50 points (40 of 40 right): use --labels {written}" in warning
+        assert written.read_text().split() == right
+    else:
+        assert "With --normalize tf it gains 25 points" in warning
+    assert any("it gains" in line for line in record["warnings"])
+
+
+def test_a_model_with_the_same_scores_for_every_image_is_published_on_request(
+    beside, tmp_path: Path, capsys
+) -> None:
+    model = keras.models.load_model(beside / "model.keras")
+    model.layers[-1].set_weights([0 * part for part in model.layers[-1].get_weights()])
+    model.save(tmp_path / "model.keras")
+    shutil.copytree(beside / "verify", tmp_path / "verify")
+    shutil.copy(beside / "right.txt", tmp_path)
+    command = words(tmp_path, tmp_path / "bundle", "right.txt", "--allow-poor-model")
+    assert main(command) == 0
+    assert "published all the same" in capsys.readouterr().err
 
 
 def test_a_poor_model_is_published_only_on_request_and_every_record_says_so(

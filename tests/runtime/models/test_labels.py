@@ -35,6 +35,9 @@ def labels(tmp_path: Path, content: bytes) -> tuple[str, ...]:
         b"0 banana\n1 red apple\n",
         b"1: banana\n2: red apple\n",
         b"0,banana\n1,red apple\n",
+        b"1. banana\n2. red apple\n",
+        b"0) banana\n1) red apple\n",
+        b"0 - banana\n1 - red apple\n",
     ],
 )
 def test_every_usual_form_gives_the_same_names(tmp_path: Path, content: bytes) -> None:
@@ -54,6 +57,7 @@ def test_names_are_in_the_unicode_form_of_class_folders(tmp_path: Path) -> None:
         ["7 up", "5 star"],
         ["1984 model", "1985 model"],
         ["3", "8"],
+        ["0.5 mm", "1.5 mm"],
         ["0 fingers", "1 finger", "2 fingers"],
         ["1 finger", "10 fingers", "2 fingers"],
         ["none", "1 finger", "2 fingers"],
