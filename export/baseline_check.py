@@ -63,8 +63,8 @@ class _Cause:
         """Whether so large a gain is no luck."""
         accuracy = self.baseline.accuracy
         variance = accuracy * (1 - accuracy) + self.own * (1 - self.own)
-        error = (variance / self.baseline.images) ** 0.5
-        return self.gain >= max(MIN_GAIN, SURE_GAIN * error)
+        error = float(np.sqrt(variance / self.baseline.images))
+        return bool(self.gain >= max(MIN_GAIN, SURE_GAIN * error))
 
 
 def check_baseline(session: Session, reference_scores: NDArray[np.float32]) -> Baseline:
