@@ -1,8 +1,6 @@
 """Runs a classifier that Quince exported, with numpy, Pillow and one interpreter."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # that of typing, which would be a third of the time until `handle_signals`
 if TYPE_CHECKING:
     from runtime.bundles.bundle import Bundle
     from runtime.classifier import Classifier, Prediction
@@ -21,11 +19,13 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Imports a public name when it is used (PEP 562).
 
     Python imports this package before `__main__`, which handles Ctrl-C before numpy is imported.
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,5 +1,10 @@
 """Runs `python -m train DIR` and `python -m train VERB ...`."""
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before `handle_signals`
+
 from runtime.cli.identity import program_name
 from runtime.cli.signals import ending_at_once, handle_signals
 

@@ -179,3 +179,26 @@ def test_interrupted_line_reaches_the_terminal_while_libraries_are_silenced() ->
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "prog: interrupted\n")
+
+
+@pytest.mark.parametrize("package", ["runtime", "train", "export", "benchmarks"])
+def test_ctrl_c_before_the_handlers_are_there_prints_no_traceback(
+    package: str, tmp_path: Path
+) -> None:
+    """The import of `runtime.cli`, which is the first of all, sends the signal."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'runtime.cli':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", package, "--version"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
