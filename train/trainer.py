@@ -100,8 +100,7 @@ def train(
         strategy.leave()
         return TrainResult(str(run), **finished["results"], reused=True) if finished else None
 
-    if strategy is ALONE:
-        prepare_tensorflow()
+    prepare_tensorflow()
     context = TrainingContext.of(prepared, options, cache, strategy.shared(unfinished), strategy)
     if not chief:
         with quiet(), requires_extra("train", "training"):
@@ -121,8 +120,6 @@ def _write_run(
         from train.report.report import write_report
         from train.train_and_evaluate import train_and_evaluate
     packages = [*KERAS_PACKAGES, "imagehash", "scipy"]
-    if context.strategy.own_model:
-        packages.append("jax")
     data, quality = context.data, prepared.quality
     with new_folder(run) as folder:
         results = train_and_evaluate(context, folder)

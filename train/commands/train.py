@@ -18,12 +18,12 @@ from train.commands.interrupts import ends_soon
 from train.commands.table import TRAIN, VERBS
 from train.configuration.flags import add_flags, options_from_arguments
 from train.distribution.arguments import (
-    LOST,
     add_distribute,
     choose_strategy,
     only_chief_reports,
     worker_position,
 )
+from train.distribution.connections import LOST
 from train.distribution.supervisor import run_supervised
 from train.trainer import TrainResult, train
 

@@ -77,6 +77,7 @@ def prepare(
             str(output),
             f"is in {data}, where the next training would take it for a class; choose another -o",
         )
+    strategy.shard.require_even(options.batch)
     folder = scan_image_folder(data)
     require_packages(
         "training", "train", *packages, "tensorflow", "keras", "matplotlib", "imagehash"

@@ -20,10 +20,6 @@ CARDS = "cards"
 """The value of --distribute without an address."""
 ADDRESS = re.compile(r"\S+:\d{1,5}")
 WORKER = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
-LOST = (
-    "another worker ended or cannot be reached; see its output. The same command on all machines "
-    "continues from the last whole epoch"
-)
 
 
 def add_distribute(parser: argparse.ArgumentParser) -> None:
@@ -78,21 +74,17 @@ def choose_strategy(
     """Returns what the training runs on; with several machines it connects them.
 
     Raises:
-        MachineError: JAX is missing, or another worker does not connect.
+        MachineError: TensorFlow is missing, or another worker does not connect.
+        InputRefused: the workers are numbered wrongly.
     """
     if distribute is None:
         return ALONE
-    if position is None:
-        require_packages("--distribute", "train", "tensorflow", "keras")
-        prepare_tensorflow()
-        with requires_extra("train", "--distribute"):
-            from train.distribution.multi_gpu import all_gpus
-        return all_gpus()
-    require_packages("--distribute", "distribute", "jax", "keras")
-    prepare_tensorflow("jax")
-    with requires_extra("distribute", "--distribute"):
+    require_packages("--distribute", "train", "tensorflow", "keras")
+    prepare_tensorflow()
+    with requires_extra("train", "--distribute"):
+        from train.distribution.multi_gpu import all_gpus
         from train.distribution.multi_host import join
-    return join(distribute, *position)
+    return all_gpus() if position is None else join(distribute, *position)
 
 
 def require_same(strategy: DistributionStrategy, made_by: Mapping[str, Any]) -> None:

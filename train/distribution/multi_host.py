@@ -1,156 +1,93 @@
-"""Trains on several machines with Keras' data parallelism on JAX, each with all its devices.
+"""Trains on several machines through TensorFlow's MultiWorkerMirroredStrategy, a worker on each.
 
-Keras' TensorFlow backend cannot do it: `fit` under MultiWorkerMirroredStrategy fails (keras#20585;
-in Keras 3.15 its symbolic build raises "Attempt to convert a value (PerReplica:...)"). JAX adds up
-the gradients of a step over the network, with Gloo on CPUs and NCCL on NVIDIA cards.
+Each worker holds a model of its own and trains it as one machine does, on its part of every batch.
+The strategy averages the gradients of a step over all workers, so their models stay equal. The
+model is not built in the strategy's scope: there Keras' `fit` fails (keras#20585).
 """
 
 import socket
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
-import keras
-import numpy as np
-from jax.experimental import multihost_utils
+import tensorflow as tf
 
-from runtime.errors import InputRefused, MachineError, QuinceError
 from train.checkpoints.checkpoint import Checkpoint, read_checkpoint
 from train.checkpoints.resume import UnfinishedRun
-from train.distribution.arguments import LOST
+from train.distribution.connections import WorkerConnections, connect_workers, lost_worker
 from train.distribution.strategy import DistributionStrategy, WorkerShard
 
-CONNECT_TIMEOUT_S = 300
-"""How long a worker waits for the others to start."""
-HEARTBEAT_TIMEOUT_S = 20
-"""A worker without a sign of life for this time counts as dead.
-
-If its process ended, the others notice at their next step.
-"""
-NETWORK_WORDS = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "coordination", "Connection")
-"""Each JAX error about a lost connection has one of them; it has no type of its own."""
+NETWORK_ERRORS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
 
 
 def join(address: str, index: int, count: int) -> DistributionStrategy:
     """Connects worker `index`, from 0, of `count`; returns the strategy of all.
 
-    The workers meet at `address`, the host:port of the first.
+    The workers meet at `address`, the host:port of the first. Each uses its first graphics card.
 
     Raises:
         MachineError: a worker is missing, or the first cannot listen at `address`.
-        InputRefused: the workers have different numbers of devices.
+        InputRefused: the workers are numbered wrongly.
     """
-    if index == 0:
-        _require_free(address)
-    jax.config.update("jax_enable_preemption_service", False)  # it would take over SIGTERM
+    connections = connect_workers(address, index, count)
+    tf.config.set_visible_devices(tf.config.list_physical_devices("GPU")[:1], "GPU")
+    servers = [server.decode() for server in connections.gather(_server(connections.host).encode())]
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": servers}),
+        task_type="worker",
+        task_id=index,
+        rpc_layer="grpc",
+    )
     with _network_errors():
-        jax.distributed.initialize(
-            address,
-            count,
-            index,
-            initialization_timeout=CONNECT_TIMEOUT_S,
-            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT_S,
-            shutdown_timeout_seconds=HEARTBEAT_TIMEOUT_S,
-            coordinator_bind_address=address,
-        )
-        devices = jax.local_device_count()
-        counts = [int(message) for message in gather(str(devices).encode())]
-    if set(counts) != {devices}:
-        raise InputRefused(
-            "--distribute",
-            "expected the same number of devices on each machine, "
-            f"found {', '.join(map(str, counts))}",
-        )
-    distribution = keras.distribution.DataParallel(auto_shard_dataset=False)
-
-    @contextmanager
-    def scope() -> Generator[None, None, None]:
-        keras.distribution.set_distribution(distribution)
-        try:
-            with _network_errors():
-                yield
-        finally:
-            keras.distribution.set_distribution(None)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
     def shared(unfinished: UnfinishedRun) -> UnfinishedRun:
-        return _SharedRun(unfinished.folder, unfinished.made_by, chief=index == 0)
+        return _SharedRun(unfinished.folder, unfinished.made_by, index == 0, connections)
 
     return DistributionStrategy(
-        WorkerShard(index, count, devices),
-        scope,
-        _feature_function,
-        own_model=True,
-        gather=gather,
+        WorkerShard(index, count),
+        _network_errors,
+        average=_averaging(strategy),
+        gather=connections.gather,
         shared=shared,
-        leave=_leave,
+        leave=connections.leave,
     )
 
 
-def _require_free(address: str) -> None:
-    host, port = address.rsplit(":", 1)
-    try:
-        socket.create_server((host, int(port))).close()
-    except (OSError, OverflowError) as error:
-        raise MachineError(
-            address,
-            f"the first worker cannot listen there: {error}; choose another --distribute",
-        ) from error
-
-
-def gather(message: bytes) -> list[bytes]:
-    """Returns the message of each worker, in their order; waits for all.
-
-    Raises:
-        MachineError: a worker is gone.
-    """
-    with _network_errors():
-        lengths = multihost_utils.process_allgather(np.int32(len(message)))
-        padded = np.frombuffer(message.ljust(int(max(lengths)) + 1, b"\0"), np.uint8)
-        rows = multihost_utils.process_allgather(padded)
-    return [row[:length].tobytes() for row, length in zip(rows, lengths, strict=True)]
-
-
-def _leave() -> None:
-    with _network_errors():
-        gather(b"")
-        jax.distributed.shutdown()
+def _server(host: str) -> str:
+    """Returns an address for this worker's TensorFlow, with a port that is free now."""
+    with socket.create_server(("", 0)) as probe:
+        return f"{host}:{probe.getsockname()[1]}"
 
 
 @contextmanager
 def _network_errors() -> Generator[None, None, None]:
-    """Turns JAX's errors about a lost connection into one line."""
-    try:
+    with lost_worker(*NETWORK_ERRORS):
         yield
-    except QuinceError:
-        raise
-    except (ValueError, RuntimeError) as error:
-        if not any(word in str(error) for word in NETWORK_WORDS):
-            raise
-        raise MachineError("--distribute", LOST) from error
 
 
-def _feature_function(
-    submodel: keras.Model | None, augment: keras.Sequential | None
-) -> Callable[[Any], Any]:
-    """Builds what `single_device.feature_function` builds, for this worker's first device."""
+def _averaging(
+    strategy: tf.distribute.Strategy,
+) -> Callable[[Sequence[Any]], list[Any]]:
+    """Returns a function that averages float32 tensors over all workers, in one message."""
 
-    def augmented(batch: Any) -> Any:
-        return batch if augment is None else augment(batch, training=True)
+    def average(tensors: Sequence[Any]) -> list[Any]:
+        tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+        message = tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], 0)
+        with strategy.scope():
+            mean = strategy.reduce("MEAN", message, axis=None)
+        parts = tf.split(mean, [tensor.shape.num_elements() for tensor in tensors])
+        return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
-    if submodel is None:
-        return augmented
-    variables = (
-        [variable.value for variable in submodel.trainable_variables],
-        [variable.value for variable in submodel.non_trainable_variables],
-    )
-    compute = jax.jit(
-        lambda variables, batch: submodel.stateless_call(*variables, batch, training=False)[0]
-    )
-    return lambda batch: compute(variables, augmented(batch))
+    return average
 
 
 @dataclass(frozen=True)
@@ -158,10 +95,11 @@ class _SharedRun(UnfinishedRun):
     """Keeps an unfinished run on the first worker's disk; all workers resume from it."""
 
     chief: bool
+    connections: WorkerConnections
 
     def read(self) -> Checkpoint | None:
         own = self.path.read_bytes() if self.chief and self.path.exists() else b""
-        content = gather(own)[0]
+        content = self.connections.gather(own)[0]
         if not content:
             return None
         with tempfile.TemporaryDirectory() as folder:

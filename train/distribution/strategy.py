@@ -1,6 +1,7 @@
 """Describes what a training computes on: one device, several graphics cards or several machines."""
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,10 +20,7 @@ FeatureFunctionBuilder = Callable[[Any, Any], Callable[[Any], Any]]
 
 @dataclass(frozen=True)
 class WorkerShard:
-    """Describes worker `index`, from 0, of `count` workers with `devices` each.
-
-    There is one worker on each machine.
-    """
+    """Describes worker `index`, from 0, of `count` workers; a worker alone may have `devices`."""
 
     index: int = 0
     count: int = 1
@@ -36,18 +34,17 @@ class WorkerShard:
     def part(self, items: list[Item]) -> list[Item]:
         """Returns every count-th item, from the item `index` on.
 
-        Each worker and each of its devices gets equally many, so a few items may occur twice.
+        Each device of a worker gets equally many, so a few items may occur twice.
         """
-        own = items[self.index :: self.count] or items
-        per_worker = -(-len(items) // self.count)
-        length = -(-per_worker // self.devices) * self.devices
+        own = items[self.index :: self.count]
+        length = -(-len(own) // self.devices) * self.devices
         return [own[number % len(own)] for number in range(length)]
 
-    def batch(self, batch: int) -> int:
-        """Returns the number of images of a step that this worker processes.
+    def require_even(self, batch: int) -> None:
+        """Checks that the devices can share the `batch` images of a step evenly.
 
         Raises:
-            InputRefused: the devices cannot share the step evenly.
+            InputRefused: they cannot.
         """
         devices = self.count * self.devices
         if batch % devices:
@@ -57,7 +54,6 @@ class WorkerShard:
                 f"expected a multiple of the {devices} devices that share a step, found {batch}; "
                 f"use {nearest}",
             )
-        return batch // self.count
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ class DistributionStrategy:
 
     scope: models built and trained inside it use all devices.
     feature_function: builds the computation of features; None: the one of one device.
-    own_model: features need a model of the worker's own, as the trained one spans machines.
+    average: returns the means of tensors over all workers; the gradients of a step, for example.
     gather: sends bytes to all workers; returns those of each worker, in their order.
     shared: returns an unfinished run that all workers read and only the first writes.
     leave: ends the common work; after it each worker is alone.
@@ -75,7 +71,7 @@ class DistributionStrategy:
     shard: WorkerShard = WorkerShard()
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext
     feature_function: FeatureFunctionBuilder | None = None
-    own_model: bool = False
+    average: Callable[[Sequence[Any]], Sequence[Any]] = lambda tensors: tensors
     gather: Callable[[bytes], list[bytes]] = lambda message: [message]
     shared: Callable[[UnfinishedRun], UnfinishedRun] = lambda unfinished: unfinished
     leave: Callable[[], None] = lambda: None
@@ -86,17 +82,25 @@ class DistributionStrategy:
         devices = self.shard.count * self.shard.devices
         return {"workers": devices} if devices > 1 else {}
 
-    def gather_arrays(self, arrays: Sequence[NDArray[Any]]) -> list[list[NDArray[Any]]]:
-        """Sends arrays to all workers; returns those of each worker, in their order."""
+    def gather_rows(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Returns the rows of all workers, in the order of the items before `WorkerShard.part`."""
         if self.shard.count == 1:
-            return [list(arrays)]
+            return rows
         message = io.BytesIO()
-        np.savez(message, *arrays, allow_pickle=False)
-        gathered = []
-        for content in self.gather(message.getvalue()):
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                gathered.append([file[name] for name in file.files])
+        np.save(message, rows, allow_pickle=False)
+        parts = [np.load(io.BytesIO(content)) for content in self.gather(message.getvalue())]
+        gathered = np.empty((sum(map(len, parts)), *rows.shape[1:]), rows.dtype)
+        for index, part in enumerate(parts):
+            gathered[index :: self.shard.count] = part
         return gathered
+
+    def mean(self, *numbers: float, weight: float = 1.0) -> list[float]:
+        """Returns the means of numbers over all workers, which may weigh theirs differently."""
+        if self.shard.count == 1:
+            return list(numbers)
+        contents = self.gather(json.dumps([weight, *numbers]).encode())
+        weights, *columns = zip(*map(json.loads, contents), strict=True)
+        return [float(np.average(column, weights=weights)) for column in columns]
 
 
 ALONE = DistributionStrategy()

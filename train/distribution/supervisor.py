@@ -1,6 +1,6 @@
 """Runs work in a child process, and reports how the child ended.
 
-JAX and TensorFlow may abort their process from C++, where Python cannot print an error.
+TensorFlow may abort its process from C++, where Python cannot print an error.
 """
 
 import os

@@ -9,6 +9,7 @@ import keras
 from runtime.errors import CheckFailed
 from runtime.shared.progress import Progress
 from train.checkpoints.history import Epoch
+from train.distribution.strategy import DistributionStrategy
 from train.fitting.schedule import Stage
 
 MAX_LOSS = 1e6
@@ -21,15 +22,24 @@ A too large learning rate drives the loss above it, without ever making it NaN.
 class TrainingCallback(keras.callbacks.Callback):
     """Adds each epoch of a stage to `history`.
 
-    `checkpoint` is the file that keeps the weights of the epoch before; an error names it.
+    `checkpoint` is the file that keeps the weights of the epoch before; an error names it. Losses
+    and accuracies are the means over the workers, so all of them stop at the same step.
 
     Raises:
         CheckFailed: a loss is NaN, infinite or above MAX_LOSS.
     """
 
-    def __init__(self, stage: Stage, history: list[Epoch], bar: Progress, checkpoint: Path) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        history: list[Epoch],
+        bar: Progress,
+        checkpoint: Path,
+        strategy: DistributionStrategy,
+    ) -> None:
         super().__init__()
         self._stage, self._history, self._bar, self._checkpoint = stage, history, bar, checkpoint
+        self._mean = strategy.mean
         self._epoch, self._started_at = 1, 0.0
         self._loss, self._accuracy = 0.0, 0.0
 
@@ -39,14 +49,14 @@ class TrainingCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Checks the loss after a step, and shows it."""
-        loss = float((logs or {})["loss"])
+        (loss,) = self._mean(float((logs or {})["loss"]))
         self._require_converging("loss", loss, f"step {batch + 1}")
         self._bar.advance(note=self._note(loss))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keeps the training loss and accuracy of an epoch."""
         results = logs or {}
-        self._loss, self._accuracy = float(results["loss"]), float(results["accuracy"])
+        self._loss, self._accuracy = self._mean(float(results["loss"]), float(results["accuracy"]))
 
     def record_epoch(self, val_loss: float, val_accuracy: float) -> None:
         """Checks the validation loss of the finished epoch, and adds the epoch to the history."""

@@ -26,7 +26,7 @@ from train.fitting.frozen_features import FrozenFeatures
 from train.fitting.loss import weighted_examples
 from train.fitting.run_state import RunState, checkpoint_of, evaluate, losses_of, restore
 from train.fitting.schedule import Stage
-from train.fitting.solved_head import WeightedFeatures, of_all_workers, solve_head
+from train.fitting.solved_head import WeightedFeatures, solve_head
 from train.fitting.tail import compiled_tail
 from train.fitting.training_context import TrainingContext
 
@@ -43,11 +43,12 @@ def fit(
     The model ends with the weights of the epoch that `select_best_epoch` chooses. Training resumes
     from the checkpoint of `context.unfinished`, if there is one. Class weights apply to the
     validation loss too, label smoothing does not. With several workers, each trains and validates
-    on its shard of the images; losses and accuracies cover all shards.
+    on its shard of the images; losses and accuracies cover all shards. Each step takes the images
+    that it would take on one machine.
 
     Raises:
         CheckFailed: the loss became NaN, infinite or greater than a million.
-        InputRefused: the workers cannot share a batch evenly, or the checkpoint does not fit.
+        InputRefused: there are more workers than images, or the checkpoint does not fit.
         MachineError: the disk is full.
     """
     checkpoint = context.unfinished.read()
@@ -71,7 +72,7 @@ def _fit_stage(
 ) -> None:
     """Trains one stage, and leaves the model with the weights of its best epoch."""
     context, history = run.context, run.history
-    tail, optimizer = compiled_tail(model, stage, run.steps)
+    tail, optimizer = compiled_tail(model, stage, run.steps, context.strategy.average)
     best: Arrays = tail.get_weights()
     if checkpoint:
         restore(tail, checkpoint, context.unfinished)
@@ -95,7 +96,7 @@ def _fit_stage(
 
     epochs_left = stage.epochs - len(losses_of(stage, history))
     with Progress(f"train {stage.name}", epochs_left * run.steps) as bar:
-        callback = TrainingCallback(stage, history, bar, context.unfinished.path)
+        callback = TrainingCallback(stage, history, bar, context.unfinished.path, context.strategy)
         while not _is_over(stage, history, context.options.patience):
             features = view_features(len(losses_of(stage, history)) % views)
             _fit_epoch(run, stage, tail, latest, features, callback)
@@ -112,30 +113,34 @@ def _fit_stage(
 def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
     """Sets the weights of `tail`, one Dense layer, to those of `solve_head`; adds the epoch.
 
-    The first worker solves for all of them.
+    Each worker solves it on the features of all.
     """
     started_at = time.monotonic()
     frozen, strategy = run.frozen, run.context.strategy
     views = range(min(frozen.distinct_views(run.context.options.views), MAX_HEAD_VIEWS))
-    features = [frozen.view(run.train.examples, view, stage.boundary) for view in views]
+    rows = strategy.gather_rows
+    features = [rows(frozen.view(run.train.examples, view, stage.boundary)) for view in views]
     train = WeightedFeatures(
         np.concatenate(features).astype(np.float32),
-        np.tile(run.train.targets, (len(views), 1)),
-        np.tile(run.train.weights, len(views)),
+        np.tile(rows(run.train.targets), (len(views), 1)),
+        np.tile(rows(run.train.weights), len(views)),
     )
     val = WeightedFeatures(
-        frozen.plain(run.val.examples, stage.boundary), run.val.targets, run.val.weights
+        rows(frozen.plain(run.val.examples, stage.boundary)),
+        rows(run.val.targets),
+        rows(run.val.weights),
     )
-    head = solve_head(*(of_all_workers(examples, strategy) for examples in (train, val)))
-    tail.set_weights(strategy.gather_arrays([head.kernel, head.bias])[0])
+    head = solve_head(train, val)
+    tail.set_weights(strategy.average([head.kernel, head.bias]))
+    loss, accuracy, val_loss, val_accuracy = strategy.mean(
+        head.loss, head.accuracy, head.val_loss, head.val_accuracy
+    )
     seconds = time.monotonic() - started_at
     say(
         f"solved head: validation accuracy {head.val_accuracy:.4f} after {run.seconds:.0f} s; "
         "fine-tuning starts from it"
     )
-    run.history.append(
-        Epoch(stage.name, 1, head.loss, head.accuracy, head.val_loss, head.val_accuracy, seconds)
-    )
+    run.history.append(Epoch(stage.name, 1, loss, accuracy, val_loss, val_accuracy, seconds))
 
 
 def _fit_epoch(
@@ -147,17 +152,19 @@ def _fit_epoch(
     callback: TrainingCallback,
 ) -> None:
     """Trains `tail` for one epoch on the features of one view, from `weights` on."""
-    shard = run.context.strategy.shard
+    strategy = run.context.strategy
+    shard = strategy.shard
     epoch, epochs_before = len(losses_of(stage, run.history)), len(run.history)
     batches = Batches(
         features,
         run.train.targets,
         run.train.weights,
-        run.batch,
-        (run.context.options.seed, epochs_before, shard.index),
-        full=shard.count > 1,
+        run.context.options.batch,
+        (run.context.options.seed, epochs_before),
+        shard,
+        run.images,
     )
-    reseed(tail, epochs_before)
+    reseed(tail, epochs_before * shard.count + shard.index)
     tail.set_weights(weights)
     tail.fit(
         batches,
@@ -167,6 +174,8 @@ def _fit_epoch(
         verbose=0,
         callbacks=[callback],
     )
+    # The statistics of BatchNorm differ among the workers.
+    tail.set_weights(strategy.average(tail.get_weights()))
 
 
 def _validate(

@@ -126,7 +126,6 @@ def _identity(submodel: keras.Model | None) -> bytes:
         [
             source_digest("runtime", "workstation", "train"),
             versions("keras", "tensorflow", "tensorflow-cpu"),
-            keras.backend.backend(),
         ]
     )
     if submodel is None:

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.errors import InputRefused
 from train.configuration.options import ClassWeights
 from train.fitting.frozen_features import Examples
 from train.fitting.training_context import TrainingContext
+from workstation.run_folder import Split
+
+LEARNT: tuple[Split, ...] = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,19 @@ class WeightedExamples:
 def weighted_examples(
     context: TrainingContext, classes: int
 ) -> tuple[WeightedExamples, WeightedExamples]:
-    """Returns this worker's shard of the training and of the validation images."""
+    """Returns this worker's shard of the training and of the validation images.
+
+    Raises:
+        InputRefused: a worker would have no image.
+    """
     options, shard = context.options, context.strategy.shard
+    for split in LEARNT:
+        if (images := len(context.data.split(split))) < shard.count:
+            raise InputRefused(
+                "--worker",
+                f"expected at most as many workers as {split} images, {images}, "
+                f"found {shard.count}",
+            )
     weights = class_weights(context.data.targets("train"), classes, options.class_weights)
     train = Examples.of_split(context.data, "train").shard(shard)
     val = Examples.of_split(context.data, "val").shard(shard)

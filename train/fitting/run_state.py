@@ -31,14 +31,15 @@ class RunState:
     started_at: float
 
     @property
-    def batch(self) -> int:
-        """Returns the number of images in a step of this worker."""
-        return self.context.strategy.shard.batch(self.context.options.batch)
+    def images(self) -> int:
+        """Returns the number of training images of all workers."""
+        alone = self.context.strategy.shard.count == 1
+        return len(self.train.targets) if alone else len(self.context.data.split("train"))
 
     @property
     def steps(self) -> int:
         """Returns the number of steps in an epoch."""
-        return -(-len(self.train.targets) // self.batch)
+        return -(-self.images // self.context.options.batch)
 
     @property
     def seconds(self) -> float:
@@ -49,7 +50,7 @@ class RunState:
 def evaluate(
     run: RunState, tail: keras.Model, features: NDArray[np.float32]
 ) -> tuple[float, float]:
-    """Returns the validation loss and accuracy."""
+    """Returns the validation loss and accuracy, over the images of all workers."""
     result = tail.evaluate(
         features,
         run.val.targets,
@@ -58,7 +59,10 @@ def evaluate(
         verbose=0,
         return_dict=True,
     )
-    return result["loss"], result["accuracy"]
+    loss, accuracy = run.context.strategy.mean(
+        result["loss"], result["accuracy"], weight=len(features)
+    )
+    return loss, accuracy
 
 
 def epochs_of(stage: Stage, history: list[Epoch]) -> list[Epoch]:

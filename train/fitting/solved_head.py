@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from train.distribution.strategy import DistributionStrategy
-
 Floats = NDArray[np.float32]
 
 STRENGTHS = tuple(float(f"{10**-exponent:.2g}") for exponent in np.arange(0, 5.5, 0.5))
@@ -28,12 +26,6 @@ class WeightedFeatures:
     features: Floats
     targets: Floats
     weights: Floats
-
-
-def of_all_workers(examples: WeightedFeatures, strategy: DistributionStrategy) -> WeightedFeatures:
-    """Returns the examples of all workers; each has those of its shard."""
-    shards = strategy.gather_arrays([examples.features, examples.targets, examples.weights])
-    return WeightedFeatures(*(np.concatenate(parts) for parts in zip(*shards, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Builds the part of a model that learns in one stage, ready to be trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,18 +28,16 @@ class WeightAveraging(keras.optimizers.Adam):  # type: ignore[misc]
         if not self.use_ema:
             return
         super().finalize_variable_values(trainable_variables)
-        # On JAX a variable now is the array of its average, and the next step frees that array.
-        for variable in trainable_variables:
-            variable.assign(keras.ops.convert_to_numpy(variable).copy())
 
 
 def compiled_tail(
-    model: keras.Model, stage: Stage, steps: int
+    model: keras.Model, stage: Stage, steps: int, average: Callable[[Sequence[Any]], Sequence[Any]]
 ) -> tuple[keras.Model, WeightAveraging]:
     """Returns the part of the model that learns in this stage, and its optimizer.
 
-    The part shares its layers with the model. With float16 arithmetic Keras wraps the optimizer in
-    another one, so `tail.optimizer` may differ from the returned one.
+    Its gradients go through `average`, which averages them over the workers. It shares its layers
+    with the model. With float16 arithmetic Keras wraps the optimizer in another one, so
+    `tail.optimizer` may differ from the returned one.
     """
     tail = keras.Model(layer_output(model, stage.boundary), model.output)
     learning = {layer.name for layer in tail.layers}
@@ -51,9 +49,12 @@ def compiled_tail(
         optimizer,
         "categorical_crossentropy",
         metrics=["accuracy"],
-        jit_compile=keras.backend.backend() == "jax",  # otherwise JAX runs each operation alone
+        jit_compile=False,  # on processors XLA is many times slower
     )
     tail.optimizer.build(tail.trainable_variables)
+    # The outer optimizer, because loss scaling must see the same gradients on all workers.
+    apply = tail.optimizer.apply
+    tail.optimizer.apply = lambda gradients, variables=None: apply(average(gradients), variables)
     return tail, optimizer
 
 

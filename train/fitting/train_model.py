@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from runtime.system.terminal import quiet
 from train.checkpoints.history import Epoch, select_best_epoch
-from train.configuration.resolved_options import ResolvedOptions, resolve_options
+from train.configuration.resolved_options import resolve_options
 from train.distribution.single_device import feature_function
 from train.fitting.augmentation import (
     Family,
@@ -63,15 +63,19 @@ def train_model(context: TrainingContext) -> TrainedModel:
     settings = resolve_options(options)
     with precision(policy):
         with strategy.scope():
-            model = _build(context, settings)
-        local = _local_copy(model, context, settings) if strategy.own_model else model
+            model = build_model(
+                context.backbone,
+                context.pixels.preprocessing,
+                len(context.data.labels),
+                settings,
+            )
         with quiet():
-            local.predict_on_batch(np.zeros((1, *context.pixels.shape), np.float32))
+            model.predict_on_batch(np.zeros((1, *context.pixels.shape), np.float32))
         stages = training_stages(model, settings)
         seed = options.seed + 1000 * strategy.shard.index
         frozen = FrozenFeatures(
             context.feature_folder,
-            local,
+            model,
             stages[-1].boundary,
             context.pixels,
             build_augmentation(options, seed, ()),
@@ -83,25 +87,6 @@ def train_model(context: TrainingContext) -> TrainedModel:
         frozen = replace(frozen, augment=build_augmentation(options, seed, families))
         with strategy.scope():
             history, seconds = fit(model, stages, frozen, context)
-        if local is not model:
-            local.set_weights(model.get_weights())
     strategy.leave()
     kept = select_best_epoch(history, context.data.objects("val"))
-    return TrainedModel(local, history, kept, seconds, policy, families)
-
-
-def _build(context: TrainingContext, settings: ResolvedOptions) -> keras.Model:
-    return build_model(
-        context.backbone, context.pixels.preprocessing, len(context.data.labels), settings
-    )
-
-
-def _local_copy(
-    model: keras.Model, context: TrainingContext, settings: ResolvedOptions
-) -> keras.Model:
-    """Returns a model with the same layer names and weights that belongs to this worker alone."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(context.options.seed)
-    copy = _build(context, settings)
-    copy.set_weights(model.get_weights())
-    return copy
+    return TrainedModel(model, history, kept, seconds, policy, families)

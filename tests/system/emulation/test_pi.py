@@ -41,7 +41,7 @@ def test_device_needs_nothing_of_the_workstation(ready: Any) -> None:
     )
     loaded = {name.split(".")[0] for name in ready.must(f'{PYTHON} -c "{code}"').split()}
     assert "numpy" in loaded
-    assert not loaded & {"tensorflow", "keras", "train", "export", "jax", "torch"}
+    assert not loaded & {"tensorflow", "keras", "train", "export", "torch"}
     missing = ready.run(f"{PYTHON} -c 'import tensorflow'")
     assert "No module named 'tensorflow'" in missing.stderr
     train = ready.run("venv/bin/quince train images")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from train.distribution.strategy import WorkerShard
 from train.fitting import batches as batches_module
-from train.fitting.batches import Batches
+from train.fitting.batches import Batches, draw_order
 
 COUNT = 10
 
@@ -55,11 +56,31 @@ def test_last_batch_holds_the_rest(batch: int, lengths: list[int]) -> None:
     assert [len(batches[index][0]) for index in range(len(batches))] == lengths
 
 
-def test_full_batches_are_filled_with_images_of_the_epoch() -> None:
-    features = np.arange(COUNT, dtype=np.float16)[:, None]
-    batches = Batches(
-        features, np.eye(COUNT, dtype=np.float32), np.ones(COUNT, np.float32), 4, (7, 0), full=True
-    )
-    x = np.concatenate([batches[index][0] for index in range(len(batches))])[:, 0]
-    assert len(x) == 12
-    assert set(x) == set(range(COUNT))
+@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("images", [12, 13, 14, 29])
+def test_workers_share_the_batches_of_one_process(workers: int, images: int) -> None:
+    """The weighted sum of a worker is its mean loss; their mean is the mean loss of the batch."""
+    numbers = np.arange(images, dtype=np.float16)[:, None]
+    weights = np.linspace(1, 2, images, dtype=np.float32)
+    whole = Batches(numbers, numbers, weights, 6, (7, 0))
+    parts = []
+    for index in range(workers):
+        own = slice(index, None, workers)
+        shard = WorkerShard(index, workers)
+        parts.append(
+            Batches(numbers[own], numbers[own], weights[own], 6, (7, 0), shard, total=images)
+        )
+    assert {len(part) for part in parts} == {len(whole)}
+    for step in range(len(whole)):
+        x, _, step_weights = whole[step]
+        loaded = [part[step] for part in parts]
+        counted = [rows[:, 0][shares > 0] for rows, _, shares in loaded]
+        assert sorted(np.concatenate(counted)) == sorted(x[:, 0])
+        assert max(map(len, counted)) - min(map(len, counted)) <= 1
+        losses = [(shares * rows[:, 0]).mean() for rows, _, shares in loaded]
+        assert np.mean(losses) == pytest.approx((step_weights * x[:, 0]).mean(), rel=1e-5)
+
+
+def test_every_image_may_come_first() -> None:
+    firsts = {draw_order(12, 4, (7, epoch))[place] for epoch in range(50) for place in range(4)}
+    assert firsts == set(range(12))

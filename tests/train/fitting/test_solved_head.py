@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from train.distribution.strategy import DistributionStrategy, WorkerShard
 from train.fitting.solved_head import (
     STRENGTHS,
     WeightedFeatures,
-    of_all_workers,
     solve_head,
 )
 
@@ -73,18 +71,3 @@ def test_weights_count_images_more_than_once() -> None:
     weighted = solve_head(WeightedFeatures(train.features, train.targets, weights), val)
     # Mean and deviation of the scaling differ, and with them the penalty, but only a little.
     assert weighted.val_loss == pytest.approx(solve_head(twice, val).val_loss, rel=0.05)
-
-
-def test_examples_of_all_workers_are_joined() -> None:
-    parts = [_examples(3, 1), _examples(4, 2)]
-    sent: list[bytes] = []
-
-    def gather(message: bytes) -> list[bytes]:
-        sent.append(message)
-        return sent
-
-    for index, part in enumerate(parts):
-        strategy = DistributionStrategy(WorkerShard(index, 2), gather=gather)
-        joined = of_all_workers(part, strategy)
-    assert np.array_equal(joined.features, np.concatenate([part.features for part in parts]))
-    assert joined.targets.shape == (7, 3)
