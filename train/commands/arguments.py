@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
+from runtime.system.lazy_loading import require_packages
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -34,3 +36,17 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds --json."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def require_new_page(path: Path, *, overwrite: bool) -> None:
+    """Refuses a page of --report that cannot be drawn, or that would replace a file.
+
+    Raises:
+        InputRefused: its name does not end in .html, or it exists and `overwrite` is not set.
+        MachineError: the package jinja2 is not installed.
+    """
+    require_packages("--report", "train", "jinja2")
+    if path.suffix != ".html":
+        raise InputRefused(str(path), "expected a name that ends in .html for --report")
+    if path.exists() and not overwrite:
+        raise InputRefused(str(path), "exists already; use --overwrite or another --report")

@@ -1,19 +1,25 @@
 """Runs `python -m train check DIR`, which finds the faults of a folder of images."""
 
+import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser
 from runtime.errors import DONE, REFUSED, InputRefused
 from runtime.shared.prediction_output import left_out_lines
-from runtime.system.lazy_loading import require_packages
+from runtime.shared.rerun_command import rerun_command
+from runtime.system.atomic_files import require_writable_folder
+from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import escape_control_chars, say
-from train.commands.arguments import add_cache, add_data, add_json
+from train.commands.arguments import add_cache, add_data, add_json, require_new_page
+from train.commands.interrupts import ends_soon
 from train.configuration.options import Grey16Rule, TrainOptions
+from train.data.dataset import Dataset
 from train.data.dataset_report import (
     MAX_REFUSED,
     class_table,
@@ -21,10 +27,14 @@ from train.data.dataset_report import (
     refused_lines,
     size_line,
 )
-from train.data.image_folder import scan_image_folder
+from train.data.decoded_cache import PixelCache
+from train.data.image_folder import ImageFolder, scan_image_folder
 from train.data.preparation import decode_images
-from train.data.quality import count_by_class, examine_quality, write_pairs
+from train.data.quality import DataQuality, count_by_class, examine_quality, write_pairs
 from train.data.split import SplitFractions
+
+if TYPE_CHECKING:
+    from train.review.review import Review
 
 NAME = f"{program_name('train')} check"
 
@@ -43,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     fractions = SplitFractions(options.test_fraction, options.val_fraction)
     if parsed.pairs and parsed.pairs.exists():
         raise InputRefused(str(parsed.pairs), "exists already; choose another file for --pairs")
+    if parsed.report:
+        _require_writable_report(parsed)
     folder = scan_image_folder(parsed.data)
     require_packages("checking", "train", "imagehash")
     with listing_refused(NAME, folder.root, None if parsed.verbose else MAX_REFUSED):
@@ -57,6 +69,11 @@ def main(arguments: Sequence[str]) -> int:
     quality = examine_quality(data, size, pairs_listed, pixels.preprocessing.grey16)
     if parsed.pairs:
         write_pairs(parsed.pairs, quality)
+    review = None
+    if parsed.report:
+        command = rerun_command("train", ["check", *arguments])
+        with ends_soon(NAME, "no page was written; the same command uses what is computed"):
+            review = _review(parsed, folder, data, pixels, quality, command)
 
     for line in refused_lines(NAME, data.root, data.split("refused")):
         say(line)
@@ -65,6 +82,8 @@ def main(arguments: Sequence[str]) -> int:
             say(f"{NAME}: {line}")
     refused = [{"path": image.path, "reason": image.reason} for image in data.split("refused")]
     findings = [*(quality.faults or ["no faults found"]), *quality.remarks]
+    if review:
+        findings += review.sentences()
     lines = [*class_table(data), size_line(quality, size), *map(escape_control_chars, findings)]
     result = {
         **asdict(quality),
@@ -72,6 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         "counts": count_by_class(data),
         "refused_files": refused,
         "left_out_files": data.left_out,
+        **({"review": review.record()} if review else {}),
     }
     print_result(result, as_json=parsed.json, text=lambda: "\n".join(lines))
     if parsed.strict and quality.faults:
@@ -81,6 +101,48 @@ def main(arguments: Sequence[str]) -> int:
         )
         return REFUSED
     return DONE
+
+
+def _require_writable_report(parsed: argparse.Namespace) -> None:
+    """Refuses a page or table that would replace a file or count as an image, before any work."""
+    table = parsed.report.with_suffix(".csv")
+    require_new_page(parsed.report, overwrite=parsed.overwrite)
+    if table.exists() and not parsed.overwrite:
+        raise InputRefused(
+            str(table), "exists already, beside --report; use --overwrite or another --report"
+        )
+    if Path(os.path.realpath(parsed.data)) in Path(os.path.realpath(parsed.report)).parents:
+        raise InputRefused(
+            str(parsed.report),
+            f"is in {parsed.data}, where the next check would count it; choose another --report",
+        )
+    require_writable_folder(parsed.report)
+
+
+def _review(
+    parsed: argparse.Namespace,
+    folder: ImageFolder,
+    data: Dataset,
+    pixels: PixelCache,
+    quality: DataQuality,
+    command: str,
+) -> "Review":
+    """Reviews the images, and writes the page and the table."""
+    with requires_extra("train", "--report"):
+        from train.review.review import review_images, write_review
+    review = review_images(folder, data, pixels, parsed.cache)
+    write_review(
+        parsed.report,
+        review,
+        folder,
+        data,
+        pixels.preprocessing,
+        findings=quality.faults + quality.remarks,
+        counts=count_by_class(data),
+        command=command,
+    )
+    say(f"report: {parsed.report}")
+    return review
 
 
 def _parser() -> CommandParser:
@@ -123,6 +185,19 @@ def _parser() -> CommandParser:
         metavar="FILE.csv",
         help="write all near-duplicates of different splits or classes to FILE.csv, those that "
         "look most alike first",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        nargs="?",
+        const=Path("check.html"),
+        metavar="FILE.html",
+        help="also review the images, and write a page with those whose label may be wrong or that "
+        "are empty, dark or blurred, with commands that move them (check.html without a name); a "
+        "table of the same name, .csv, has all of them",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the page and the table of --report"
     )
     parser.add_argument(
         "--verbose",

@@ -7,14 +7,14 @@ from pathlib import Path
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser
-from runtime.errors import DONE, InputRefused
+from runtime.errors import DONE
 from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
 from runtime.system.atomic_files import write_file
-from runtime.system.lazy_loading import require_packages, requires_extra
+from runtime.system.lazy_loading import requires_extra
 from runtime.system.provenance import KERAS_PACKAGES, versions
 from runtime.system.terminal import escape_control_chars, say
-from train.commands.arguments import add_json
+from train.commands.arguments import add_json, require_new_page
 from train.evaluation.evaluate import EvaluatedImages, Evaluation, evaluate
 
 NAME = program_name("train")
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line `arguments`; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     if parsed.report is not None:
-        _check_report(parsed.report, overwrite=parsed.overwrite)
+        require_new_page(parsed.report, overwrite=parsed.overwrite)
 
     evaluated = evaluate(parsed.run, parsed.folder, parsed.data)
     result = evaluated.evaluation
@@ -45,14 +45,6 @@ def main(arguments: Sequence[str]) -> int:
         text=lambda: "\n".join(_lines(result)),
     )
     return DONE
-
-
-def _check_report(path: Path, *, overwrite: bool) -> None:
-    require_packages("--report", "train", "jinja2")
-    if path.suffix != ".html":
-        raise InputRefused(str(path), "expected a name that ends in .html for --report")
-    if path.exists() and not overwrite:
-        raise InputRefused(str(path), "exists already; use --overwrite or another --report")
 
 
 def _say_refused(evaluated: EvaluatedImages) -> None:

@@ -70,9 +70,11 @@ class FrozenFeatures:
             examples, boundary, view or None, label or f"features, view {view + 1}"
         )
 
-    def plain(self, examples: Examples, boundary: str) -> NDArray[np.float32]:
+    def plain(
+        self, examples: Examples, boundary: str, label: str = "validation features"
+    ) -> NDArray[np.float32]:
         """Returns the (n, ...) outputs of the layer `boundary` for the unchanged images."""
-        return self._features(examples, boundary, None, "validation features").astype(np.float32)
+        return self._features(examples, boundary, None, label).astype(np.float32)
 
     def _features(
         self, examples: Examples, boundary: str, view: int | None, label: str

@@ -3,7 +3,7 @@
 Gradient descent over a few epochs stops far from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +44,14 @@ class SolvedHead:
     val_loss: float
     val_accuracy: float
 
+    def scores(self, features: Floats) -> Floats:
+        """Returns the (n, classes) probabilities of (n, features) outputs."""
+        return np.asarray(np.exp(_log_softmax(features @ self.kernel + self.bias)))
 
-def solve_head(train: WeightedFeatures, val: WeightedFeatures) -> SolvedHead:
+
+def solve_head(
+    train: WeightedFeatures, val: WeightedFeatures, strengths: Sequence[float] = STRENGTHS
+) -> SolvedHead:
     """Returns the head with the lowest loss on `val`, of those that are optimal on `train`.
 
     A head minimizes the weighted mean of the cross-entropy plus `strength` / 2 times the sum of the
@@ -61,7 +67,7 @@ def solve_head(train: WeightedFeatures, val: WeightedFeatures) -> SolvedHead:
     )
     best: SolvedHead | None = None
     worse = 0
-    for strength, kernel, bias in _solutions(scaled):
+    for strength, kernel, bias in _solutions(scaled, strengths):
         kernel = kernel / deviation[:, np.newaxis]
         bias = bias - mean @ kernel
         head = SolvedHead(
@@ -83,7 +89,9 @@ def image_losses(head: SolvedHead, examples: WeightedFeatures) -> NDArray[np.flo
     return np.asarray(-(examples.targets * log_scores).sum(1), np.float64)
 
 
-def _solutions(train: WeightedFeatures) -> Iterator[tuple[float, Floats, Floats]]:
+def _solutions(
+    train: WeightedFeatures, strengths: Sequence[float]
+) -> Iterator[tuple[float, Floats, Floats]]:
     """Yields each strength with its kernel and bias for the scaled features."""
     shape = (train.features.shape[1] + 1, train.targets.shape[1])
     parameters = np.zeros(shape).ravel()
@@ -99,7 +107,7 @@ def _solutions(train: WeightedFeatures) -> Iterator[tuple[float, Floats, Floats]
         gradient[:-1] += strength * head[:-1]
         return loss + strength / 2 * float((head[:-1] ** 2).sum()), gradient.ravel()
 
-    for strength in STRENGTHS:
+    for strength in strengths:
         solution = minimize(
             loss_and_gradient,
             parameters,

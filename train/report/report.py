@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
@@ -100,13 +100,7 @@ def render(
     """Returns the page as UTF-8: of a training, or of an evaluation on the images `tested_on`."""
     labels = manifest.labels
     metrics = compute_metrics(labels, predictions)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent_text, "fraction": fraction_text}
-    template = environment.from_string(
-        (files("train.report") / "report.html.j2").read_text("utf-8")
-    )
+    template = load_template("train.report", "report.html.j2")
     mistakes = confident_mistakes(predictions, MAX_MISTAKES)
     page = template.render(
         head=html_head(f"{manifest.name} – {'training report' if training else 'evaluation'}"),
@@ -128,6 +122,15 @@ def render(
         packages=packages,
     )
     return page.encode("utf-8", "backslashreplace")
+
+
+def load_template(package: str, name: str) -> Template:
+    """Returns the template of a page, which lies in `package` and escapes all values."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent_text, "fraction": fraction_text}
+    return environment.from_string((files(package) / name).read_text("utf-8"))
 
 
 def percent_text(share: float | None) -> str:

@@ -63,11 +63,12 @@ def test_too_low_a_limit_is_one_line_with_both_figures(words: list[str], mib: in
     ("words", "mib"),
     [
         (["-m", "train", "check", "x", "--json"], 100),
+        (["-m", "train", "check", "x", "--report", "--json"], 3000),
         (["-m", "export", "all", "x", "--json"], 300),
         (["-m", "runtime", "info", "x", "--json"], 60),
         (["-c", ABORTING, "SIGSEGV", "--json"], 400),
     ],
-    ids=["check", "export", "info", "crash"],
+    ids=["check", "check --report", "export", "info", "crash"],
 )
 def test_a_refusal_for_memory_is_one_object_for_a_program_that_reads_json(
     words: list[str], mib: int
