@@ -25,7 +25,8 @@ from train.configuration.options import TrainOptions
 from train.configuration.resolved_options import resolve_options
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
-from train.fitting.classifier_model import build_augmentation, build_model
+from train.fitting.augmentation import build_augmentation
+from train.fitting.classifier_model import build_model
 from train.fitting.feature_cache import shrink_cache
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.schedule import POOL
@@ -70,7 +71,9 @@ def review_labels(
     """Returns the images, those whose label fits least first, and sentences on those left out."""
     images = [*data.split("train"), *data.split("val")]
     targets = np.array([*data.targets("train"), *data.targets("val")])
-    frozen = FrozenFeatures(feature_folder, model, POOL, pixels, build_augmentation("none", 0, 0))
+    frozen = FrozenFeatures(
+        feature_folder, model, POOL, pixels, build_augmentation(TrainOptions(), 0, ())
+    )
     examples = Examples([image.sha256 for image in images], targets.tolist())
     features = frozen.plain(examples, POOL, "features for the review")
     shrink_cache(feature_folder)
