@@ -74,7 +74,7 @@ def summary(result: ExportResult) -> str:
     return "\n".join(
         (
             f"{result.artifact}: {outcome}, {size}, {speed} ({threads})",
-            f"  {accuracy}: drop {parity.drop:+.4f} ({interval}) on {parity.images} images",
+            f"  {accuracy}: drop {parity.drop:+.4f} ({interval}) on {parity.sample}",
             f"  same top-1 {parity.agreement:.4f}, {errors}",
             f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}",
             f"  {_unknown(record)}",

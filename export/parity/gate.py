@@ -106,7 +106,9 @@ def require_deciding(limits: ParityLimits, images: int, run: str) -> None:
     needed = images_to_decide(limits.max_drop)
     if limits.strict and (needed is None or images < needed):
         enough = f"at least {needed} are needed" if needed else "no number is enough"
-        raise CheckFailed(run, f"{_too_few(images, limits.max_drop)}; {enough} (--strict)")
+        raise CheckFailed(
+            run, f"{_too_few(counted(images, 'image'), limits.max_drop)}; {enough} (--strict)"
+        )
 
 
 def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
@@ -122,7 +124,7 @@ def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
     elif parity.drop_high > limits.max_drop:
         needed = images_to_decide(limits.max_drop)
         more = f"; at least {needed} are needed" if needed and parity.images < needed else ""
-        doubt = f"{_too_few(parity.images, limits.max_drop)} ({interval}{more})"
+        doubt = f"{_too_few(parity.sample, limits.max_drop)} ({interval}{more})"
         (reasons if limits.strict else doubts).append(doubt)
     if parity.worst_class_drop > limits.max_class_drop:
         reasons.append(
@@ -141,7 +143,5 @@ def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
     return Verdict("undecided" if doubts else "passed", (), tuple(doubts))
 
 
-def _too_few(images: int, max_drop: float) -> str:
-    verb = "is" if images == 1 else "are"
-    subject = f"{counted(images, 'test image')} {verb}"
-    return f"{subject} too few to decide whether the drop is at most {max_drop}"
+def _too_few(sample: str, max_drop: float) -> str:
+    return f"{sample} for testing: too few to decide whether the drop is at most {max_drop}"

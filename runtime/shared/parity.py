@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.shared.statistics import bootstrap_interval, count_objects, paired_interval
+from runtime.shared.statistics import (
+    bootstrap_interval,
+    count_objects,
+    counted_images,
+    paired_interval,
+)
 
 CALIBRATION_BINS = 15
 MAX_TRUE_SCORES = 2000
@@ -54,12 +59,14 @@ class ParityFigures:
 
     Fractions are 0..1. A drop is reference minus candidate accuracy, so negative is better.
 
+    objects: what the images show; images that stand alone are one each.
     class_drops: of each class that has images; `worst_class` has the largest drop.
     constant: the candidate gives the same scores to all images.
     flips: at most the 1,000 on which the reference was surest; `agreement` counts them all.
     """
 
     images: int
+    objects: int
     agreement: float
     reference_accuracy: float
     candidate_accuracy: float
@@ -75,6 +82,11 @@ class ParityFigures:
     class_drops: Mapping[str, float]
     constant: bool
     flips: tuple[Flip, ...]
+
+    @property
+    def sample(self) -> str:
+        """Returns, for example, "432 images of 18 objects"."""
+        return counted_images(self.images, self.objects)
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,7 @@ def compare(
     worst_class = max(class_drops, key=lambda label: class_drops[label])
     return ParityReport(
         images=len(truth),
+        objects=objects,
         agreement=float(np.mean(candidate_top == reference_top)),
         reference_accuracy=float(np.mean(reference_right)),
         candidate_accuracy=float(np.mean(candidate_right)),

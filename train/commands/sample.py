@@ -22,7 +22,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "name",
         choices=tuple(SAMPLES),
-        help="elpv: photos of solar cells, functional or defective (CC BY-NC-SA 4.0)",
+        help="elpv: photos of solar cells, functional or defective, a quarter of them for testing "
+        "(CC BY-NC-SA 4.0)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder to write (default: data/NAME)"

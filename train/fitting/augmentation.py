@@ -33,7 +33,7 @@ FLIPS: dict[Flip, tuple[str, ...]] = {
 Keras' own "horizontal_and_vertical" draws once for both directions, so it only ever turns an image
 by 180 degrees (Keras 3.15).
 """
-MAX_TRIAL_IMAGES = 600
+MAX_TRIAL_IMAGES = 400
 """A family is tried on at most so many training images, which takes a few seconds."""
 
 

@@ -16,6 +16,7 @@ from runtime.shared.parity import ParityReport, TrueScores
 
 FIGURES = {
     "images": 24,
+    "objects": 24,
     "agreement": 0.9,
     "reference_accuracy": 1.0,
     "candidate_accuracy": 0.875,
@@ -47,7 +48,7 @@ def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
         limits=limits,
         outcome=outcome,
         reasons=("accuracy fell",) if outcome == "failed" else (),
-        doubts=("24 test images are too few",),
+        doubts=("24 images for testing: too few",),
         devices={},
         confidence=Confidence(1.4, 0.6213, 24, 0.952, 0.5834),
         latency=Latency(1234.5, 30, 2, "a processor"),
@@ -59,7 +60,13 @@ def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
 
 
 def device(outcome: str = "passed") -> DeviceParity:
-    figures = {**FIGURES, "images": 200, "agreement": 0.995, "worst_score_error": 0.25}
+    figures = {
+        **FIGURES,
+        "images": 200,
+        "objects": 200,
+        "agreement": 0.995,
+        "worst_score_error": 0.25,
+    }
     return DeviceParity(
         **figures,
         device="Cortex-A72, emulated",
@@ -92,7 +99,7 @@ def test_doubts_and_warnings_are_said_once_and_each_refusal_by_itself() -> None:
     ]
     warnings = list(output_warnings(results))
     assert warnings[0] == "calibration: all of one class"
-    assert warnings[1].startswith("3 of 4 files: 24 test images are too few; published")
+    assert warnings[1].startswith("3 of 4 files: 24 images for testing: too few; published")
     assert warnings[2] == "c.tflite: accuracy fell. It was not published; report: report.html"
     assert len(warnings) == 3
 

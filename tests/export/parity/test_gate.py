@@ -51,7 +51,7 @@ def test_too_few_images_to_be_sure_are_said() -> None:
     few, many = (
         apply_limits(two_models(images, lost=0, gained=0), ParityLimits()) for images in (20, 2000)
     )
-    assert "20 test images are too few" in few.doubts[0]
+    assert "20 images for testing: too few" in few.doubts[0]
     assert "at least 194 are needed" in few.doubts[0]
     assert not many.doubts
 
@@ -64,7 +64,7 @@ def test_the_number_that_is_needed_is_the_fewest_that_decide() -> None:
 def test_a_strict_gate_that_cannot_pass_is_refused_before_the_work() -> None:
     require_deciding(ParityLimits(), 3, "run")
     require_deciding(ParityLimits(strict=True), 194, "run")
-    with pytest.raises(CheckFailed, match="1 test image is too few .* at least 194 are needed"):
+    with pytest.raises(CheckFailed, match="1 image for testing: too few .* at least 194 are needed"):
         require_deciding(ParityLimits(strict=True), 1, "run")
     with pytest.raises(CheckFailed, match="no number is enough"):
         require_deciding(ParityLimits(max_drop=0, strict=True), 10**6, "run")

@@ -59,6 +59,18 @@ def test_drop_is_the_difference_of_the_accuracies_with_losses_and_gains() -> Non
     assert (report.drop_low, report.drop_high) == paired_interval(lost=2, gained=1, images=5)
 
 
+def test_interval_is_wider_where_images_show_the_same_objects() -> None:
+    """All images of object 0 are lost: one unlucky object, not 20 independent images."""
+    truth, right = np.zeros(100, int), scores(*[0] * 100)
+    candidate = scores(*[1] * 20, *[0] * 80)
+    groups = [f"object {number // 20}" for number in range(100)]
+    alone = compare(names(100), truth, right, candidate, LABELS)
+    grouped = compare(names(100), truth, right, candidate, LABELS, groups)
+    assert (alone.sample, grouped.sample) == ("100 images", "100 images of 5 objects")
+    assert grouped.drop == alone.drop == 0.2
+    assert grouped.drop_high > alone.drop_high + 0.1
+
+
 def test_flips_are_named_with_each_models_own_label_and_score() -> None:
     report = compare(
         names(3),

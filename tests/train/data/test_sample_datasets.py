@@ -9,19 +9,27 @@ from PIL import Image
 from runtime.errors import InputRefused
 from train.data.sample_datasets import elpv, write_sample
 
+COUNTS = {
+    "Training/functional": 1353,
+    "Training/defective": 617,
+    "Test/functional": 450,
+    "Test/defective": 204,
+}
 
-def test_cells_are_as_many_as_published() -> None:
+
+def test_cells_are_as_many_as_published_and_a_quarter_is_for_testing() -> None:
     rows = list(elpv())
-    assert Counter(label for label, _ in rows) == {"functional": 1803, "defective": 821}
+    assert Counter(subfolder for subfolder, _ in rows) == COUNTS
+    assert COUNTS["Training/functional"] + COUNTS["Test/functional"] == 1803
+    assert COUNTS["Training/defective"] + COUNTS["Test/defective"] == 821
     assert len({file for _, file in rows}) == 2624
+    assert list(elpv()) == rows
 
 
 def test_sample_becomes_a_folder_per_class_and_is_kept_the_second_time(tmp_path: Path) -> None:
     folder = tmp_path / "elpv"
     assert write_sample("elpv", folder) == 2624
-    assert {
-        label: len(list((folder / label).iterdir())) for label in ("functional", "defective")
-    } == {"functional": 1803, "defective": 821}
+    assert {name: len(list((folder / name).iterdir())) for name in COUNTS} == COUNTS
     label, source = next(elpv())
     assert (folder / label / source.name).read_bytes() == source.read_bytes()
     with Image.open(folder / label / source.name) as image:
