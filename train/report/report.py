@@ -6,12 +6,10 @@ The page needs no other file.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
@@ -25,6 +23,7 @@ from train.fitting.training_context import TrainingContext
 from train.report.augmentation_preview import AugmentationPreview, augmentation_preview
 from train.report.confusion_matrix import confusion_table
 from train.report.history_plot import history_curves
+from train.report.page_template import load_template
 from workstation.run_folder import ImageRecord
 
 REPORT = "report.html"
@@ -122,25 +121,6 @@ def render(
         packages=packages,
     )
     return page.encode("utf-8", "backslashreplace")
-
-
-def load_template(package: str, name: str) -> Template:
-    """Returns the template of a page, which lies in `package` and escapes all values."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"percent": percent_text, "fraction": fraction_text}
-    return environment.from_string((files(package) / name).read_text("utf-8"))
-
-
-def percent_text(share: float | None) -> str:
-    """Returns a fraction as "93.8 %", or None as a dash."""
-    return "–" if share is None else f"{100 * share:.1f} %"
-
-
-def fraction_text(share: float | None) -> str:
-    """Returns a fraction as "0.938", or None as a dash."""
-    return "–" if share is None else f"{share:.3f}"
 
 
 def _thumbnail(prediction: LabelledPrediction, read_pixels: PixelReader) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from runtime.errors import ImageRefused, MachineError
+from runtime.errors import ImageRefused, QuinceError
 from runtime.images.decoding import read_image
 from runtime.images.preprocessing import Preprocessing, resize
 from runtime.shared.html_page import html_head, image_data_url
@@ -15,7 +15,7 @@ from runtime.system.terminal import quiet
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder
-from train.report.report import load_template
+from train.report.page_template import load_template
 from train.review.move_commands import MoveCommands
 from train.review.visual_faults import VisualKind, find_visual_faults
 from workstation.keras_setup import prepare_tensorflow
@@ -86,8 +86,10 @@ class Review:
 def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache: Path) -> Review:
     """Reviews the used images of `folder`; features are kept in `cache`.
 
+    Without a package that the default backbone needs, or if the images are too small for it, labels
+    are not reviewed.
+
     Raises:
-        InputRefused: the images are too small for the default backbone.
         MachineError: the disk is full.
     """
     moves = MoveCommands(folder)
@@ -108,7 +110,7 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
         with quiet(), requires_extra("train", "label review"):
             from train.review.label_review import build_feature_model, review_labels
         model = build_feature_model(pixels)
-    except MachineError as error:
+    except QuinceError as error:
         return Review((), tuple(visual), (f"labels were not reviewed: {error}",))
     ranked, not_reviewed = review_labels(data, pixels, model, cache / "features")
     labels = []
