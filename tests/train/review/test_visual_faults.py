@@ -49,9 +49,11 @@ def test_planted_faults_are_found_and_nothing_else(add, photos: list[Path]) -> N
         records.append(
             add(Image.fromarray(np.clip(level + noise, 0, 255).astype(np.uint8)), f"empty {level}")
         )
+    records.append(add(Image.new("RGB", (96, 96), "teal"), "empty flat"))
     faults = find_visual_faults(records, add.cache)
     planted = {record.path for record in records if " " in record.path}
     assert {fault.image.path for fault in faults} == planted
+    assert len(faults) == len(planted), "each is named once"
     assert all(fault.image.path.startswith(fault.kind) for fault in faults)
     kinds = [fault.kind for fault in faults]
     assert kinds == sorted(kinds, key=["empty", "dark", "blurred"].index)
