@@ -25,8 +25,8 @@ NEEDS_MIB = {
     "benchmarks": 140,
     "train check": 750,
     "train sample": 140,
-    "train": 4000,
-    "export": 4000,
+    "train": 3000,
+    "export": 3000,
 }
 """What each program and verb needs, for its smallest input: the addresses under `ulimit -v` with
 which it was seen to work. The last two import TensorFlow."""

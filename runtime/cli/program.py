@@ -30,6 +30,9 @@ OF_THE_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 OF_THE_SYSTEM = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 """Failures that name no file: too little memory, too many processes or open files."""
 
+NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
+"""Messages of Python and of C++ where a limit leaves no room for a thread."""
+
 Main = Callable[[Sequence[str] | None], int]
 
 
@@ -111,7 +114,8 @@ def _failed(name: str, error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, QuinceError):
         return _report(name, error)
-    if isinstance(error, MemoryError):
+    no_thread = isinstance(error, RuntimeError) and any(words in str(error) for words in NO_THREAD)
+    if isinstance(error, MemoryError) or no_thread:
         return _report(name, MachineError("memory", "not enough for this input"))
     if isinstance(error, ImportError) and any(words in str(error) for words in NOT_MAPPED):
         reason = "too little is left to load a library; raise the limit"

@@ -21,6 +21,7 @@ from runtime.bundles.bundle import (
 from runtime.bundles.contents import check_contents
 from runtime.bundles.device_scores import FILE as DEVICES
 from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
+from runtime.bundles.integrity import RECORDS, records_changed
 from runtime.deployment.export_time import bundle_exported_at, refuse_future, refuse_older
 from runtime.deployment.install_slots import (
     activate,
@@ -91,6 +92,9 @@ def install(
     new_bundle.exported()
     _refuse_links(new)
     check_contents(new_bundle, read_golden(new))
+    if records_changed(new_bundle):
+        changed = f"changed since export, in one of {', '.join(RECORDS)}"
+        raise InputRefused(str(new), f"{changed}; copy the bundle again")
     with locked(real.parent):
         recover_interrupted(real)
         refuse_other_content(real, str(place))

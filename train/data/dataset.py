@@ -13,7 +13,7 @@ from runtime.shared.progress import track
 from runtime.shared.statistics import count_objects
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
-from train.data.decoded_cache import Grey16Use, PixelCache, fit_grey16
+from train.data.decoded_cache import Grey16Use, PixelCache, colour16_peak, fit_grey16
 from train.data.groups import assign_groups, name_objects
 from train.data.image_folder import ClassFolder, ImageFolder
 from train.data.similarity import ImageSimilarity, examine_similarity
@@ -30,12 +30,14 @@ class FileRead:
     """What reading a file gave: its record, and where it is an image, (width, height) in pixels.
 
     unmarked_end: it is a JPEG that lacks only its end marker. grey16: of 16-bit grey, its values.
+    colour16: of 16-bit colour, the highest value of its upper 8 bits.
     """
 
     record: ImageRecord
     size: tuple[int, int] | None = None
     unmarked_end: bool = False
     grey16: Grey16Use | None = None
+    colour16: int | None = None
 
 
 class ClassTooSmall(InputRefused):
@@ -55,7 +57,8 @@ class Dataset:
     note: a sentence on how the folders were read, where that is not obvious; else empty.
     left_out: paths below `root` that were not read; see `ImageFolder`.
     unmarked_ends: paths of used JPEGs that lack only their end marker.
-    grey16: the values of each 16-bit grey image, by sha256.
+    grey16: the values of each 16-bit grey image, by sha256. colour16: the highest value of the
+        upper 8 bits of each 16-bit colour image, by its path.
     """
 
     root: Path
@@ -66,6 +69,7 @@ class Dataset:
     left_out: tuple[str, ...] = ()
     unmarked_ends: tuple[str, ...] = ()
     grey16: Mapping[str, Grey16Use] = field(default_factory=dict)
+    colour16: Mapping[str, int] = field(default_factory=dict)
 
     def split(self, name: Split) -> list[ImageRecord]:
         """Returns the images of one split; "refused" stands for the files that are not used."""
@@ -133,6 +137,7 @@ def build_dataset(
         left_out=tuple(str(path.relative_to(folder.root)) for path in folder.left_out),
         unmarked_ends=tuple(file.record.path for file in files if file.unmarked_end),
         grey16={file.record.sha256: file.grey16 for file in files if file.grey16},
+        colour16={file.record.path: file.colour16 for file in files if file.colour16 is not None},
     )
 
 
@@ -182,7 +187,8 @@ def _read(root: Path, cache: PixelCache, folder: ClassFolder, path: Path) -> Fil
         opened = open_image(content, str(path))
         grey16 = cache.add(sha256, content, opened, str(path))
         record = ImageRecord(folder.split or "train", folder.label, relative_path, sha256)
-        return FileRead(record, opened.size, bool(remark_on(opened)), grey16)
+        remark = bool(remark_on(opened))
+        return FileRead(record, opened.size, remark, grey16, colour16_peak(opened))
     except ImageRefused as refusal:
         return FileRead(ImageRecord("refused", folder.label, relative_path, reason=refusal.reason))
 

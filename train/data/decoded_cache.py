@@ -176,6 +176,17 @@ def fit_grey16(uses: Iterable[Grey16Use], thing: str) -> Grey16:
     return low, high
 
 
+def colour16_peak(image: Image.Image) -> int | None:
+    """Returns the highest 8-bit value of 16-bit colour, of which Pillow keeps the upper bits.
+
+    Returns None for an image that is not 16-bit colour, or that was decoded already.
+    """
+    tiles = getattr(image, "tile", None)  # gone where the pixels are there
+    if is_grey16(image) or not tiles or ";16" not in str(tiles[0][3]):
+        return None
+    return int(np.asarray(image.convert("RGB")).max())
+
+
 def _measure(image: Image.Image) -> Grey16Use:
     counts = count_values(image)
     total = np.cumsum(counts)

@@ -66,6 +66,19 @@ def grey16_faults(summary: Grey16Summary | None) -> Iterator[str]:
         )
 
 
+def colour16_faults(data: Dataset) -> Iterator[str]:
+    """Yields a sentence if the upper 8 bits of most images of 16-bit colour hold little."""
+    used = {image.path for image in data.images if image.split != "refused"}
+    peaks = {path: peak for path, peak in data.colour16.items() if path in used}
+    if peaks and statistics.median(peaks.values()) < MIN_SPAN:
+        darkest = min(peaks, key=lambda path: peaks[path])
+        yield (
+            f"{len(peaks)} images have 16 bits per colour and use few of them: of 8 bits, which are"
+            f" the upper ones, the highest values are {min(peaks.values())} to"
+            f" {max(peaks.values())} of 255 (the darkest: {darkest}); save them as 8-bit images"
+        )
+
+
 def grey16_remarks(summary: Grey16Summary | None, used: int) -> Iterator[str]:
     """Yields a sentence on a range that was fitted, and on a mixture of depths."""
     if summary is None:

@@ -10,6 +10,7 @@ from typing import Any
 from train.data.dataset import Dataset
 from train.data.grey16_findings import (
     Grey16Summary,
+    colour16_faults,
     grey16_faults,
     grey16_remarks,
     summarize_grey16,
@@ -114,6 +115,7 @@ def examine_quality(
         faults=(
             *find_faults(data, list(split_pairs), list(class_pairs), pairs_listed),
             *grey16_faults(summary),
+            *colour16_faults(data),
         ),
         remarks=(
             *find_remarks(data, used, group_sizes, input_size),

@@ -39,6 +39,11 @@ def run_main(body: str) -> subprocess.CompletedProcess[str]:
         ("raise MachineError('a', 'b')", 4, "prog: a: b\n"),
         ("raise MemoryError", 4, "prog: memory: not enough for this input\n"),
         (
+            "raise RuntimeError('Resource temporarily unavailable')",
+            4,
+            "prog: memory: not enough for this input\n",
+        ),
+        (
             "raise ImportError('a.so: failed to map segment from shared object')",
             4,
             "prog: memory: too little is left to load a library; raise the limit\n",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.bundles.bundle import Bundle
+from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
 from runtime.deployment.install import InstallResult, install, roll_back
 from runtime.errors import CheckFailed, InputRefused, MachineError
@@ -81,6 +82,13 @@ def flip_a_bit(bundle: Path, edit_json) -> None:
     (bundle / "small.onnx").write_bytes(content)
 
 
+def cut_a_record(bundle: Path, edit_json) -> None:
+    (bundle / "golden/devices.json").write_text("{")
+    digest = records_digest(bundle)
+    edit_json(bundle / "manifest.json", lambda data: data["provenance"].update({KEY: digest}))
+    (bundle / "golden/devices.json").unlink()
+
+
 def link_to_a_device(bundle: Path, edit_json) -> None:
     (bundle / "golden/00.png").unlink()
     (bundle / "golden/00.png").symlink_to("/dev/zero")
@@ -100,6 +108,7 @@ def be_of_an_unknown_format(bundle: Path, edit_json) -> None:
             "not installed: small.onnx differs here at the stage 'model'",
         ),
         (flip_a_bit, InputRefused, "sha256"),
+        (cut_a_record, InputRefused, "changed since export, in one of parity.json"),
         (link_to_a_device, InputRefused, "not a regular file"),
         (be_of_an_unknown_format, InputRefused, "small.xyz"),
     ],

@@ -1,6 +1,8 @@
 """Tests what `check` says of 16-bit grey, and that a range is fitted to training images only."""
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +64,32 @@ def test_levels_that_the_upper_bits_keep_are_measured(run_cli, deep, save: Save,
     fitted = check(run_cli, deep(save), "--grey16", "data-range")
     assert not [fault for fault in fitted["faults"] if "16-bit" in fault]
     assert any("become 0 to 255" in remark for remark in fitted["remarks"])
+
+
+@pytest.mark.parametrize(("scale", "faults"), [(16, 1), (257, 0)])
+def test_16_bit_colour_that_gets_dark_is_a_fault(
+    run_cli, cells: Path, tmp_path: Path, scale: int, faults: int
+) -> None:
+    for label in ("mono", "poly"):
+        (tmp_path / label).mkdir()
+        for number, file in enumerate(sorted((cells / label).iterdir())[:6]):
+            with Image.open(file) as image:
+                colour = np.asarray(image.convert("RGB").resize((32, 32)), np.uint16)
+            (tmp_path / label / f"{number}.png").write_bytes(png16(colour * scale))
+    found = [fault for fault in check(run_cli, tmp_path)["faults"] if "16 bits per colour" in fault]
+    assert len(found) == faults
+
+
+def png16(values: np.ndarray) -> bytes:
+    """Returns (height, width, 3) uint16 values as PNG, which Pillow does not write."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        content += struct.pack(">I", len(data)) + kind + data + checksum
+    return content
 
 
 @pytest.mark.parametrize(
