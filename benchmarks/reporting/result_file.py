@@ -158,9 +158,11 @@ def read_result(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         InputRefused: no such file, or something else.
     """
+    expected = f"expected a result of python -m benchmarks {kind}"
+    if not path.exists():
+        raise InputRefused(str(path), f"no such file; {expected}")
     with naming(path, f"not a result of {kind}: {{}}"):
         data = parse_json(read_text(path, "no such file"), MAX_TEXT_BYTES)
-    expected = f"expected a result of python -m benchmarks {kind}"
     if not isinstance(data, dict):
         raise InputRefused(str(path), f"{expected}, found {type(data).__name__}")
     if data.get("kind") != kind:

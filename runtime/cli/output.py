@@ -46,5 +46,9 @@ def print_error(error: QuinceError) -> None:
     """
     if has_printed():
         return
-    fields = {"thing": error.thing, "reason": error.reason, "exit_code": error.exit_code}
-    print_result({"error": fields, **error.details}, as_json=True, text=str)
+    print_result({"error": error_fields(error), **error.details}, as_json=True, text=str)
+
+
+def error_fields(error: QuinceError) -> dict[str, Any]:
+    """Returns what a program needs to know of an error."""
+    return {"thing": error.thing, "reason": error.reason, "exit_code": error.exit_code}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.classifier import Prediction
-from runtime.cli.output import print_result
+from runtime.cli.output import error_fields, print_result
 from runtime.cli.parser import positive_int_argument
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
 from runtime.images.decoding import raise_image_refused
@@ -115,7 +115,8 @@ def show_predictions(
 ) -> int:
     """Prints the predictions for each image, one line or JSON object each; returns the exit code.
 
-    Refused images are reported on stderr. Paths on standard input are answered as they come.
+    Refused images are reported on stderr, and in JSON by an object with `error`. Paths on standard
+    input are answered as they come.
 
     Args:
         name: of the program, for stderr.
@@ -151,6 +152,8 @@ def show_predictions(
             if isinstance(result, ImageRefused):
                 refused += 1
                 say(f"{name}: {result}")
+                if as_json:
+                    print_result(_refusal(image, result), as_json=True, text=str)
             else:
                 _show(_name(image), result, model_id, min_score, as_json=as_json)
     if not total:
@@ -196,6 +199,10 @@ def _name(image: ImageInput) -> str:
     if isinstance(image, Path):
         return str(image)
     return image.name if isinstance(image, Frame) else image.thing
+
+
+def _refusal(image: ImageInput, refusal: ImageRefused) -> dict[str, Any]:
+    return {"image": escape_control_chars(_name(image)), "error": error_fields(refusal)}
 
 
 def _show(

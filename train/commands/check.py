@@ -13,6 +13,7 @@ from runtime.cli.parser import CommandParser
 from runtime.errors import DONE, REFUSED, InputRefused
 from runtime.shared.prediction_output import left_out_lines
 from runtime.shared.rerun_command import rerun_command
+from runtime.shared.wording import counted
 from runtime.system.atomic_files import require_writable_folder
 from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import escape_control_chars, say
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     print_result(result, as_json=parsed.json, text=lambda: "\n".join(lines))
     if parsed.strict and quality.faults:
         say(
-            f"{NAME}: {parsed.data}: {len(quality.faults)} faults (--strict), "
+            f"{NAME}: {parsed.data}: {counted(len(quality.faults), 'fault')} (--strict), "
             f"the first: {quality.faults[0]}"
         )
         return REFUSED

@@ -92,7 +92,10 @@ def test_folder_names_what_it_refuses_leaves_out_and_uses_with_a_remark(
         (tmp_path / name).write_bytes(b"x")
     done = run_cli("runtime", "predict", exported, tmp_path, "--json")
     rows = {Path(row["image"]).name: row for row in map(json.loads, done.stdout.splitlines())}
-    assert (done.returncode, set(rows)) == (2, {"cut.jpg"})
+    assert (done.returncode, set(rows)) == (2, {"cut.jpg", "half.jpg"})
+    assert "predictions" in rows["cut.jpg"]
+    error = rows["half.jpg"]["error"]
+    assert (error["thing"], error["exit_code"]) == (f"{tmp_path}/half.jpg", 2)
     assert f"{tmp_path}/half.jpg: broken (truncated: the end of its image data" in done.stderr
     assert f"{tmp_path}/cut.jpg: lacks the JPEG end marker" in done.stderr
     assert (
