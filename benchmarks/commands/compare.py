@@ -43,9 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> CommandParser:
     description = f"{VERBS['compare'].help.capitalize()}."
     parser = CommandParser(prog=f"{NAME} compare", description=description)
-    parser.add_argument(
-        "old", type=Path, help="an earlier file of python -m benchmarks latency --json"
-    )
+    parser.add_argument("old", type=Path, help="an earlier file that latency --json wrote")
     parser.add_argument("new", type=Path, help="a file of today")
     parser.add_argument(
         "--max-slowdown",

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> CommandParser:
     description = f"{VERBS['report'].help.capitalize()}. The table goes to standard output."
     parser = CommandParser(prog=f"{NAME} report", description=description)
-    parser.add_argument("latency", type=Path, help="a file of python -m benchmarks latency --json")
+    parser.add_argument("latency", type=Path, help="a file that latency --json wrote")
     parser.add_argument(
         "--accuracy",
         type=Path,

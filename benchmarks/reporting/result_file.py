@@ -14,6 +14,7 @@ from benchmarks.measurement.records import Measurement, label_with_threads
 from benchmarks.measurement.summary import short
 from benchmarks.measurement.timing import Rule
 from benchmarks.measurement.type_checks import expect_types
+from runtime.cli.identity import program_name
 from runtime.errors import InputRefused, naming
 from runtime.shared.wording import counted
 from runtime.system.atomic_files import write_file
@@ -158,7 +159,7 @@ def read_result(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         InputRefused: no such file, or something else.
     """
-    expected = f"expected a result of python -m benchmarks {kind}"
+    expected = f"expected a result of {program_name('benchmarks')} {kind}"
     if not path.exists():
         raise InputRefused(str(path), f"no such file; {expected}")
     with naming(path, f"not a result of {kind}: {{}}"):

@@ -164,7 +164,7 @@ def _add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "run",
         type=Path,
-        help="the run folder that python -m train wrote; or a .keras file, .h5 file, or SavedModel",
+        help="the run folder that training wrote; or a .keras file, .h5 file, or SavedModel",
     )
     command.add_argument(
         "-o",

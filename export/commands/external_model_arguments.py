@@ -27,14 +27,14 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
     """Adds the options, in a group of their own."""
     group = command.add_argument_group(
         "a .keras file, .h5 file or SavedModel folder",
-        "what a run folder contains already",
+        "state what a run folder states itself",
     )
     group.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
-        help="class names, one on each line, in the order of the model's outputs (default: those of"
-        " a config.json of Hugging Face beside it)",
+        help="class names, one a line, in the order of the model's outputs; or JSON, or CSV"
+        " (default: those of a config.json of Hugging Face beside it)",
     )
     group.add_argument(
         "--calib",

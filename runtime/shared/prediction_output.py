@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.classifier import Prediction
+from runtime.cli.identity import program_name
 from runtime.cli.output import error_fields, print_result
 from runtime.cli.parser import positive_int_argument
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
@@ -169,7 +170,9 @@ def show_predictions(
 def _open_finite(image: str) -> Source:
     source = open_source(image)
     if source.live:
-        raise InputRefused(source.name, "never ends; follow it with python -m runtime camera")
+        raise InputRefused(
+            source.name, f"never ends; follow it with {program_name('runtime')} camera"
+        )
     return source
 
 
