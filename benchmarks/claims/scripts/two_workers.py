@@ -111,7 +111,7 @@ def _result(processes: list[subprocess.Popen[str]]) -> dict[str, Any]:
 
 def _weights(run: Path) -> NDArray[np.float32]:
     """Returns all weights of a run as one vector, without the statistics of BatchNorm."""
-    variables = load_keras_file(run / MODEL).variables
+    variables = load_keras_file(run / MODEL).weights
     return np.concatenate(
         [np.ravel(variable) for variable in variables if not variable.name.startswith("moving_")]
     )
