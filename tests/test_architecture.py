@@ -31,7 +31,7 @@ ROOMS = {
     "export": "graph, emulation < inputs, formats < parity < quantization < report, options"
     " < publish < session < baseline_check < conversion < exporter < auto_precision < commands",
     "train": "backbones, checkpoints < configuration, distribution < data < fitting, evaluation"
-    " < report, tuning < review, train_and_evaluate < trainer < commands",
+    " < report, selection, tuning < review, train_and_evaluate < trainer < commands",
     "benchmarks": "measurement < reporting, recommendation"
     " < latency, comparison, accuracy, soak < commands < recorded < claims, peers",
 }

@@ -9,5 +9,6 @@ VERBS = {
     "sample": Verb("train.commands.sample", "write a real sample data set, a folder per class"),
     "evaluate": Verb("train.commands.evaluate", "measure how accurate the model of a run is"),
     "predict": Verb("train.commands.predict", "name what is in images with the model of a run"),
+    "choose": Verb("train.commands.choose", "choose a network that is fast and small enough"),
     "tune": Verb("train.commands.tune", "find the options that train best, by trying them"),
 }

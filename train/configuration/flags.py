@@ -1,7 +1,7 @@
 """Maps the options of a training to command-line flags, and back."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import NamedTuple, get_args
 
@@ -168,10 +168,12 @@ FLAGS = (
 )
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag for each field of TrainOptions."""
+def add_flags(parser: argparse.ArgumentParser, names: Collection[str] = ()) -> None:
+    """Adds a flag for each field of TrainOptions, or only the flags `names`."""
     defaults = TrainOptions()
     for flag in FLAGS:
+        if names and flag.name not in names:
+            continue
         default = getattr(defaults, flag.name.removeprefix("--").replace("-", "_"))
         if isinstance(flag.value, tuple):
             parser.add_argument(flag.name, choices=flag.value, default=default, help=flag.help)
@@ -182,14 +184,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from_arguments(arguments: argparse.Namespace) -> TrainOptions:
-    """Returns the options of a parsed command line.
+    """Returns the options of a parsed command line; those without a flag have their default.
 
     Raises:
         InputRefused: a number is outside its limits.
     """
-    return TrainOptions(
-        **{field.name: getattr(arguments, field.name) for field in fields(TrainOptions)}
-    )
+    names = {field.name for field in fields(TrainOptions)}
+    return TrainOptions(**{name: value for name, value in vars(arguments).items() if name in names})
 
 
 def changed_flags(options: TrainOptions) -> list[str]:

@@ -1,0 +1,45 @@
+"""The choice among candidates whose answers and figures are known."""
+
+import numpy as np
+
+from train.selection.candidates import Candidate
+from train.selection.choice import Limits, Measured, choose, nearest, table_rows
+from train.selection.timing import Timing
+
+IMAGES = 200
+ALONE = [""] * IMAGES
+
+
+def _measured(size: int, wrong: int, ms: float, mb: float = 4.0) -> Measured:
+    right = np.arange(IMAGES) >= wrong
+    return Measured(Candidate("net", None, size), right, Timing(ms, int(mb * 1e6)))
+
+
+def test_faster_one_is_chosen_only_if_it_is_worse_by_chance() -> None:
+    best, close, worse = _measured(224, 10, 30), _measured(160, 11, 20), _measured(96, 60, 5)
+    assert choose([worse, best, close], Limits(None, None), ALONE) is close
+
+
+def test_one_object_that_is_lost_is_chance_however_many_images_show_it() -> None:
+    best, worse = _measured(224, 0, 30), _measured(96, 50, 5)
+    objects = [f"object {number // 50}" for number in range(IMAGES)]
+    assert choose([best, worse], Limits(None, None), ALONE) is best
+    assert choose([best, worse], Limits(None, None), objects) is worse
+
+
+def test_limits_leave_out_the_slow_and_the_large() -> None:
+    slow, large, small = _measured(224, 0, 30), _measured(160, 0, 5, 9.0), _measured(96, 60, 5)
+    assert choose([slow, large, small], Limits(20, 5), ALONE) is small
+    assert choose([slow, large, small], Limits(20, None), ALONE) is large
+    assert choose([slow, large, small], Limits(1, 1), ALONE) is None
+    assert nearest([slow, large, small], Limits(4, 3)) is small
+
+
+def test_front_has_no_candidate_that_another_beats_in_everything() -> None:
+    measured = [_measured(224, 0, 30), _measured(160, 20, 31), _measured(96, 60, 5)]
+    rows = table_rows(measured, Limits(20, None), ALONE, measured[2])
+    assert [(row.input_size, row.front, row.fits, row.chosen) for row in rows] == [
+        (96, True, True, True),
+        (224, True, False, False),
+        (160, False, False, False),
+    ]

@@ -1,0 +1,1 @@
+"""Compares pretrained networks on a data set, and chooses one for a device."""
