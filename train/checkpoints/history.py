@@ -31,9 +31,13 @@ def select_best_epoch(history: Sequence[Epoch], objects: int) -> Epoch:
     """Returns the last epoch that is as accurate as the best one, within chance.
 
     Learning rates fall to zero within a stage, so if two epochs differ only by chance, the later
-    one is steadier. On grocery-fruit, with 111 validation images, the lowest validation loss would
-    keep epoch 1 (0.556, test accuracy 0.748) and not epoch 8 (0.734, 0.786). A loss also grows with
-    confidence, which export takes back (export.parity.confidence_fit).
+    one is steadier. The validation loss is a worse judge where validation shows few objects or
+    other conditions than the test: it grows with confidence, which export takes back
+    (export.parity.confidence_fit). After epoch 4 of 8 on grocery-fruit (128 px, 111 validation
+    images) the lowest loss of all epochs, and of averages of their weights with those of the solved
+    head, belongs to an average with a test accuracy of 0.688; the last epoch has 0.729. After epoch
+    2 on three kinds of fruit with 4 varieties for validation and others for testing, it is 0.767
+    against 0.988.
 
     A difference is chance if it lies within the 95 % interval of the best accuracy on images of
     `objects` validation objects, with two right and two wrong added (Agresti and Coull,

@@ -116,9 +116,7 @@ def test_worker_that_is_killed_ends_the_other_soon_and_both_resume(
     assert "continues an unfinished training" in err
 
 
-def test_two_workers_learn_the_weights_of_one(
-    start: Start, cells: Path, tmp_path: Path, run_cli
-) -> None:
+def test_two_workers_learn_as_one_does(start: Start, cells: Path, tmp_path: Path, run_cli) -> None:
     """The head is solved, and the last block is fine-tuned with a running average."""
     words = (
         *("--backbone", "efficientnet-lite0", "--thaw", "1", "--dropout", "0"),
