@@ -51,6 +51,23 @@ def wait_for() -> Callable[[str, subprocess.Popen[str]], None]:
     return wait
 
 
+@pytest.fixture(scope="session")
+def few_cells(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 photos of each kind of cell, in a folder with a space in its name."""
+    folder = tmp_path_factory.mktemp("data") / "few cells"
+    for label in ("mono", "poly"):
+        (folder / label).mkdir(parents=True)
+        for file in sorted((cells / label).iterdir())[:30]:
+            shutil.copy(file, folder / label)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for --cache that the tests of a module share."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts a tmpfs of a given size; skips the test if that is not allowed."""

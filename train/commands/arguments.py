@@ -1,11 +1,15 @@
-"""Adds the arguments that several verbs share."""
+"""Adds the arguments that several verbs share, and writes the command of a training."""
 
 import argparse
+import shlex
 from pathlib import Path
 
+from runtime.cli.identity import program_name
 from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
 from runtime.system.lazy_loading import require_packages
+from train.configuration.flags import changed_flags
+from train.configuration.options import TrainOptions
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -50,3 +54,11 @@ def require_new_page(path: Path, *, overwrite: bool) -> None:
         raise InputRefused(str(path), "expected a name that ends in .html for --report")
     if path.exists() and not overwrite:
         raise InputRefused(str(path), "exists already; use --overwrite or another --report")
+
+
+def training_command(data: Path, options: TrainOptions, cache: Path) -> str:
+    """Returns the command that trains on `data` with `options`."""
+    words = [str(data), *changed_flags(options)]
+    if cache != default_cache():
+        words += ["--cache", str(cache)]
+    return f"{program_name('train')} {shlex.join(words)}"

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
@@ -19,7 +19,7 @@ from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.arguments import add_cache, add_data, add_json, require_new_page
 from train.commands.interrupts import ends_soon
-from train.configuration.options import Grey16Rule, TrainOptions
+from train.configuration.flags import add_flags, options_from_arguments
 from train.data.dataset import Dataset
 from train.data.dataset_report import (
     MAX_REFUSED,
@@ -38,19 +38,21 @@ if TYPE_CHECKING:
     from train.review.review import Review
 
 NAME = f"{program_name('train')} check"
+DATA_FLAGS = (
+    "--input-size",
+    "--grey16",
+    "--test-fraction",
+    "--val-fraction",
+    "--seed",
+    "--group-by",
+)
+"""The options of a training that change its images."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line `arguments`; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    options = TrainOptions(
-        input_size=parsed.input_size,
-        test_fraction=parsed.test_fraction,
-        val_fraction=parsed.val_fraction,
-        seed=parsed.seed,
-        grey16=parsed.grey16,
-        group_by=parsed.group_by,
-    )
+    options = options_from_arguments(parsed)
     fractions = SplitFractions(options.test_fraction, options.val_fraction)
     if parsed.pairs and parsed.pairs.exists():
         raise InputRefused(str(parsed.pairs), "exists already; choose another file for --pairs")
@@ -154,25 +156,7 @@ def _parser() -> CommandParser:
         "its first epoch.",
     )
     add_data(parser)
-    parser.add_argument(
-        "--input-size",
-        type=int,
-        metavar="N",
-        help="side of the model's input in pixels, as in training",
-    )
-    defaults = TrainOptions()
-    for flag, default in (
-        ("--test-fraction", defaults.test_fraction),
-        ("--val-fraction", defaults.val_fraction),
-        ("--seed", defaults.seed),
-    ):
-        parser.add_argument(
-            flag, type=type(default), metavar="N", default=default, help="as in training"
-        )
-    parser.add_argument(
-        "--grey16", choices=get_args(Grey16Rule), default=defaults.grey16, help="as in training"
-    )
-    parser.add_argument("--group-by", metavar="PATTERN", help="as in training")
+    add_flags(parser, DATA_FLAGS)
     add_cache(parser)
     parser.add_argument(
         "--strict",

@@ -3,7 +3,6 @@
 import argparse
 import math
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,9 @@ from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE, CheckFailed
 from runtime.shared.statistics import counted_images
-from runtime.system.cache_dir import default_cache
 from runtime.system.terminal import escape_control_chars
 from train.backbones.registry import OFFLINE
-from train.commands.arguments import add_cache, add_data, add_json
+from train.commands.arguments import add_cache, add_data, add_json, training_command
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.selection.choice import Limits, Row
@@ -24,7 +22,6 @@ from train.selection.select_network import (
     Comparison,
     NetworkChoice,
     select_network,
-    training_words,
 )
 
 NAME = program_name("train")
@@ -46,7 +43,9 @@ def main(arguments: Sequence[str]) -> int:
             comparison,
             cache=parsed.cache,
         )
-    command = _command(parsed, choice) if choice.choice else ""
+    command = ""
+    if choice.choice:
+        command = training_command(parsed.data, choice.options, parsed.cache)
     print_result(
         {**asdict(choice), **asdict(limits), "command": command},
         as_json=parsed.json,
@@ -55,13 +54,6 @@ def main(arguments: Sequence[str]) -> int:
     if not choice.choice:
         raise CheckFailed(str(parsed.data), _nothing_fits(choice, limits))
     return DONE
-
-
-def _command(parsed: argparse.Namespace, choice: NetworkChoice) -> str:
-    words = training_words(parsed.data, choice.options)
-    if parsed.cache != default_cache():
-        words += ["--cache", str(parsed.cache)]
-    return f"{NAME} {shlex.join(words)}"
 
 
 def _text(choice: NetworkChoice) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +10,10 @@ from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE
-from runtime.system.cache_dir import default_cache
 from runtime.system.terminal import escape_control_chars
-from train.commands.arguments import add_cache, add_data, add_json, add_strict
+from train.commands.arguments import add_cache, add_data, add_json, add_strict, training_command
 from train.commands.interrupts import ends_soon
-from train.configuration.flags import add_flags, changed_flags, options_from_arguments
+from train.configuration.flags import add_flags, options_from_arguments
 from train.tuning.search_space import TUNABLE
 from train.tuning.tune import StudySettings, TuneResult, tune
 
@@ -41,10 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             cache=parsed.cache,
             strict=parsed.strict,
         )
-    words = [str(parsed.data), *changed_flags(result.options)]
-    if parsed.cache != default_cache():
-        words += ["--cache", str(parsed.cache)]
-    command = f"{NAME} {shlex.join(words)}"
+    command = training_command(parsed.data, result.options, parsed.cache)
     print_result(
         {**asdict(result), "command": command},
         as_json=parsed.json,

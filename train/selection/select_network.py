@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from runtime.shared.statistics import count_objects
 from runtime.system.atomic_files import write_file
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.terminal import quiet, say
-from train.configuration.flags import changed_flags
 from train.configuration.options import TrainOptions
 from train.data.dataset import Dataset
 from train.data.dataset_report import listing_refused, report_dataset
@@ -213,9 +212,3 @@ def _write(
     write_file(folder / RESULT, json.dumps(asdict(choice) | asdict(limits), indent=2) + "\n")
     plot_choice(folder / PLOT, choice.rows, limits)
     return choice
-
-
-def training_words(data: Path, options: TrainOptions) -> list[str]:
-    """Returns the words that train with `options` on `data`, after the program's name."""
-    words = [str(data), "--backbone", options.backbone]
-    return words + changed_flags(replace(options, backbone=TrainOptions.backbone))

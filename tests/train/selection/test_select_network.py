@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import signal
 import statistics
 from pathlib import Path
@@ -18,28 +17,13 @@ TIMEOUT_S = 600
 
 
 @pytest.fixture(scope="module")
-def data(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "few cells"
-    for label in ("mono", "poly"):
-        (folder / label).mkdir(parents=True)
-        for file in sorted((cells / label).iterdir())[:30]:
-            shutil.copy(file, folder / label)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def measured(
-    data: Path, cache: Path, run_cli, tmp_path_factory: pytest.TempPathFactory
+    few_cells: Path, cache: Path, run_cli, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict]:
     """One candidate that was exported and measured here. Not to be changed."""
     folder = tmp_path_factory.mktemp("chosen") / "out"
     words = ("--backbones", "efficientnet-lite0", "--input-sizes", "32", "--cache", cache)
-    done = run_cli("train", "choose", data, "-o", folder, *words, "--json")
+    done = run_cli("train", "choose", few_cells, "-o", folder, *words, "--json")
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 
@@ -68,9 +52,9 @@ def table(measured: tuple[Path, dict], tmp_path: Path):
 
 
 @pytest.fixture
-def choose(run_cli, data: Path, cache: Path, tmp_path: Path):
+def choose(run_cli, few_cells: Path, cache: Path, tmp_path: Path):
     return lambda *more: run_cli(
-        "train", "choose", data, "-o", tmp_path / "out", *QUICK, "--cache", cache, *more
+        "train", "choose", few_cells, "-o", tmp_path / "out", *QUICK, "--cache", cache, *more
     )
 
 
@@ -92,7 +76,7 @@ def test_it_measures_the_file_that_it_exports_and_writes_it_for_a_board(
 
 
 def test_its_features_and_model_files_are_kept(
-    measured: tuple[Path, dict], cache: Path, run_cli, data: Path, tmp_path: Path
+    measured: tuple[Path, dict], cache: Path, run_cli, few_cells: Path, tmp_path: Path
 ) -> None:
     def kept() -> dict[Path, int]:
         files = [*cache.glob("features/*/features.npy"), *cache.glob("candidates/*/*.tflite")]
@@ -101,14 +85,14 @@ def test_its_features_and_model_files_are_kept(
     before = kept()
     assert before
     words = ("--backbones", "efficientnet-lite0", "--input-sizes", "32", "--cache", cache)
-    done = run_cli("train", "choose", data, "-o", tmp_path / "again", *words)
+    done = run_cli("train", "choose", few_cells, "-o", tmp_path / "again", *words)
     assert done.returncode == 0, done.stderr
     assert kept() == before
     assert "features" not in done.stderr
 
 
 def test_table_of_a_board_decides_and_nothing_is_measured(
-    table, choose, data: Path, cache: Path, tmp_path: Path
+    table, choose, few_cells: Path, cache: Path, tmp_path: Path
 ) -> None:
     path = table(lite0_32=(50.0, 4_000_000), lite0_64=(5.0, 4_000_000), lite1_32=(1.0, 9_000_000))
     done = choose("--latency", path, "--max-ms", "20", "--max-mb", "4", "--json")
@@ -124,8 +108,8 @@ def test_table_of_a_board_decides_and_nothing_is_measured(
     }
     assert f"{path}: has no measurement of efficientnet-lite1-64" in done.stderr
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"choice.json", "choice.png"}
-    words = ["python", "-m", "train", str(data), "--backbone", "efficientnet-lite0"]
-    assert shlex.split(result["command"]) == [*words, "--input-size", "64", "--cache", str(cache)]
+    words = ["python", "-m", "train", str(few_cells), "--input-size", "64", "--cache", str(cache)]
+    assert shlex.split(result["command"]) == words
 
 
 def test_where_nothing_fits_the_nearest_is_named(table, choose, tmp_path: Path) -> None:
@@ -202,7 +186,9 @@ def test_options_that_cannot_be_used_are_refused(
     assert fault in done.stderr.splitlines()[-1]
 
 
-def test_without_any_weights_it_is_exit_4(run_cli, data: Path, cache: Path, tmp_path: Path) -> None:
+def test_without_any_weights_it_is_exit_4(
+    run_cli, few_cells: Path, cache: Path, tmp_path: Path
+) -> None:
     """Every connection is refused, as on a machine without a network."""
     offline = {
         "https_proxy": "http://127.0.0.1:9",
@@ -210,7 +196,7 @@ def test_without_any_weights_it_is_exit_4(run_cli, data: Path, cache: Path, tmp_
         "KERAS_HOME": str(tmp_path),
     }
     words = ("--backbones", "resnet50", "--input-sizes", "64,32", "--cache", cache)
-    done = run_cli("train", "choose", data, "-o", tmp_path / "out", *words, env=offline)
+    done = run_cli("train", "choose", few_cells, "-o", tmp_path / "out", *words, env=offline)
     assert (done.returncode, done.stdout) == (4, "")
     lines = [line for line in done.stderr.splitlines() if "cannot be fetched" in line]
     assert lines == done.stderr.splitlines()[-1:]
@@ -218,10 +204,10 @@ def test_without_any_weights_it_is_exit_4(run_cli, data: Path, cache: Path, tmp_
 
 
 def test_interrupted_it_is_one_line(
-    start_train, wait_for, data: Path, cache: Path, tmp_path: Path
+    start_train, wait_for, few_cells: Path, cache: Path, tmp_path: Path
 ) -> None:
     process = start_train(
-        "choose", data, "-o", tmp_path / "out", *QUICK, "--cache", tmp_path / "cache"
+        "choose", few_cells, "-o", tmp_path / "out", *QUICK, "--cache", tmp_path / "cache"
     )
     wait_for("2 classes at", process)
     process.send_signal(signal.SIGINT)

@@ -32,28 +32,23 @@ FILES = {"study.db", "trials.csv", "trials.png"}
 
 
 @pytest.fixture(scope="module")
-def data(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "few cells"
-    for label in ("mono", "poly"):
-        (folder / label).mkdir(parents=True)
-        for file in sorted((cells / label).iterdir())[:30]:
-            shutil.copy(file, folder / label)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def tuned(
-    data: Path, cache: Path, run_cli, tmp_path_factory: pytest.TempPathFactory
+    few_cells: Path, cache: Path, run_cli, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict]:
     """A study of two trials, and what the command printed. Not to be changed."""
     folder = tmp_path_factory.mktemp("tuned") / "out"
     done = run_cli(
-        "train", "tune", data, "-o", folder, *QUICK, "--trials", "2", "--cache", cache, "--json"
+        "train",
+        "tune",
+        few_cells,
+        "-o",
+        folder,
+        *QUICK,
+        "--trials",
+        "2",
+        "--cache",
+        cache,
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
@@ -66,9 +61,9 @@ def study(tuned: tuple[Path, dict], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(start_train, data: Path, cache: Path):
+def start(start_train, few_cells: Path, cache: Path):
     return lambda folder, *more: start_train(
-        "tune", data, "-o", folder, *QUICK, "--cache", cache, *more
+        "tune", few_cells, "-o", folder, *QUICK, "--cache", cache, *more
     )
 
 
@@ -183,10 +178,10 @@ def test_two_processes_share_one_study(start, tmp_path: Path) -> None:
     ],
 )
 def test_study_of_other_data_or_options_is_refused(
-    study: Path, data: Path, cache: Path, run_cli, tmp_path: Path, change, words
+    study: Path, few_cells: Path, cache: Path, run_cli, tmp_path: Path, change, words
 ) -> None:
     more = {"--flip": ("--flip", "none"), "--dropout": ("--dropout", "0.3")}.get(change, ())
-    copy = Path(shutil.copytree(data, tmp_path / "few cells"))
+    copy = Path(shutil.copytree(few_cells, tmp_path / "few cells"))
     if change == "images":
         sorted((copy / "mono").iterdir())[0].unlink()
     before = _rows(study)
@@ -203,22 +198,24 @@ def test_study_of_other_data_or_options_is_refused(
     "limit", [("--trials", "2"), ("--trials", "9", "--timeout", "1e-9")], ids=["enough", "no time"]
 )
 def test_study_that_is_complete_or_out_of_time_only_prints_its_result(
-    study: Path, tuned, data: Path, cache: Path, run_cli, limit
+    study: Path, tuned, few_cells: Path, cache: Path, run_cli, limit
 ) -> None:
     before = _rows(study)
-    done = run_cli("train", "tune", data, "-o", study, *QUICK, "--cache", cache, *limit, "--json")
+    done = run_cli(
+        "train", "tune", few_cells, "-o", study, *QUICK, "--cache", cache, *limit, "--json"
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {**tuned[1], "folder": str(study)}
     assert _rows(study) == before
 
 
 def test_trials_that_diverge_are_not_the_end(
-    data: Path, cache: Path, run_cli, tmp_path: Path
+    few_cells: Path, cache: Path, run_cli, tmp_path: Path
 ) -> None:
     done = run_cli(
         "train",
         "tune",
-        data,
+        few_cells,
         "-o",
         tmp_path / "out",
         *QUICK,
@@ -247,10 +244,19 @@ def test_trials_that_diverge_are_not_the_end(
     ],
 )
 def test_invalid_or_unreachable_database_is_one_line(
-    data: Path, cache: Path, run_cli, tmp_path: Path, url, code, words
+    few_cells: Path, cache: Path, run_cli, tmp_path: Path, url, code, words
 ) -> None:
     done = run_cli(
-        "train", "tune", data, "-o", tmp_path / "out", *QUICK, "--cache", cache, "--storage", url
+        "train",
+        "tune",
+        few_cells,
+        "-o",
+        tmp_path / "out",
+        *QUICK,
+        "--cache",
+        cache,
+        "--storage",
+        url,
     )
     assert done.returncode == code, done.stderr
     assert words in done.stderr.splitlines()[-1]
@@ -259,11 +265,11 @@ def test_invalid_or_unreachable_database_is_one_line(
 
 
 def test_without_optuna_help_works_and_tuning_is_exit_4(
-    bare_python, data: Path, run_cli, tmp_path: Path
+    bare_python, few_cells: Path, run_cli, tmp_path: Path
 ) -> None:
     python = bare_python("numpy", "pillow")
     assert run_cli("train", "tune", "--help", python=python).returncode == 0
-    done = run_cli("train", "tune", data, "-o", tmp_path / "out", python=python)
+    done = run_cli("train", "tune", few_cells, "-o", tmp_path / "out", python=python)
     assert done.returncode == 4
     assert done.stderr.splitlines()[-1].startswith(
         "python -m train: training: needs the package 'optuna'"
