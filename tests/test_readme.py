@@ -65,6 +65,7 @@ def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
         "train evaluate",
         "train predict",
         "train tune",
+        "train choose",
         "export tflite",
         "export onnx",
     )

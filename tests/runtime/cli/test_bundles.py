@@ -131,11 +131,11 @@ def test_verify_reports_each_artifact_as_json(exported: Path, run_cli) -> None:
     )
 
 
-@pytest.mark.parametrize("field", ["sha256", "decoded_sha256", "pixels_sha256"])
+@pytest.mark.parametrize("field", ["sha256", "decoded_sha256"])
 def test_verify_that_fails_names_the_stage_and_the_image_with_exit_3(
     bundle: Path, run_cli, edit_json: Edit, field: str
 ) -> None:
-    stage = {"sha256": "file", "decoded_sha256": "decode", "pixels_sha256": "resize"}[field]
+    stage = {"sha256": "file", "decoded_sha256": "decode"}[field]
     edit_json(
         bundle / "golden/golden.json", lambda data: data["samples"][0].update({field: "0" * 64})
     )
