@@ -8,12 +8,12 @@ import keras
 
 from train.checkpoints.history import write_history
 from train.configuration.resolved_options import resolve_options
+from train.distribution.mixed_precision import FLOAT32
 from train.evaluation.metrics import compute_metrics, confusion_matrix
 from train.evaluation.predictions import PREDICTIONS, label_predictions, write_predictions
 from train.fitting.classifier_model import build_model
 from train.fitting.feature_cache import shrink_cache
 from train.fitting.fit import predict
-from train.fitting.mixed_precision import FLOAT32
 from train.fitting.train_model import TrainedModel, train_model
 from train.fitting.training_context import TrainingContext
 from train.report.confusion_plot import plot_confusion

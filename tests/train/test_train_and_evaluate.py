@@ -22,8 +22,8 @@ from train.data.dataset import build_dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import scan_image_folder
 from train.data.split import SplitFractions
+from train.distribution.mixed_precision import MIXED
 from train.fitting import train_model
-from train.fitting.mixed_precision import MIXED
 from train.fitting.training_context import TrainingContext
 from train.train_and_evaluate import train_and_evaluate
 from workstation.run_folder import read_images

@@ -9,7 +9,7 @@ from runtime.cli.parser import CommandParser
 from runtime.errors import DONE
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.table import VERBS
-from train.data.sample_datasets import SAMPLES, write_sample
+from train.sample_datasets import SAMPLES, write_sample
 
 NAME = program_name("train")
 

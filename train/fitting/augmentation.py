@@ -17,7 +17,7 @@ from runtime.shared.statistics import bootstrap_interval
 from runtime.system.terminal import say
 from train.configuration.options import Flip, TrainOptions
 from train.fitting.frozen_features import Examples, FrozenFeatures
-from train.fitting.loss import WeightedExamples, weighted_examples
+from train.fitting.loss import weighted_examples
 from train.fitting.solved_head import WeightedFeatures, image_losses, solve_head
 from train.fitting.training_context import TrainingContext
 
@@ -102,13 +102,17 @@ def choose_families(
         0, len(train.weights) - 1, min(MAX_TRIAL_IMAGES, len(train.weights)), dtype=int
     )
     plain = frozen.view(train.examples, 0, boundary)[chosen]
-    trial = _subset(train, chosen)
+    examples, targets = train.examples, train.targets[chosen]
+    trial = Examples(
+        [examples.sha256s[index] for index in chosen],
+        [examples.targets[index] for index in chosen],
+    )
 
     def losses(*views: NDArray[np.float16]) -> NDArray[np.float64]:
         features = WeightedFeatures(
             np.concatenate(views).astype(np.float32),
-            np.tile(trial.targets, (len(views), 1)),
-            np.tile(trial.weights, len(views)),
+            np.tile(targets, (len(views), 1)),
+            np.tile(train.weights[chosen], len(views)),
         )
         return image_losses(solve_head(features, held_out), held_out)
 
@@ -117,9 +121,7 @@ def choose_families(
     remarks = []
     for family in possible_families(context.options):
         augment = build_augmentation(context.options, seed, (family,))
-        view = replace(frozen, augment=augment).view(
-            trial.examples, 1, boundary, f"augmentation: {family}"
-        )
+        view = replace(frozen, augment=augment).view(trial, 1, boundary, f"augmentation: {family}")
         rise = (losses(plain, view) - plain_losses) * val.weights
         if bootstrap_interval(rise, objects)[0] > 0:
             remarks.append(f"left out {family}: validation loss +{rise.mean():.3f}")
@@ -129,11 +131,3 @@ def choose_families(
     kept, remarks = json.loads(decisions[0])
     say("; ".join([f"augmentation: {', '.join(kept) or 'none'}", *remarks]))
     return tuple(kept)
-
-
-def _subset(examples: WeightedExamples, indices: NDArray[np.int_]) -> WeightedExamples:
-    names = Examples(
-        [examples.examples.sha256s[index] for index in indices],
-        [examples.examples.targets[index] for index in indices],
-    )
-    return WeightedExamples(names, examples.targets[indices], examples.weights[indices])

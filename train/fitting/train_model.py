@@ -9,6 +9,12 @@ import tensorflow as tf
 from runtime.system.terminal import quiet
 from train.checkpoints.history import Epoch, select_best_epoch
 from train.configuration.resolved_options import resolve_options
+from train.distribution.mixed_precision import (
+    FLOAT32,
+    choose_policy,
+    compute_capabilities,
+    precision,
+)
 from train.distribution.single_device import feature_function
 from train.fitting.augmentation import (
     Family,
@@ -19,7 +25,6 @@ from train.fitting.augmentation import (
 from train.fitting.classifier_model import build_model
 from train.fitting.fit import fit
 from train.fitting.frozen_features import FrozenFeatures
-from train.fitting.mixed_precision import FLOAT32, choose_policy, compute_capabilities, precision
 from train.fitting.schedule import training_stages
 from train.fitting.training_context import TrainingContext
 

@@ -16,8 +16,8 @@ from train.configuration.options import ClassWeights, TrainOptions
 from train.configuration.resolved_options import resolve_options
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
+from train.distribution.mixed_precision import FLOAT32, MIXED, precision
 from train.fitting.fit import predict
-from train.fitting.mixed_precision import FLOAT32, MIXED, precision
 from train.fitting.schedule import training_stages
 
 Build = Callable[..., keras.Model]

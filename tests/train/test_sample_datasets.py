@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from runtime.errors import InputRefused
-from train.data.sample_datasets import elpv, write_sample
+from train.sample_datasets import elpv, write_sample
 
 COUNTS = {
     "Training/functional": 1353,

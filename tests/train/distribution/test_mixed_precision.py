@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from train.fitting.mixed_precision import (
+from train.distribution.mixed_precision import (
     FLOAT32,
     MIXED,
     choose_policy,
