@@ -22,16 +22,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "device/fruit"
-
-
-@pytest.fixture
-def first(make_bundle: MakeBundle) -> Path:
-    return make_bundle("first", provenance={"exported": FIRST})
-
-
 @pytest.mark.parametrize(
     ("current_time", "offered_time", "words"),
     [

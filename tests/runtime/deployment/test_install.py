@@ -30,16 +30,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "device/fruit"
-
-
-@pytest.fixture
-def first(make_bundle: MakeBundle) -> Path:
-    return make_bundle("first", provenance={"exported": FIRST})
-
-
-@pytest.fixture
 def second(make_bundle: MakeBundle) -> Path:
     return make_bundle("second", factor=0.5, provenance={"exported": SECOND})
 

@@ -43,11 +43,6 @@ def bundles(make_bundle: MakeBundle) -> list[Path]:
     return [make_bundle(f"bundle-{factor}", factor=factor) for factor in (0.5, 1.0, 2.0)]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "device/fruit"
-
-
 def ids(place: Path) -> tuple[str, str]:
     return Bundle.open(place).id, Bundle.open(place.with_name("fruit.previous")).id
 

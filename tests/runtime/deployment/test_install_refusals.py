@@ -13,11 +13,6 @@ from runtime.errors import InputRefused
 MakeBundle = Callable[..., Path]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "device/fruit"
-
-
 @pytest.mark.parametrize(
     "path",
     [".", "small.onnx", "labels.txt", "golden/golden.json", "golden/00.png", "manifest.json"],
