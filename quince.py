@@ -6,9 +6,27 @@ Numpy and the interpreter are loaded when a name is first used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runtime import Bundle, Classifier, ModelSpec, Prediction, Preprocessing, preprocess
+    from runtime import (
+        Bundle,
+        Classifier,
+        Explanation,
+        ModelSpec,
+        Prediction,
+        Preprocessing,
+        explain,
+        preprocess,
+    )
 
-__all__ = ["Bundle", "Classifier", "ModelSpec", "Prediction", "Preprocessing", "preprocess"]
+__all__ = [
+    "Bundle",
+    "Classifier",
+    "Explanation",
+    "ModelSpec",
+    "Prediction",
+    "Preprocessing",
+    "explain",
+    "preprocess",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -174,7 +174,8 @@ class ExportTask:
             results[file] = self._result(record, file, reused=False)
             page = self._refusal_page(file)
             if record.refused:
-                write_file(page, render_report(session.run, {file: record}, sets))
+                models = {file: session.write(file, artifact.content)}
+                write_file(page, render_report(session.run, {file: record}, sets, models))
             else:
                 page.unlink(missing_ok=True)
         return results

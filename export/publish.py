@@ -137,7 +137,8 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
         _write_text(folder / LABELS, labels_file_text(run.manifest.labels))
         write_records(folder, records)
         write_sets(folder, sets, records)
-        _write_text(folder / REPORT, render_report(run, records, sets))
+        models = {file: folder / file for file in records}
+        _write_text(folder / REPORT, render_report(run, records, sets, models))
         _write_text(folder / CARD, render_card(run, records, sets))
         rows = sorted(
             [*kept, *(artifact.row for artifact in new.values())], key=lambda row: row.file
@@ -163,12 +164,15 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def render_report(
-    run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: CalibrationSets
+    run: TrainedRun,
+    records: Mapping[str, ArtifactRecord],
+    sets: CalibrationSets,
+    models: Mapping[str, Path],
 ) -> str:
-    """Returns the text of report.html."""
+    """Returns the text of report.html; see `export.report.report.render`."""
     with requires_extra("export"):
         from export.report.report import render
-    return render(run, records, sets)
+    return render(run, records, sets, models)
 
 
 def render_card(

@@ -4,17 +4,29 @@ TYPE_CHECKING = False  # that of typing, which would be a third of the time unti
 if TYPE_CHECKING:
     from runtime.bundles.bundle import Bundle
     from runtime.classifier import Classifier, Prediction
+    from runtime.explanation.explainer import Explanation, explain
     from runtime.images.preprocessing import Preprocessing, preprocess
     from runtime.models.model_spec import ModelSpec
 
-__all__ = ["Bundle", "Classifier", "ModelSpec", "Prediction", "Preprocessing", "preprocess"]
+__all__ = [
+    "Bundle",
+    "Classifier",
+    "Explanation",
+    "ModelSpec",
+    "Prediction",
+    "Preprocessing",
+    "explain",
+    "preprocess",
+]
 
 _MODULES = {
     "Bundle": "runtime.bundles.bundle",
     "Classifier": "runtime.classifier",
+    "Explanation": "runtime.explanation.explainer",
     "ModelSpec": "runtime.models.model_spec",
     "Prediction": "runtime.classifier",
     "Preprocessing": "runtime.images.preprocessing",
+    "explain": "runtime.explanation.explainer",
     "preprocess": "runtime.images.preprocessing",
 }
 

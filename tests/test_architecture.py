@@ -24,7 +24,7 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "runtime": "errors < system, file_formats < cli, images, backends < models, sources < bundles"
-    " < classifier < deployment, shared, monitor < commands",
+    " < classifier < explanation < deployment, shared, monitor < commands",
     "workstation": "keras_setup, keras_classes, plotting, zip_archive < keras_config"
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -12,6 +13,7 @@ from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord
 from export.quantization.calibration_record import CalibrationSets, calibrated_on
 from export.report.flipped_images import flipped_images
+from export.report.heat_maps import heat_maps
 from export.report.plots import drop_plot, score_plot
 from export.report.thumbnails import thumbnails
 from export.report.wording import (
@@ -33,12 +35,19 @@ SHEET_IMAGES, SHEET_CLASSES, SHEET_SIDE = 4, 24, 64
 """Of the calibration sheet: images of a class, classes, and pixels of an image's side."""
 
 
-def render(run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: CalibrationSets) -> str:
+def render(
+    run: TrainedRun,
+    records: Mapping[str, ArtifactRecord],
+    sets: CalibrationSets,
+    models: Mapping[str, Path],
+) -> str:
     """Returns the page; equal arguments give equal bytes.
 
     Args:
+        run: has the images.
         records: by model file, as in parity.json.
         sets: as in calibration.json.
+        models: the model files by name, for heat maps.
     """
     images = {image.path: image for image in run.images}
     flipped = flipped_images(records)
@@ -59,6 +68,7 @@ def render(run: TrainedRun, records: Mapping[str, ArtifactRecord], sets: Calibra
         flipped=flipped,
         max_flips=MAX_FLIPS,
         thumbnails=thumbnails(run, shown, FLIP_SIDE),
+        heat_maps=heat_maps(run, flipped[:MAX_FLIPS], models, FLIP_SIDE),
         scores={file: score_plot(record.parity.true_scores) for file, record in records.items()},
         max_layers=MAX_LAYERS,
         sheets=sheets,

@@ -31,6 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     )
     add_image_arguments(parser)
     add_min_score(parser)
+    parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="OUT",
+        help="a folder for heat maps, one PNG an image: which part of it speaks for the answer",
+    )
     add_interpreter_arguments(parser, "the best that runs here")
     add_external_model_arguments(parser)
     options = parser.parse_args(arguments)
@@ -43,6 +49,12 @@ def main(arguments: Sequence[str]) -> int:
     )
     if classifier.remark:
         say(f"{NAME}: {classifier.remark}")
+    explanations = None
+    if options.explain:
+        # Imported here, because it takes time at the start of predict.
+        from runtime.explanation.folder import ExplanationFolder
+
+        explanations = ExplanationFolder(classifier, options.explain, options.images)
     return show_predictions(
         NAME,
         partial(classifier.answer, top=options.top),
@@ -53,4 +65,5 @@ def main(arguments: Sequence[str]) -> int:
         min_score=classifier.min_score if options.min_score is None else options.min_score,
         streams=classifier.streams,
         verbose=options.verbose,
+        explanations=explanations,
     )

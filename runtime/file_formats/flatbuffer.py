@@ -55,6 +55,14 @@ def integers(content: bytes, table: int, number: int) -> list[int]:
     ]
 
 
+def longs(content: bytes, table: int, number: int) -> list[int]:
+    """Returns a vector field of 64-bit signed integers."""
+    return [
+        int(struct.unpack_from("<q", content, position)[0])
+        for position in _elements(content, table, number, 8)
+    ]
+
+
 def floats(content: bytes, table: int, number: int) -> tuple[float, ...]:
     """Returns a vector field of 32-bit floats."""
     return tuple(

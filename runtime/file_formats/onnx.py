@@ -105,14 +105,18 @@ class Graph:
 
     def output_activation(self, number: int = 0) -> OutputActivation:
         """Returns the activation that makes the output of this number."""
-        producers = {
+        output = "".join(self.outputs[number : number + 1])
+        return find_output_activation(output, self.producers, ACTIVATIONS, PASSING)
+
+    @property
+    def producers(self) -> dict[str, tuple[str, str]]:
+        """Each tensor's operator and that operator's first input, as `find_origin` takes them."""
+        return {
             output: (node.operator, node.inputs[0])
             for node in self.nodes
             if node.inputs
             for output in node.outputs
         }
-        output = "".join(self.outputs[number : number + 1])
-        return find_output_activation(output, producers, ACTIVATIONS, PASSING)
 
     def input_quantization(self, name: str) -> Quantization | None:
         """Returns the quantization of an input that goes into one DequantizeLinear only."""

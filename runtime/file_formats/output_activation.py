@@ -12,6 +12,25 @@ TensorKey = TypeVar("TensorKey", bound=Hashable)
 Operator = TypeVar("Operator", bound=Hashable)
 
 
+def find_origin(
+    tensor: TensorKey,
+    producers: Mapping[TensorKey, tuple[Operator, TensorKey]],
+    passing: Container[Operator],
+) -> TensorKey:
+    """Returns the tensor that the operators in `passing` made `tensor` of.
+
+    Args:
+        tensor: where the search begins.
+        producers: for each tensor the operator that makes it, and that operator's first input.
+        passing: the operators to follow back.
+    """
+    for _ in range(MAX_OPERATORS):
+        if tensor not in producers or producers[tensor][0] not in passing:
+            break
+        tensor = producers[tensor][1]
+    return tensor
+
+
 def find_output_activation(
     output: TensorKey,
     producers: Mapping[TensorKey, tuple[Operator, TensorKey]],
@@ -22,16 +41,11 @@ def find_output_activation(
 
     Args:
         output: the tensor that holds the scores.
-        producers: for each tensor the operator that makes it, and that operator's first input.
+        producers: as in `find_origin`.
         activations: the operators that are an activation.
         passing: the operators whose output holds the same scores as their input.
     """
-    tensor = output
-    for _ in range(MAX_OPERATORS):
-        if tensor not in producers:
-            break
-        operator, source = producers[tensor]
-        if operator not in passing:
-            return activations.get(operator, "other")
-        tensor = source
-    return "other"
+    origin = find_origin(output, producers, passing)
+    if origin not in producers:
+        return "other"
+    return activations.get(producers[origin][0], "other")

@@ -5,6 +5,7 @@ Field numbers are those of TensorFlow Lite's schema.fbs (file identifier TFL3).
 
 import struct
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from runtime.file_formats.flatbuffer import byte, integers, octets, root, tables, text, unsigned
 from runtime.file_formats.output_activation import OutputActivation, find_output_activation
@@ -32,23 +33,63 @@ def operator_code(content: bytes, table: int) -> int:
     return max(byte(content, table, OLD_CODE), unsigned(content, table, CODE))
 
 
+class Operator(NamedTuple):
+    """An operator: its number in the enum BuiltinOperator, and its inputs.
+
+    table: its position in the file.
+    """
+
+    code: int
+    inputs: tuple[int, ...]
+    table: int
+
+
+class Graph(NamedTuple):
+    """The first subgraph of a model, whose tensors are numbers.
+
+    table: its position in the file. operators: by the tensor that each makes.
+    """
+
+    table: int
+    outputs: tuple[int, ...]
+    operators: Mapping[int, Operator]
+
+    @property
+    def producers(self) -> dict[int, tuple[int, int]]:
+        """Each tensor's operator and that operator's first input, as `find_origin` takes them."""
+        return {
+            tensor: (operator.code, operator.inputs[0])
+            for tensor, operator in self.operators.items()
+            if operator.inputs
+        }
+
+
+def read_graph(content: bytes) -> Graph:
+    """Returns the operators of a TFLite file.
+
+    Raises:
+        ValueError, IndexError, struct.error: the file is damaged.
+    """
+    model = root(content)
+    (graph, *_) = tables(content, model, SUBGRAPHS)
+    codes = [operator_code(content, table) for table in tables(content, model, OPERATOR_CODES)]
+    operators = {}
+    for table in tables(content, graph, GRAPH_OPERATORS):
+        code = codes[unsigned(content, table, OPCODE)]
+        inputs = tuple(integers(content, table, OPERATOR_INPUTS))
+        for output in integers(content, table, OPERATOR_OUTPUTS):
+            operators[output] = Operator(code, inputs, table)
+    return Graph(graph, tuple(integers(content, graph, GRAPH_OUTPUTS)), operators)
+
+
 def read_output_activation(content: bytes, output_number: int = 0) -> OutputActivation:
     """Returns the activation that makes an output; "other" for a damaged file."""
     try:
-        model = root(content)
-        (graph, *_) = tables(content, model, SUBGRAPHS)
-        codes = [operator_code(content, table) for table in tables(content, model, OPERATOR_CODES)]
-        producers = {}
-        for operator in tables(content, graph, GRAPH_OPERATORS):
-            code = codes[unsigned(content, operator, OPCODE)]
-            inputs = integers(content, operator, OPERATOR_INPUTS)
-            for output in integers(content, operator, OPERATOR_OUTPUTS):
-                if inputs:
-                    producers[output] = code, inputs[0]
-        scores = integers(content, graph, GRAPH_OUTPUTS)[output_number]
+        graph = read_graph(content)
+        scores = graph.outputs[output_number]
     except (ValueError, IndexError, struct.error):
         return "other"
-    return find_output_activation(scores, producers, ACTIVATIONS, PASSING)
+    return find_output_activation(scores, graph.producers, ACTIVATIONS, PASSING)
 
 
 def read_metadata_buffer(content: bytes, name: str) -> bytes:

@@ -55,6 +55,7 @@ class ModelAdapter:
     """Runs a backend on (height, width, 3) pixels and returns (classes,) probabilities.
 
     A grey model takes (height, width, 1), too.
+    encode: turns such pixels into the values of the model's input.
     is_single: the model gives one score, the probability of the second of two classes (or its
         logit), as Keras' `Dense(1, "sigmoid")` does. `predict` then returns two.
     """
@@ -66,7 +67,7 @@ class ModelAdapter:
             InputRefused: no image can go into the input, or the output is no vector of scores.
         """
         self.name, self.backend, self.spec = name, backend, spec
-        self._encode = input_encoder(name, backend, spec)
+        self.encode = input_encoder(name, backend, spec)
         output = backend.output
         if not holds_scores(output):
             raise InputRefused(
@@ -75,7 +76,7 @@ class ModelAdapter:
                 f" found an output of {output}",
             )
         self._quantization = output.quantization if output.dtype in INTEGERS else None
-        shape = output_shape(backend, self._encode, spec)
+        shape = output_shape(backend, self.encode, spec)
         count = count_scores(name, shape, image_shape(backend.input)[0] or 1)
         self.is_single = count == 1
         self.classes = max(2, count)
@@ -88,7 +89,7 @@ class ModelAdapter:
         Raises:
             CheckFailed: a single score is no probability.
         """
-        output = self.backend.run(self._encode(pixels))
+        output = self.backend.run(self.encode(pixels))
         scores = (output[0] if output.ndim > 1 else output).reshape(-1)
         if self._quantization is not None:
             scores = dequantize(scores, self._quantization)

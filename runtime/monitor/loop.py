@@ -185,6 +185,7 @@ class _Monitor:
                 label=_stable_label(self._decision),
                 latency_ms=latency_ms,
                 fps=self._rate.update(time.monotonic()),
+                classifier=self._classifier,
             )
         )
 

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from runtime.sources.base import SOURCES, Frame, Source, open_source
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.prefetch import ordered_parallel_map
 from runtime.system.terminal import escape_control_chars, say
+
+if TYPE_CHECKING:  # few users ask for heat maps
+    from runtime.explanation.folder import ExplanationFolder
 
 AHEAD_PER_CORE = 4
 """Images that are decoded, or being decoded, for each core while the model works on one."""
@@ -66,13 +69,15 @@ def predict_images(
     ahead_per_core: int = AHEAD_PER_CORE,
     streams: int = 1,
     report: Callable[[str], None] = say,
+    explanations: "ExplanationFolder | None" = None,
 ) -> Generator[tuple[ImageInput, tuple[Prediction, ...] | ImageRefused], None, None]:
     """Yields each image with its predictions or the reason to refuse it, in the order of `images`.
 
     Images are read and decoded ahead on all cores, `ahead_per_core` for each; 0 means only when the
     caller asks. `classify` then runs on one image at a time, in the caller's thread. With several
     `streams`, as many threads each take an image from its file to its predictions. `report`
-    receives a line on each image that is used although something is wrong with it.
+    receives a line on each image that is used although something is wrong with it. `explanations`
+    receives each answer, in the thread of `classify`.
     """
 
     def read_pixels(image: ImageInput) -> NDArray[np.uint8]:
@@ -83,8 +88,14 @@ def predict_images(
         with raise_image_refused(image.name):
             return preprocess(image.image, preprocessing)
 
+    def answer(image: ImageInput, pixels: NDArray[np.uint8]) -> tuple[Prediction, ...]:
+        predictions = classify(pixels)
+        if explanations:
+            explanations.write(_name(image), pixels, predictions[0])
+        return predictions
+
     def read_and_classify(image: ImageInput) -> tuple[Prediction, ...]:
-        return classify(read_pixels(image))
+        return answer(image, read_pixels(image))
 
     cores = allowed_cores()
     work: Callable[[ImageInput], Any] = read_pixels
@@ -97,7 +108,7 @@ def predict_images(
     with closing(results):
         for image, result in results:
             try:
-                yield image, result() if streams > 1 else classify(result())
+                yield image, result() if streams > 1 else answer(image, result())
             except ImageRefused as refusal:
                 yield image, refusal
 
@@ -113,6 +124,7 @@ def show_predictions(
     min_score: float = 0.0,
     streams: int = 1,
     verbose: bool = False,
+    explanations: "ExplanationFolder | None" = None,
 ) -> int:
     """Prints the predictions for each image, one line or JSON object each; returns the exit code.
 
@@ -129,6 +141,7 @@ def show_predictions(
         min_score: 0..1; below it the answer is unknown.
         streams: how many threads may call `classify` at once.
         verbose: lists the files that are left out, instead of counting them.
+        explanations: gets a heat map of each image; in JSON, `explanation` is its file.
 
     Raises:
         InputRefused: a folder or standard input holds no files, a pattern matches none, or a source
@@ -146,6 +159,7 @@ def show_predictions(
         ahead_per_core,
         streams,
         lambda remark: say(f"{name}: {remark}"),
+        explanations,
     )
     with closing(results):
         for image, result in results:
@@ -156,7 +170,8 @@ def show_predictions(
                 if as_json:
                     print_result(_refusal(image, result), as_json=True, text=str)
             else:
-                _show(_name(image), result, model_id, min_score, as_json=as_json)
+                file = explanations.path(_name(image)) if explanations else None
+                _show(_name(image), result, model_id, min_score, file, as_json=as_json)
     if not total:
         raise InputRefused(sources[0].name, "holds no files")
     if left_out:
@@ -213,6 +228,7 @@ def _show(
     predictions: tuple[Prediction, ...],
     model_id: str | None,
     min_score: float,
+    explanation: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -222,6 +238,8 @@ def _show(
     if model_id:
         record |= {"id": model_id, "unknown": is_unknown}
     record["predictions"] = [prediction._asdict() for prediction in predictions]
+    if explanation:
+        record["explanation"] = escape_control_chars(str(explanation))
     ranked = ", ".join(
         f"{escape_control_chars(prediction.label)} {prediction.score:.3f}"
         for prediction in predictions

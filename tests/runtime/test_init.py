@@ -75,12 +75,7 @@ def test_numpy_starts_no_threads_by_default_and_children_inherit_no_setting(
 
 
 def test_public_names_are_there() -> None:
-    from runtime import Bundle, Classifier, ModelSpec, Prediction, Preprocessing, preprocess
-
-    names = {
-        public.__name__
-        for public in (Bundle, Classifier, ModelSpec, Prediction, Preprocessing, preprocess)
-    }
+    names = {getattr(runtime, name).__name__ for name in runtime.__all__}
     assert names == set(runtime.__all__)
     with pytest.raises(AttributeError, match="module 'runtime' has no attribute 'Missing'"):
         runtime.Missing  # type: ignore[attr-defined]  # noqa: B018

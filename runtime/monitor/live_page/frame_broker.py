@@ -18,7 +18,10 @@ MAX_SIDE, JPEG_QUALITY = 800, 80
 MIN_INTERVAL_S = 1 / 15
 """Time between two encodings; more images per second would slow inference without showing more."""
 
-ENCODER_NICENESS = 10
+MIN_EXPLAIN_INTERVAL_S = 1.0
+"""Time between two heat maps. Viewers who ask meanwhile share the next one."""
+
+NICENESS = 10
 """A positive nice value, so that inference goes first on few cores."""
 
 
@@ -61,6 +64,9 @@ class FrameBroker:
         self._encoding: asyncio.Task[None] | None = None
         self._encoded_at_s = 0.0
         self._encoder = ThreadPoolExecutor(1, "live-encoder", _lower_priority)
+        self._explaining: asyncio.Task[bytes] | None = None
+        self._explained_at_s = 0.0
+        self._explainer = ThreadPoolExecutor(1, "live-explainer", _lower_priority)
 
     def show(self, update: PageUpdate) -> None:
         """Makes this the newest frame."""
@@ -91,9 +97,19 @@ class FrameBroker:
             await asyncio.shield(self._encoding)
         return self._frame
 
+    async def explain(self) -> bytes:
+        """Returns the heat map of the newest frame as a PNG, or nothing if there is none.
+
+        One is made at a time, at most one a second.
+        """
+        if self._explaining is None:
+            self._explaining = self._loop.create_task(self._explain())
+        return await asyncio.shield(self._explaining)
+
     def close(self) -> None:
-        """Ends the encoder's thread after its current image."""
+        """Ends the threads of the encoder and the explainer after their current image."""
         self._encoder.shutdown(cancel_futures=True)
+        self._explainer.shutdown(wait=False, cancel_futures=True)
 
     def _set(self, update: PageUpdate | None, source: str) -> None:
         with self._write:
@@ -123,6 +139,17 @@ class FrameBroker:
         finally:
             self._encoding = None
 
+    async def _explain(self) -> bytes:
+        try:
+            await asyncio.sleep(self._explained_at_s + MIN_EXPLAIN_INTERVAL_S - time.monotonic())
+            self._explained_at_s = time.monotonic()
+            update = self._latest.update
+            if update is None or update.explain is None:
+                return b""
+            return await self._loop.run_in_executor(self._explainer, update.explain)
+        finally:
+            self._explaining = None
+
 
 def _has_same_image(state: PageState, other: PageState) -> bool:
     if state.update is None or other.update is None:
@@ -145,4 +172,4 @@ def encode(image: Image.Image) -> bytes:
 def _lower_priority() -> None:
     if hasattr(os, "setpriority"):  # Linux applies it to one thread
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), ENCODER_NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -34,6 +34,7 @@ def status_fields(state: PageState) -> dict[str, Any]:
         "fps": round(update.fps, 2),
         "latency_ms": round(update.latency_ms, 1),
         "bundle": update.bundle,
+        "explains": update.explain is not None,
     }
 
 

@@ -1,5 +1,6 @@
 "use strict";
 const TIMEOUT_MS = 8000, MIN_INTERVAL_MS = 66, RETRY_MS = [500, 1000, 2000, 4000];
+const WHY_TIMEOUT_MS = 120000;
 const byId = id => document.getElementById(id);
 const image = byId("image"), decoder = new TextDecoder();
 let after = -1, failures = 0, latest = null, receivedAt = 0, problem = "", imageURL = "";
@@ -52,6 +53,7 @@ function showAnswer() {
   setText("label", latest.label === null ? "unknown" : latest.label);
   byId("label").classList.toggle("unknown", latest.label === null);
   byId("label").title = latest.label || "";
+  byId("why").hidden = !latest.explains;
   setText("bundle", latest.bundle);
   setText("fps", latest.fps.toFixed(1));
   setText("latency", `${latest.latency_ms.toFixed(1)} ms`);
@@ -94,6 +96,26 @@ async function showImage(jpeg) {
     image.hidden = false;
   } catch { /* the next image may be complete */ }
   if (previous) URL.revokeObjectURL(previous);
+}
+
+// The picture holds its own label and score, so it may stay while the answer changes.
+async function explain() {
+  byId("ask-why").disabled = true;
+  setText("why-note", "drawing the heat map …");
+  try {
+    const signal = AbortSignal.timeout(WHY_TIMEOUT_MS);
+    const response = await fetch("why.png", {signal, cache: "no-store"});
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    const map = byId("map"), previous = map.src;
+    map.src = URL.createObjectURL(await response.blob());
+    await map.decode();
+    map.hidden = false;
+    if (previous) URL.revokeObjectURL(previous);
+    setText("why-note", "of the image at the press");
+  } catch {
+    setText("why-note", "no heat map now; see what camera prints");
+  }
+  byId("ask-why").disabled = false;
 }
 
 function askForToken() {
@@ -161,5 +183,6 @@ async function run() {
 document.addEventListener("visibilitychange", () => {
   if (document.hidden && controller) controller.abort();
 });
+byId("ask-why").addEventListener("click", explain);
 setInterval(showAge, 200);
 run();

@@ -1,5 +1,6 @@
 """Defines what the live page shows of one frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import Image
@@ -14,7 +15,8 @@ class PageUpdate:
     image: any mode; nobody may change it later. predictions: the best first. label: the stable
     answer, None while it is unknown. latency_ms: of this frame from image to scores. arrived_s:
     `time.monotonic()` at the frame's arrival. fps: classified frames per second. bundle: the name
-    of the model. state: of the source, "waiting", "running" or "lost".
+    of the model. state: of the source, "waiting", "running" or "lost". explain: returns a PNG of
+    the frame's heat map, or nothing if there is none now; it is called in another thread.
     """
 
     image: Image.Image
@@ -25,3 +27,4 @@ class PageUpdate:
     fps: float
     bundle: str
     state: str = "running"
+    explain: Callable[[], bytes] | None = None

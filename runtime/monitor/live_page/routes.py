@@ -125,6 +125,18 @@ class StreamHandler(CheckedHandler):
         self.closed = True
 
 
+class WhyHandler(CheckedHandler):
+    """Sends the heat map of the newest frame."""
+
+    async def get(self) -> None:
+        """Sends a PNG."""
+        with self.context.viewer():
+            picture = await self.context.broker.explain()
+            if not picture:
+                raise HTTPError(503)
+            await self.send("image/png", picture)
+
+
 class NotFoundHandler(CheckedHandler):
     """Answers 404 to every other path, also without the token."""
 
@@ -143,4 +155,5 @@ ROUTES: tuple[tuple[str, type[CheckedHandler]], ...] = (
     ("/latest", LatestHandler),
     (r"/frame\.jpg", FrameHandler),
     ("/stream", StreamHandler),
+    (r"/why\.png", WhyHandler),
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.classifier import Prediction
+from runtime.classifier import Classifier, Prediction
 from runtime.sources.base import Frame
 
 
@@ -46,7 +46,8 @@ class FrameResult:
     frame: its image is upright 8-bit RGB, by the rules of the model. top: the best class of this
     frame alone. uncertain: whether its score is below the threshold. predictions: averaged over the
     window, all classes, the best first. label: the stable answer, None while it is unknown or there
-    is none. latency_ms: from image to scores. fps: classified frames per second.
+    is none. latency_ms: from image to scores. fps: classified frames per second. classifier: the
+    one that answered.
     """
 
     frame: Frame
@@ -57,3 +58,4 @@ class FrameResult:
     label: str | None
     latency_ms: float
     fps: float
+    classifier: Classifier

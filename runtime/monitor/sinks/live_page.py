@@ -3,12 +3,23 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
+from PIL import Image
+
+from runtime.classifier import Classifier
+from runtime.errors import QuinceError
+from runtime.images.preprocessing import preprocess
 from runtime.monitor.live_page.arguments import announce_url, live_page_from_options
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.sinks.base import Sink, SinkContext
+from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
+
+if TYPE_CHECKING:
+    from runtime.explanation.explainer import Explainer
 
 
 @contextmanager
@@ -17,6 +28,8 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
     with live_page_from_options(options) as live:
         assert isinstance(live, LivePage)
         announce_url(context.errors.program, live)
+
+        explainer = _FrameExplainer(context.errors)
 
         def show(result: FrameResult) -> None:
             live.show(
@@ -28,6 +41,7 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                     arrived_s=result.frame.arrived_s,
                     fps=result.fps,
                     bundle=_title(result.model_ref),
+                    explain=partial(explainer.explain, result.classifier, result.frame.image),
                 )
             )
 
@@ -36,6 +50,36 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                 live.report_state("lost")
 
         yield Sink(on_change=report_loss, on_frame=show)
+
+
+class _FrameExplainer:
+    """Draws heat maps of frames; one thread calls it."""
+
+    def __init__(self, errors: ErrorReporter) -> None:
+        self._errors = errors
+        self._classifier: Classifier | None = None
+        self._explainer: Explainer | None = None
+
+    def explain(self, classifier: Classifier, image: Image.Image) -> bytes:
+        """Returns a PNG of the best answer for a frame; nothing after an error, which is reported.
+
+        The model file is loaded once more at the first call for a classifier.
+        """
+        # Imported here, because few viewers ask why.
+        from runtime.explanation.explainer import Explainer
+        from runtime.explanation.picture import draw, png
+
+        try:
+            if self._explainer is None or classifier is not self._classifier:
+                self._explainer, self._classifier = Explainer(classifier), classifier
+            pixels = preprocess(image, classifier.preprocessing)
+            scores = classifier.probabilities(pixels)
+            best = int(scores.argmax())
+            explanation = self._explainer.explain(pixels, best)
+            return png(draw(pixels, explanation, classifier.labels[best], float(scores[best])))
+        except QuinceError as error:
+            self._errors.report(error)
+            return b""
 
 
 def _title(model_ref: ModelRef) -> str:

@@ -5,11 +5,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from export.parity.artifact_record import ArtifactRecord
 from export.report.report import render
 from runtime.shared.parity import Flip
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def models(exported: Path) -> dict[str, Path]:
+    return {path.name: path for path in exported.glob("model.*")}
 
 
 def with_flips(
@@ -50,12 +57,12 @@ def test_tells_what_was_measured_of_each_artifact(
     assert "keras 3." in text
 
 
-def test_same_records_give_the_same_bytes(opened, records, sets) -> None:
-    assert render(opened, records, sets) == render(opened, records, sets)
+def test_same_records_give_the_same_bytes(opened, records, sets, models) -> None:
+    assert render(opened, records, sets, models) == render(opened, records, sets, models)
 
 
-def test_shows_labels_and_file_names_as_text(opened, records, sets, elements) -> None:
-    before = elements(render(opened, records, sets)).tags.count("img")
+def test_shows_labels_and_file_names_as_text(opened, records, sets, models, elements) -> None:
+    before = elements(render(opened, records, sets, models)).tags.count("img")
     flip = Flip(HOSTILE, HOSTILE, HOSTILE, 0.9, HOSTILE, 0.8)
     records = {
         file: replace(
@@ -76,7 +83,9 @@ def test_shows_labels_and_file_names_as_text(opened, records, sets, elements) ->
             {**image, "label": HOSTILE} for image in calibration_set["images"]
         ]
         calibration_set["stability"]["worst_layer"] = HOSTILE
-    page = render(replace(opened, manifest=replace(opened.manifest, name=HOSTILE)), records, sets)
+    page = render(
+        replace(opened, manifest=replace(opened.manifest, name=HOSTILE)), records, sets, models
+    )
     assert HOSTILE not in page
     shown = elements(page)
     assert shown.tags.count("img") <= before + 4, "no more images than the calibration sheet's"
@@ -84,16 +93,16 @@ def test_shows_labels_and_file_names_as_text(opened, records, sets, elements) ->
 
 
 def test_a_flipped_image_is_shown_once_with_the_answer_of_each_artifact(
-    opened, records, sets
+    opened, records, sets, models
 ) -> None:
     image = opened.split("test")[0]
     other_label = next(label for label in opened.manifest.labels if label != image.label)
     flip = Flip(image.path, image.label, image.label, 0.61, other_label, 0.57)
     records = with_flips(records, (flip,))
-    page = render(opened, records, sets)
+    page = render(opened, records, sets, models)
     assert page.count(f'<div class="path">{image.path}</div>') == 1
     card = page.split('<div class="card">')[1].split('class="path"')[0]
-    assert "data:image/jpeg" in card
+    assert card.count("data:image/jpeg") == 2, "the image and its heat map"
     assert re.findall(r"<dt>(.*?)</dt>", card) == [
         "label",
         "Keras",
@@ -102,16 +111,18 @@ def test_a_flipped_image_is_shown_once_with_the_answer_of_each_artifact(
     assert (card.count("✓"), card.count("✗")) == (1, len(records))
 
 
-def test_images_that_are_gone_are_left_out(opened, records, sets, tmp_path: Path) -> None:
+def test_images_that_are_gone_are_left_out(opened, records, sets, models, tmp_path: Path) -> None:
     gone = replace(opened, data=tmp_path)
-    assert "data:image" not in render(gone, records, sets)
+    assert "data:image" not in render(gone, records, sets, models)
     first = opened.split("train")[0]
     (tmp_path / first.path).parent.mkdir(parents=True)
     shutil.copy(opened.data / first.path, tmp_path / first.path)
-    render(gone, records, sets)
+    render(gone, records, sets, models)
 
 
-def test_many_flips_many_classes_and_many_layers_are_cut_and_said(opened, records, sets) -> None:
+def test_many_flips_many_classes_and_many_layers_are_cut_and_said(
+    opened, records, sets, models
+) -> None:
     labels = tuple(f"class {number}" for number in range(300))
     flips = tuple(Flip(f"{number}.jpg", "a", "b", 0.5, "c", 0.5) for number in range(500))
     records = with_flips(records, flips)
@@ -119,7 +130,9 @@ def test_many_flips_many_classes_and_many_layers_are_cut_and_said(opened, record
     records["model.int8.tflite"] = replace(int8, layers=int8.layers[:1] * 100)
     for calibration_set in sets.values():
         calibration_set["classes"] = dict.fromkeys(labels, 1)
-    page = render(replace(opened, manifest=replace(opened.manifest, labels=labels)), records, sets)
+    page = render(
+        replace(opened, manifest=replace(opened.manifest, labels=labels)), records, sets, models
+    )
     assert page.count('<div class="card">') == 48
     assert "500 in all, the first 48 of them shown" in page
     assert "80 more lose less than" in page

@@ -1,5 +1,6 @@
 """Tests `camera --live`: the page has the stable answer and reports a loss."""
 
+import io
 import json
 import re
 import socket
@@ -7,6 +8,7 @@ import time
 import urllib.request
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("tornado", reason="the package tornado (extra 'live') is not installed")
 
@@ -48,6 +50,16 @@ def test_page_has_the_stable_answer_its_age_and_its_model(page, stream) -> None:
     stream.colour = "lime"
     stream.plug()
     until(lambda state: state["state"] == "running" and state["label"] == "green")
+
+
+def test_page_explains_the_newest_frame(page) -> None:
+    _, url, until = page
+    assert until(lambda state: state.get("label") == "red")["explains"]
+    with urllib.request.urlopen(f"{url}why.png", timeout=60) as answer:
+        picture = Image.open(io.BytesIO(answer.read()))
+    assert picture.format == "PNG"
+    red, green, _ = picture.convert("RGB").getpixel((100, 100))
+    assert red > 150 > 2 * green, "the frame is at the left"
 
 
 def test_page_does_not_delay_the_end_and_frees_its_port(page) -> None:

@@ -4,8 +4,10 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from runtime.classifier import Prediction
 from runtime.monitor.live_page.live_page import LivePage
@@ -121,6 +123,26 @@ def test_the_page_shows_image_answer_and_figures(
     assert page.complaints == []
 
 
+def test_the_button_shows_the_heat_map_of_the_newest_frame(
+    live: LivePage, frame: Callable[..., PageUpdate], visit
+) -> None:
+    live.show(frame(arrived_s=time.monotonic() + 60))
+    page = visit(live)
+    wait_for(page, LOADED)
+    assert page.locator("#ask-why").is_hidden(), "this frame has no map"
+    picture = BytesIO()
+    Image.new("RGB", (648, 380), "red").save(picture, "PNG")
+    maps = [picture.getvalue(), b""]
+    live.show(frame(arrived_s=time.monotonic() + 60, explain=lambda: maps.pop(0)))
+    page.get_by_role("button", name="Why?").click()
+    wait_for(page, "document.getElementById('map').naturalWidth === 648")
+    assert page.locator("#map").is_visible()
+    page.get_by_role("button", name="Why?").click()
+    wait_for(page, "document.getElementById('why-note').textContent.startsWith('no heat map')")
+    assert page.locator("#ask-why").is_enabled()
+    assert [line for line in page.complaints if "503" not in line] == []
+
+
 def test_new_frame_replaces_the_old_one_and_unknown_is_shown(
     live: LivePage, frame: Callable[..., PageUpdate], visit
 ) -> None:
@@ -194,7 +216,8 @@ def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate
         "nodes => nodes.map(node => [node.textContent, node.children.length])"
     )
     assert names == [[label, 0] for label in HOSTILE[:5]]
-    assert page.locator("img").count() == page.locator("script").count() == 1
+    assert page.locator("img").count() == 2, "the frame, and the place of its heat map"
+    assert page.locator("script").count() == 1
     assert page.complaints == []
 
 

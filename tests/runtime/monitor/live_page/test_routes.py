@@ -2,6 +2,8 @@
 
 import io
 import sys
+import threading
+import time
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -63,6 +65,55 @@ def test_a_lost_source_is_told_at_once_and_its_last_image_keeps_its_age(
     assert (state["state"], state["label"]) == ("lost", "banana")
     live.show(frame(50))
     assert get(live, "/state").json()["state"] == "running"
+
+
+def test_viewers_share_one_heat_map_while_images_go_on(
+    live: LivePage, frame: Callable[..., PageUpdate], get, eventually
+) -> None:
+    """Without that, each press of the button would load the processor once more."""
+    calls, finish, answers = [], threading.Event(), []
+
+    def explain() -> bytes:
+        calls.append(threading.get_ident())
+        assert finish.wait(60)
+        return b"map"
+
+    live.show(frame(explain=explain))
+    assert get(live, "/state").json()["explains"]
+    threads = [
+        threading.Thread(target=lambda: answers.append(get(live, "/why.png"))) for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: get(live, "/health").json()["viewers"], 5)
+    assert get(live, "/frame.jpg").status == 200
+    finish.set()
+    for thread in threads:
+        thread.join()
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"map")] * 5
+    assert answers[0].headers["content-type"] == "image/png"
+    assert len(calls) == 1
+    assert threading.get_ident() not in calls
+
+
+def test_heat_maps_come_at_most_once_a_second(
+    live: LivePage, frame: Callable[..., PageUpdate], get
+) -> None:
+    times: list[float] = []
+    live.show(frame(explain=lambda: times.append(time.monotonic()) or b"map"))
+    for _ in range(3):
+        assert get(live, "/why.png").body == b"map"
+    assert times[2] - times[0] > 1.5, "the threads start late on a busy machine"
+
+
+@pytest.mark.parametrize("fields", [{}, {"explain": lambda: b""}], ids=["no frame", "no map"])
+def test_without_a_heat_map_it_is_503(
+    live: LivePage, frame: Callable[..., PageUpdate], get, fields: dict
+) -> None:
+    assert get(live, "/why.png").status == 503
+    live.show(frame(**fields))
+    assert get(live, "/state").json()["explains"] == bool(fields)
+    assert get(live, "/why.png").status == 503
 
 
 @pytest.mark.parametrize(
@@ -128,7 +179,7 @@ def test_paths_outside_the_list_are_404(live: LivePage, get, path: str) -> None:
 def test_other_host_name_is_refused_everywhere(
     live: LivePage, frame: Callable[..., PageUpdate], get, path: str
 ) -> None:
-    live.show(frame())
+    live.show(frame(explain=lambda: b"map"))
     assert get(live, path, Host="evil.example").status == 403
     assert get(live, path, Host=f"evil.example:{live.port}").status == 403
     assert get(live, path, Host=f"localhost:{live.port}").status == 200
@@ -138,7 +189,7 @@ def test_other_host_name_is_refused_everywhere(
 def test_page_of_another_site_gets_nothing(
     live: LivePage, frame: Callable[..., PageUpdate], get, path: str
 ) -> None:
-    live.show(frame())
+    live.show(frame(explain=lambda: b"map"))
     assert get(live, path, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="no-cors").status == 403
     assert get(live, path, Sec_Fetch_Site="same-origin", Sec_Fetch_Mode="cors").status == 200
 
@@ -158,6 +209,7 @@ def test_nothing_is_sent_without_the_token(frame: Callable[..., PageUpdate], get
             "/latest",
             "/frame.jpg",
             "/stream",
+            "/why.png",
             "/?token=wrong-wrong-wrong-wrong",
         ):
             answer = get(live, path)

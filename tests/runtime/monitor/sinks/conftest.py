@@ -70,6 +70,7 @@ def frame_result() -> Callable[..., FrameResult]:
             None,
             1.0,
             5.0,
+            None,  # type: ignore[arg-type]
         )
 
     return make

@@ -1,0 +1,1 @@
+"""Shows which part of an image speaks for a class; imported only when somebody asks."""

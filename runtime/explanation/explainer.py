@@ -1,0 +1,95 @@
+"""Finds the part of an image that speaks for a class, in the model file that runs on the device."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime.bundles.bundle import ID_LENGTH
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused
+from runtime.explanation.linear_head import open_linear_head
+from runtime.explanation.occlusion import occlusion_map
+from runtime.file_formats.read_model_file import read_model_file
+from runtime.system.hashing import sha256_of
+
+Method = Literal["class activation map", "occlusion"]
+
+FLOOR = 0.2
+"""What is weaker than a fifth of the strongest place is left out.
+
+Zhou et al. (CVPR 2016, section 3.2) find objects with the same threshold. Without it, features that
+see a little of the object beside them give the background a tenth of the map.
+"""
+
+
+class Explanation(NamedTuple):
+    """Shows where an image speaks for a class.
+
+    map: (height, width) float32 of the pixels' size. 1 is the place that speaks most for the class,
+        and 0 one that speaks little for it, or against it. It is 0 everywhere if nothing speaks for
+        the class.
+    method: how it was made.
+    """
+
+    map: NDArray[np.float32]
+    method: Method
+
+
+class Explainer:
+    """Explains answers of a classifier. Several threads may share it.
+
+    A file that ends with an average over all places and one linear layer has an exact map; of
+    others, parts of the image are hidden one after another.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        """Loads the classifier's file once more.
+
+        Raises:
+            InputRefused: the file is another one by now.
+        """
+        content = read_model_file(classifier.file)
+        own = {artifact.sha256 for artifact in classifier.manifest.artifacts}
+        sha256 = sha256_of(content)
+        if sha256[:ID_LENGTH] != classifier.id and sha256 not in own:
+            raise InputRefused(
+                str(classifier.file), "was replaced after it was opened; start again"
+            )
+        self._classifier = classifier
+        self.head = open_linear_head(classifier, content)
+
+    def explain(self, pixels: NDArray[np.uint8], class_index: int) -> Explanation:
+        """Returns what speaks for a class in (height, width, channels) uint8 pixels.
+
+        Raises:
+            CheckFailed: the model answers NaN.
+        """
+        if self.head:
+            values = self.head.activation_map(pixels, class_index)
+            return Explanation(_scaled(values, pixels.shape), "class activation map")
+        scores = self._classifier.scores
+        values = occlusion_map(lambda hidden: float(scores(hidden)[class_index]), pixels)
+        return Explanation(_scaled(values, pixels.shape), "occlusion")
+
+
+def explain(classifier: Classifier, pixels: NDArray[np.uint8], class_index: int) -> Explanation:
+    """Returns what speaks for a class in (height, width, channels) uint8 pixels.
+
+    It opens the model file again; for several images take one `Explainer`.
+
+    Raises:
+        InputRefused, CheckFailed: as `Explainer`.
+    """
+    return Explainer(classifier).explain(pixels, class_index)
+
+
+def _scaled(values: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Returns a map at the size of the image, from 0 at FLOOR to 1 at its largest value."""
+    values = np.nan_to_num(values)
+    largest = values.max() if values.max() > 0 else 1
+    share = np.maximum(values / largest - FLOOR, 0) / (1 - FLOOR)
+    image = Image.fromarray(share.astype(np.float32))
+    enlarged = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(enlarged, np.float32).clip(0, 1)

@@ -1,0 +1,107 @@
+"""Finds the average and the linear layer at the end of a TFLite file.
+
+Field numbers are those of TensorFlow Lite's schema.fbs.
+"""
+
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.explanation.linear_head import FoundHead
+from runtime.file_formats.flatbuffer import (
+    byte,
+    field,
+    floats,
+    integers,
+    longs,
+    octets,
+    root,
+    table_at,
+    tables,
+    unsigned,
+)
+from runtime.file_formats.output_activation import find_origin
+from runtime.file_formats.tflite import (
+    ACTIVATIONS,
+    BUFFERS,
+    GRAPH_OUTPUTS,
+    PASSING,
+    Graph,
+    read_graph,
+    read_output_activation,
+)
+
+FULLY_CONNECTED, MEAN = 9, 40
+GRAPH_TENSORS, OPERATOR_OPTIONS, FUSED_ACTIVATION = 0, 4, 0
+SHAPE, TYPE, BUFFER, QUANTIZATION = 0, 1, 2, 4
+SCALES, ZERO_POINTS, QUANTIZED_AXIS = 2, 3, 6
+DTYPES: Mapping[int, str] = {0: "<f4", 1: "<f2", 3: "<u1", 9: "<i1"}
+"""numpy's names of the dtypes of a kernel, by the enum TensorType."""
+
+
+def find_head(content: bytes, output_number: int) -> FoundHead | None:
+    """Returns the head that makes an output; None if the file ends otherwise, or is damaged."""
+    try:
+        return _find_head(content, output_number)
+    except (ValueError, IndexError, KeyError, struct.error):
+        return None
+
+
+def _find_head(content: bytes, output_number: int) -> FoundHead | None:
+    graph = read_graph(content)
+    producers = graph.producers
+    logits = find_origin(graph.outputs[output_number], producers, PASSING | ACTIVATIONS.keys())
+    dense = graph.operators[logits]
+    options = table_at(content, dense.table, OPERATOR_OPTIONS)
+    is_linear = options is None or not byte(content, options, FUSED_ACTIVATION)
+    if dense.code != FULLY_CONNECTED or not is_linear:
+        return None
+    average = graph.operators[find_origin(dense.inputs[0], producers, PASSING)]
+    if average.code != MEAN:
+        return None
+    kernel = _constant(content, graph, find_origin(dense.inputs[1], producers, PASSING)).T
+    return FoundHead(
+        content=_with_output(content, graph, average.inputs[0]),
+        kernel=lambda read: kernel,
+        activation=read_output_activation(content, output_number),
+    )
+
+
+def _with_output(content: bytes, graph: Graph, tensor: int) -> bytes:
+    """Returns the file with a tensor as one more output, the last.
+
+    The longer list of outputs stands at the end, and the subgraph points there.
+    """
+    outputs = [*graph.outputs, tensor]
+    position = field(content, graph.table, GRAPH_OUTPUTS)
+    assert position is not None
+    end = len(content) + -len(content) % 4
+    return b"".join(
+        (
+            content[:position],
+            struct.pack("<I", end - position),
+            content[position + 4 :].ljust(end - position - 4, b"\0"),
+            struct.pack(f"<I{len(outputs)}i", len(outputs), *outputs),
+        )
+    )
+
+
+def _constant(content: bytes, graph: Graph, number: int) -> NDArray[np.float32]:
+    """Returns a stored tensor in real units."""
+    tensor = tables(content, graph.table, GRAPH_TENSORS)[number]
+    buffer = tables(content, root(content), BUFFERS)[unsigned(content, tensor, BUFFER)]
+    dtype = DTYPES[byte(content, tensor, TYPE)]
+    shape = integers(content, tensor, SHAPE)
+    values = np.frombuffer(octets(content, buffer, 0), dtype).reshape(shape).astype(np.float32)
+    quantization = table_at(content, tensor, QUANTIZATION)
+    scales = floats(content, quantization, SCALES) if quantization else ()
+    if not quantization or not scales:
+        return values
+    along = [1] * values.ndim
+    along[unsigned(content, quantization, QUANTIZED_AXIS)] = -1
+    zero_points = longs(content, quantization, ZERO_POINTS)
+    parts = (np.array(part, np.float32) for part in (zero_points, scales))
+    zero_point, scale = (part.reshape(along if part.size > 1 else ()) for part in parts)
+    return (values - zero_point) * scale
