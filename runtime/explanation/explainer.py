@@ -55,7 +55,7 @@ class Explainer:
         sha256 = sha256_of(content)
         if sha256[:ID_LENGTH] != classifier.id and sha256 not in own:
             raise InputRefused(
-                str(classifier.file), "was replaced after it was opened; start again"
+                str(classifier.file), "was replaced after it was opened; open it again"
             )
         self._classifier = classifier
         self.head = open_linear_head(classifier, content)

@@ -10,11 +10,11 @@ from runtime.explanation.explainer import Explanation
 from runtime.images.preprocessing import pixels_image
 from runtime.system.terminal import escape_unprintable
 
-SIDE, GAP, LINE, MARGIN = 320, 8, 26, 10
+SIDE, GAP, LINE, MARGIN = 320, 8, 32, 12
 """Pixels of the picture: the longer side of an image, between both, of a line of text, around it.
 """
 BACK, TEXT, SOFT = (24, 27, 31), (240, 242, 244), (163, 171, 179)
-LABEL_SIZE, NOTE_SIZE = 20, 14
+LABEL_SIZE, NOTE_SIZE = 26, 18
 ELLIPSIS = "…"
 MAX_LABEL_CHARS = 200
 COMPRESSION = 1

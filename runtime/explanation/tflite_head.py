@@ -29,12 +29,16 @@ from runtime.file_formats.tflite import (
     GRAPH_OUTPUTS,
     PASSING,
     Graph,
+    Operator,
     read_graph,
     read_output_activation,
 )
 
-FULLY_CONNECTED, MEAN = 9, 40
-GRAPH_TENSORS, OPERATOR_OPTIONS, FUSED_ACTIVATION = 0, 4, 0
+FUSED_ACTIVATION: Mapping[int, int] = {9: 0, 3: 3}
+"""FULLY_CONNECTED and CONV_2D, and the field of each one's options that states an activation."""
+MEAN, AVERAGE_POOL = 40, 1
+POOL_WIDTH, POOL_HEIGHT = 3, 4
+GRAPH_TENSORS, OPERATOR_OPTIONS = 0, 4
 SHAPE, TYPE, BUFFER, QUANTIZATION = 0, 1, 2, 4
 SCALES, ZERO_POINTS, QUANTIZED_AXIS = 2, 3, 6
 DTYPES: Mapping[int, str] = {0: "<f4", 1: "<f2", 3: "<u1", 9: "<i1"}
@@ -55,18 +59,27 @@ def _find_head(content: bytes, output_number: int) -> FoundHead | None:
     logits = find_origin(graph.outputs[output_number], producers, PASSING | ACTIVATIONS.keys())
     dense = graph.operators[logits]
     options = table_at(content, dense.table, OPERATOR_OPTIONS)
-    is_linear = options is None or not byte(content, options, FUSED_ACTIVATION)
-    if dense.code != FULLY_CONNECTED or not is_linear:
-        return None
+    is_linear = not (options and byte(content, options, FUSED_ACTIVATION[dense.code]))
     average = graph.operators[find_origin(dense.inputs[0], producers, PASSING)]
-    if average.code != MEAN:
+    if not (is_linear and _averages_all(content, graph, average)):
         return None
-    kernel = _constant(content, graph, find_origin(dense.inputs[1], producers, PASSING)).T
+    kernel = _constant(content, graph, find_origin(dense.inputs[1], producers, PASSING))
+    kernel = kernel.reshape(len(kernel), -1).T  # CONV_2D has two axes of 1 pixel between
     return FoundHead(
         content=_with_output(content, graph, average.inputs[0]),
         kernel=lambda read: kernel,
         activation=read_output_activation(content, output_number),
     )
+
+
+def _averages_all(content: bytes, graph: Graph, operator: Operator) -> bool:
+    """Returns whether an operator averages over all places of an image."""
+    options = table_at(content, operator.table, OPERATOR_OPTIONS)
+    if operator.code != AVERAGE_POOL or options is None:
+        return operator.code == MEAN
+    tensor = tables(content, graph.table, GRAPH_TENSORS)[operator.inputs[0]]
+    sides = [unsigned(content, options, side) for side in (POOL_HEIGHT, POOL_WIDTH)]
+    return integers(content, tensor, SHAPE)[1:3] == sides
 
 
 def _with_output(content: bytes, graph: Graph, tensor: int) -> bytes:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from runtime.explanation.explainer import Explanation
 from runtime.explanation.picture import GAP, SIDE, draw, overlay, png
+from runtime.system.terminal import escape_unprintable
 
 HEAT = np.zeros((40, 20), np.float32)
 HEAT[:20] = np.linspace(0, 1, 20)
@@ -34,6 +35,8 @@ def test_any_label_fits_under_the_two_images(label: str, channels: int) -> None:
     assert (picture.size, picture.format) == (empty.size, "PNG")
     edge = np.asarray(picture)[SIDE:, -8:]
     assert (edge == edge[0, 0]).all(), "the text reaches over the edge"
+    escaped = draw(pixels, explanation, escape_unprintable(label), 0.987654)
+    assert (np.asarray(picture) == np.asarray(escaped)).all(), "a control character is drawn"
 
 
 def test_image_is_at_the_left_and_its_map_at_the_right() -> None:
