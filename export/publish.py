@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.emulation.devices import Device
@@ -13,7 +13,7 @@ from export.parity.device_check import record_device_scores
 from export.parity.evaluate import Reference
 from export.parity.golden_samples import record_scores, write_golden_images
 from export.quantization.calibration_record import CalibrationSets, read_sets, write_sets
-from runtime.bundles.bundle import CARD, LABELS, MANIFEST, PARITY, REPORT, Bundle
+from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT, Bundle
 from runtime.bundles.golden_samples import FOLDER, read_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
@@ -22,6 +22,7 @@ from runtime.errors import InputRefused
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
 from runtime.system.atomic_files import locked, new_folder, require_writable_folder
+from runtime.system.hashing import crc32_of
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.provenance import utc_now
 from workstation.run_folder import MODEL
@@ -143,7 +144,13 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
         rows = sorted(
             [*kept, *(artifact.row for artifact in new.values())], key=lambda row: row.file
         )
-        finished = bundle_manifest(run, tuple(rows), records_digest(folder))
+        finished = bundle_manifest(run, tuple(rows))
+        stamps = {
+            KEY: records_digest(folder),
+            EXPORTED: utc_now(),
+            CRC32: {row.file: crc32_of((folder / row.file).read_bytes()) for row in rows},
+        }
+        finished = replace(finished, provenance={**finished.provenance, **stamps})
         (folder / MANIFEST).write_text(finished.to_json())
 
 
@@ -184,9 +191,7 @@ def render_card(
     return model_card(run, records, sets)
 
 
-def bundle_manifest(
-    run: TrainedRun, artifacts: tuple[Artifact, ...] = (), records_sha256: str = ""
-) -> Manifest:
+def bundle_manifest(run: TrainedRun, artifacts: tuple[Artifact, ...] = ()) -> Manifest:
     """Returns the bundle's manifest, or without artifacts the one inside each model file.
 
     It names no folder of this machine.
@@ -197,8 +202,6 @@ def bundle_manifest(
         "keras_test_accuracy": results.get("test_accuracy"),
         "versions": run.manifest.provenance.get("versions"),
     }
-    if records_sha256:
-        provenance |= {KEY: records_sha256, EXPORTED: utc_now()}
     return Manifest(
         run.manifest.name, run.manifest.labels, run.manifest.preprocessing, artifacts, provenance
     )

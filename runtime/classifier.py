@@ -14,7 +14,6 @@ from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.images.preprocessing import preprocess
 from runtime.models.confidence import apply_temperature
-from runtime.models.first_trial import require_trial
 from runtime.models.manifest import Artifact
 from runtime.models.model_spec import ModelSpec
 from runtime.models.quince_model import open_quince_model
@@ -162,6 +161,9 @@ class Classifier:
         sha256 = sha256_of(content)
         self.id = sha256[:ID_LENGTH]
         if not checked:
+            # Imported here, because a bundle needs no trial.
+            from runtime.models.first_trial import require_trial
+
             require_trial(path, sha256, spec or ModelSpec())
         self.backend = self._load(path, content)
         if EMBEDDED_MANIFEST in self.backend.metadata:
@@ -188,7 +190,7 @@ class Classifier:
             )
         errors = []
         for candidate in candidates:
-            content = bundle.read(candidate)
+            content = bundle.read(candidate, at_start=True)
             try:
                 self.backend = self._load(bundle.path / candidate.file, content)
                 self.file = bundle.path / candidate.file

@@ -26,7 +26,7 @@ from runtime.errors import InputRefused
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.models.manifest import Artifact, Manifest
 from runtime.sources.paths import FILE_MANAGER_NAMES
-from runtime.system.hashing import sha256_of
+from runtime.system.hashing import crc32_of, sha256_of
 from runtime.system.json_records import read_text
 
 MANIFEST = "manifest.json"
@@ -40,6 +40,8 @@ GOLDEN = "golden"
 FILES = (MANIFEST, RECOMMENDED, LABELS, REPORT, PARITY, CALIBRATION, CARD, GOLDEN)
 """What a bundle may hold beside its model files."""
 ID_LENGTH = 12
+CRC32 = "crc32"
+"""The key of the model files' CRC-32s in the manifest's provenance, which older readers accept."""
 
 
 class Bundle(NamedTuple):
@@ -91,21 +93,35 @@ class Bundle(NamedTuple):
             hint = f"they are in {inner}"
         raise InputRefused(str(self.path), f"holds no exported model; {hint}")
 
-    def read(self, artifact: Artifact) -> bytes:
+    def read(self, artifact: Artifact, *, at_start: bool = False) -> bytes:
         """Returns the content of a model file, checked against the manifest's sha256.
+
+        `at_start` checks its CRC-32 instead, if the manifest has one: that finds damage, too, and
+        spares each start the loading of OpenSSL.
 
         Raises:
             InputRefused: the file is missing, or not the bytes that were exported.
         """
         path = self.path / artifact.file
         content = read_model_file(path)
-        if sha256_of(content) != artifact.sha256:
+        expected = self._crc32(artifact) if at_start else ""
+        if expected:
+            checksum, is_same = "CRC-32", crc32_of(content) == expected
+        else:
+            checksum, is_same = "sha256", sha256_of(content) == artifact.sha256
+        if not is_same:
             raise InputRefused(
                 str(path),
-                "its sha256 differs from the manifest's: changed or damaged since export;"
+                f"its {checksum} differs from the manifest's: changed or damaged since export;"
                 " copy the bundle again",
             )
         return content
+
+    def _crc32(self, artifact: Artifact) -> str:
+        """Returns the CRC-32 that export wrote, or "" if this manifest has none."""
+        checksums = self.manifest.provenance.get(CRC32)
+        value = checksums.get(artifact.file) if isinstance(checksums, dict) else None
+        return value if isinstance(value, str) else ""
 
 
 def refuse_unlisted(folder: Path, listed: Collection[str]) -> None:

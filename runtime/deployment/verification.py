@@ -101,6 +101,7 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
         InputRefused: the bundle is damaged.
         MachineError: the interpreter is not installed.
     """
+    bundle.read(artifact)  # checks its sha256; a classifier checks the CRC-32
     samples = read_golden(bundle.path)
     classifier = Classifier(bundle.path, artifact=artifact.file, threads=threads)
     device = nearest_processor(

@@ -151,12 +151,25 @@ def test_size_in_the_manifest_is_compared_with_the_input(
         Classifier(bundle, artifact=file)
 
 
-def test_damaged_model_of_a_bundle_is_refused_before_the_interpreter_sees_it(bundle: Path) -> None:
-    path = bundle / "model.int8.tflite"
-    content = path.read_bytes()
-    path.write_bytes(content[:4096] + bytes(4096) + content[8192:])
-    with pytest.raises(InputRefused, match="sha256 differs"):
-        Classifier(bundle)
+@pytest.mark.parametrize("file", MODELS)
+@pytest.mark.parametrize(
+    ("checksums", "checked"),
+    [({}, "CRC-32"), ({"crc32": None}, "sha256"), ({"crc32": {"x": 1}}, "sha256")],
+)
+def test_damaged_model_of_a_bundle_is_refused_before_the_interpreter_sees_it(
+    bundle: Path, edit_json: Edit, file: str, checksums: dict[str, object], checked: str
+) -> None:
+    """Bundles from before the CRC-32 was written have none, and are checked by sha256."""
+    edit_json(bundle / "manifest.json", lambda data: data["provenance"].update(checksums))
+    content = (bundle / file).read_bytes()
+    assert Classifier(bundle, artifact=file).file == bundle / file
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    zeroed = content[:4096] + bytes(4096) + content[8192:]
+    for damaged in (flipped, zeroed, content[:-1], content + b"\0"):
+        (bundle / file).write_bytes(damaged)
+        with pytest.raises(InputRefused, match=f"{checked} differs"):
+            Classifier(bundle, artifact=file)
 
 
 def test_bundle_without_a_model_says_how_to_make_one(bundle: Path, edit_json: Edit) -> None:
@@ -195,6 +208,7 @@ def test_artifact_of_another_format_than_its_suffix_is_refused(
 
     def change(data: dict) -> None:
         data["artifacts"] = [one for one in data["artifacts"] if one["format"] == "onnx"]
+        del data["provenance"]["crc32"]
         data["artifacts"][0]["sha256"] = hashlib.sha256(content).hexdigest()
 
     edit_json(bundle / "manifest.json", change)

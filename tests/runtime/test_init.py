@@ -36,6 +36,8 @@ def test_predict_of_one_image_imports_only_what_it_needs(exported: Path, photo: 
         "concurrent.futures",
         "logging.handlers",
         "zipfile",
+        "hashlib",  # OpenSSL
+        "runtime.models.first_trial",
         "runtime.bundles.recommendation",
         "runtime.models.labels",
     )

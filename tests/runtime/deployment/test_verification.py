@@ -13,9 +13,10 @@ from runtime.bundles.bundle import Bundle
 from runtime.commands import verify as command
 from runtime.deployment import sample_check
 from runtime.deployment.verification import Difference, Verification, verify
+from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing, resize
 from runtime.system import machine
-from runtime.system.hashing import sha256_of
+from runtime.system.hashing import crc32_of, sha256_of
 
 MakeBundle = Callable[..., Path]
 
@@ -160,3 +161,12 @@ def test_id_is_that_of_the_manifest_file(make_bundle: MakeBundle, fruit: Path) -
     assert bundle.id == sha256_of((fruit / "manifest.json").read_bytes())[:12]
     assert Bundle.open(Path(shutil.copytree(fruit, fruit.with_name("copy")))).id == bundle.id
     assert Bundle.open(make_bundle("other", factor=0.5)).id != bundle.id
+
+
+def test_verify_checks_the_sha256_where_the_crc32_agrees(fruit: Path, edit_json) -> None:
+    model = fruit / "small.onnx"
+    model.write_bytes(model.read_bytes() + b"\0")
+    checksums = {"small.onnx": crc32_of(model.read_bytes())}
+    edit_json(fruit / "manifest.json", lambda data: data["provenance"].update(crc32=checksums))
+    with pytest.raises(InputRefused, match="its sha256 differs"):
+        verified(fruit)
