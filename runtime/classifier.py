@@ -210,7 +210,8 @@ class Classifier:
 def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
     """Returns the `top` highest of (classes,) scores; equal ones stay in label order."""
     order = np.argsort(-scores, kind="stable")[:top]
-    return tuple(Prediction(labels[index], float(scores[index])) for index in order)
+    best = zip(order.tolist(), scores[order].tolist(), strict=True)
+    return tuple([Prediction(labels[index], score) for index, score in best])
 
 
 def _refuse_spec(spec: ModelSpec | None, path: Path) -> None:

@@ -5,15 +5,16 @@ Each script in scripts/ measures both sides in turn, in one run.
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.measurement.type_checks import expect_types
 from runtime.cli.program import run_program
 from runtime.errors import CHECK_FAILED, DONE
-from runtime.system.json_records import from_json_object
+from runtime.system.json_records import expect_list, from_json_object
 
 RESULTS_VARIABLE = "QUINCE_CLAIMS"
 """Names the file to which `print_claims` appends a JSON object a line.
@@ -25,7 +26,9 @@ RESULTS_VARIABLE = "QUINCE_CLAIMS"
 class Claim:
     """Holds a measured figure and the bar that it must reach.
 
+    figure: of one run, or the worst of `runs`.
     least: whether the bar is the lowest figure allowed; otherwise it is the highest.
+    runs: the figure of each run, in order; () if it was measured once.
     script: the name of the script that measured it; `python -m benchmarks claims` fills it in.
     """
 
@@ -35,14 +38,29 @@ class Claim:
     bar: float
     least: bool
     script: str = ""
+    runs: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         expect_types(self, "claims")
 
     @property
     def holds(self) -> bool:
-        """Whether the figure reaches the bar."""
-        return self.figure >= self.bar if self.least else self.figure <= self.bar
+        """Whether the figure, and so that of each run, reaches the bar."""
+        return self._reaches_bar(self.figure)
+
+    @property
+    def outcome(self) -> str:
+        """The result in words; it is not shown if the bar lies within the spread of the runs."""
+        if self.holds:
+            return "holds"
+        return "not shown" if any(map(self._reaches_bar, self.runs)) else "does not hold"
+
+    @property
+    def spread_text(self) -> str:
+        """The spread in words, such as "4 to 5 in 3 runs"."""
+        if not self.runs:
+            return "1 run"
+        return f"{min(self.runs):.3g} to {max(self.runs):.3g} in {len(self.runs)} runs"
 
     @property
     def bar_text(self) -> str:
@@ -50,8 +68,12 @@ class Claim:
         return f"at {'least' if self.least else 'most'} {self.bar:g}"
 
     def __str__(self) -> str:
-        outcome = "holds" if self.holds else "DOES NOT HOLD"
-        return f"{self.name}: {self.figure:.3g} {self.unit}, {self.bar_text}: {outcome}"
+        outcome = self.outcome if self.holds else self.outcome.upper()
+        figure = f"{self.figure:.3g} {self.unit}"
+        return f"{self.name}: {figure}, {self.bar_text}: {outcome} ({self.spread_text})"
+
+    def _reaches_bar(self, figure: float) -> bool:
+        return figure >= self.bar if self.least else figure <= self.bar
 
     def to_data(self) -> dict[str, Any]:
         """Returns a JSON object with all fields, and with `holds` for readers of the file."""
@@ -62,7 +84,25 @@ class Claim:
         """Reads what `to_data` returned; `holds` is computed again."""
         if isinstance(data, Mapping):
             data = {name: value for name, value in data.items() if name != "holds"}
+            data["runs"] = tuple(expect_list("runs", data.get("runs", [])))
         return from_json_object(cls, data)
+
+
+def worst_of(runs: Sequence[Sequence[Claim]]) -> list[Claim]:
+    """Returns each claim with the worst of its figures, and with all of them in `runs`.
+
+    A claim that a run did not measure has the figures of the others.
+    """
+    by_name: dict[str, list[Claim]] = {}
+    for claim in chain.from_iterable(runs):
+        by_name.setdefault(claim.name, []).append(claim)
+    return [_worst(claims) for claims in by_name.values()]
+
+
+def _worst(claims: Sequence[Claim]) -> Claim:
+    choose = min if claims[0].least else max
+    figures = tuple(claim.figure for claim in claims)
+    return replace(choose(claims, key=lambda claim: claim.figure), runs=figures)
 
 
 def print_claims(*claims: Claim) -> int:

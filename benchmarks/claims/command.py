@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from benchmarks.claims.base import Claim
+from benchmarks.claims.base import Claim, worst_of
 from benchmarks.claims.registry import OLD_NAMES, ClaimScript, claim_scripts, run_script
 from benchmarks.claims.table import CLAIMS
 from benchmarks.commands.table import VERBS
@@ -18,12 +18,14 @@ from benchmarks.recorded.arguments import (
 )
 from benchmarks.recorded.runs_file import new_run, write_run
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import CHECK_FAILED, DONE, MACHINE, InputRefused, MachineError
 from runtime.system.lazy_loading import lookup
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("benchmarks")
+RUNS = 3
+"""How often a claim is measured, if --runs does not say otherwise."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,6 +81,14 @@ def _parser(scripts: Mapping[str, ClaimScript], kinds: Sequence[str]) -> Command
     parser.add_argument(
         "--list", action="store_true", help="list the claims and the paths that each needs, and end"
     )
+    parser.add_argument(
+        "--runs",
+        type=positive_int_argument,
+        default=RUNS,
+        metavar="N",
+        help="run each script N times; the worst figure counts, and a claim is not shown if its bar"
+        f" lies within the spread (default: {RUNS})",
+    )
     add_result_arguments(parser)
     return parser
 
@@ -100,7 +110,7 @@ def _measure(
 ) -> int:
     """Runs the scripts, prints and records their claims; returns the exit code."""
     before = read_conditions()
-    claims, failed = _run_all(scripts, paths)
+    claims, failed = _run_all(scripts, paths, options.runs)
     run = new_run(command, before, read_conditions(), claims, failed)
     for doubt in run.doubts:
         say(f"{NAME}: doubt: {doubt}")
@@ -112,19 +122,29 @@ def _measure(
 
 
 def _run_all(
-    scripts: Sequence[ClaimScript], paths: Mapping[str, Sequence[str]]
+    scripts: Sequence[ClaimScript], paths: Mapping[str, Sequence[str]], count: int
 ) -> tuple[list[Claim], dict[str, str]]:
-    """Returns all claims, which are printed at once, and why a script measured none, by name."""
+    """Runs all scripts, then all again, so that the runs of one lie far apart.
+
+    Returns the claims and why a script measured none, by name. Each claim is printed after its last
+    run, and the figures of one run go to standard error.
+    """
+    runs: dict[str, list[list[Claim]]] = {script.name: [] for script in scripts}
+    failed: dict[str, str] = {}
     claims: list[Claim] = []
-    failed = {}
-    for script in scripts:
-        try:
-            measured = run_script(script, paths)
-        except MachineError as error:
-            say(f"{NAME}: {error}")
-            failed[script.name] = error.reason
-            continue
-        claims += measured
-        for claim in measured:
-            print(escape_control_chars(str(claim)), flush=True)
+    for number in range(count):
+        for script in scripts:
+            if script.name in failed:
+                continue
+            try:
+                runs[script.name].append(run_script(script, paths))
+            except MachineError as error:
+                say(f"{NAME}: {error}")
+                failed[script.name] = error.reason
+                continue
+            if number == count - 1:
+                measured = worst_of(runs[script.name])
+                claims += measured
+                for claim in measured:
+                    print(escape_control_chars(str(claim)), flush=True)
     return claims, failed

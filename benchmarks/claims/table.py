@@ -20,8 +20,8 @@ def _table(claims: Sequence[Claim]) -> str:
 
 
 def _row(claim: Claim) -> str:
-    figure = f"{claim.figure:.3g} {escaped(claim.unit)}"
-    outcome = "holds" if claim.holds else "**does not hold**"
+    figure = f"{claim.figure:.3g} {escaped(claim.unit)}; {claim.spread_text}"
+    outcome = claim.outcome if claim.holds else f"**{claim.outcome}**"
     return f"| {escaped(claim.name)} | {figure} | {claim.bar_text} | {outcome} |"
 
 

@@ -147,7 +147,7 @@ def preprocess(
     elif isinstance(image, bytes):
         decoded = preprocessing.decode(image)
     else:
-        decoded = preprocessing.decode(read_image(Path(image)), str(image))
+        decoded = preprocessing.decode(read_image(image), str(image))
     if report and (remark := remark_on(decoded)):
         report(remark)
     return resize(decoded, preprocessing)

@@ -72,6 +72,8 @@ def log_scores(scores: NDArray[Any]) -> NDArray[np.float64]:
 
     A score of 0 counts as the probability that rounding may have taken from it.
     """
+    if scores.min() > 0:  # what follows would change nothing, and takes half of the time
+        return np.log(scores.astype(np.float64))
     nonzero = np.where(scores > 0, scores, np.inf).astype(np.float64)
     smallest = np.minimum(nonzero.min(-1, keepdims=True), ROUNDED_AWAY / scores.shape[-1])
     logs: NDArray[np.float64] = np.log(np.where(np.isinf(nonzero), smallest, nonzero))

@@ -18,7 +18,7 @@ from benchmarks.claims.interleave import golden_image, median_ratio, tflite_file
 from runtime.system.cpu_quota import allowed_cores
 
 ROUNDS = 25
-BAR = 1.15
+BAR = 1.05
 SCRIPT = """
 import sys
 import numpy as np

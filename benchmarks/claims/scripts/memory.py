@@ -20,7 +20,7 @@ from runtime.bundles.bundle import Bundle
 from runtime.system.cpu_quota import allowed_cores
 
 ROUNDS, INFERENCES, FIRST = 5, 100_000, 1_000
-BAR_MB, BAR_GROWTH_MB = 10, 2
+BAR_MB, BAR_GROWTH_MB = 8, 2
 SIZE = """
 def size(key):
     lines = open("/proc/self/status")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.claims.base import Claim, worst_of
 from benchmarks.claims.registry import FOLDER, OLD_NAMES, claim_scripts
 from runtime.errors import InputRefused
 
@@ -67,8 +68,8 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
     assert main(["claims", "--bundle", "b", "--json", str(path)]) == 3
     out, errors = capfd.readouterr()
     assert out.splitlines() == [
-        "bad: 15 ms, at most 10: DOES NOT HOLD",
-        "good: 5 ms, at most 10: holds",
+        "bad: 15 ms, at most 10: DOES NOT HOLD (15 to 15 in 3 runs)",
+        "good: 5 ms, at most 10: holds (5 to 5 in 3 runs)",
     ]
     assert "on the way ['b']" in errors
     (run,) = json.loads(path.read_text())["runs"]
@@ -81,8 +82,8 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
     assert main(["claims", "--table", str(path)]) == 0
     table = capfd.readouterr().out
     assert (
-        "| bad | 15 ms | at most 10 | **does not hold** |\n| good | 5 ms | at most 10 | holds |\n"
-        in table
+        "| bad | 15 ms; 15 to 15 in 3 runs | at most 10 | **does not hold** |\n"
+        "| good | 5 ms; 5 to 5 in 3 runs | at most 10 | holds |\n" in table
     )
     assert "numpy 2" in table
     assert main(["claims", "good", "--bundle", "b"]) == 0
@@ -154,7 +155,7 @@ def test_script_that_ends_without_a_figure_is_exit_4(two: Path, capfd) -> None:
     )
     assert main(["claims", "--bundle", "b"]) == 4
     out, errors = capfd.readouterr()
-    assert out.splitlines() == ["good: 5 ms, at most 10: holds"]
+    assert out.splitlines() == ["good: 5 ms, at most 10: holds (5 to 5 in 3 runs)"]
     assert "bad: measured no figure" in errors
 
 
@@ -166,3 +167,32 @@ def test_module_without_such_a_docstring_is_no_script(tmp_path: Path) -> None:
     (script,) = claim_scripts(tmp_path).values()
     assert (script.name, script.arguments) == ("many", ("bundle", "image"))
     assert script.summary == "Measures it"
+
+
+def test_the_worst_run_counts_and_a_bar_within_the_spread_is_not_shown() -> None:
+    """The rows of one claim come from separate processes; here only how they are joined."""
+    for figures, least, figure, outcome in (
+        ((4, 6, 5), False, 6, "holds"),
+        ((4, 16, 5), False, 16, "not shown"),
+        ((14, 16, 15), False, 16, "does not hold"),
+        ((14, 16, 15), True, 14, "holds"),
+        ((4, 16, 15), True, 4, "not shown"),
+        ((4, 6, 5), True, 4, "does not hold"),
+    ):
+        runs = [[Claim("a", value, f"ms of {value}", 10, least)] for value in figures]
+        (claim,) = worst_of(runs)
+        assert (claim.figure, claim.outcome, claim.runs) == (figure, outcome, figures)
+        assert claim.unit == f"ms of {figure}"
+        assert claim.holds == (outcome == "holds")
+        assert Claim.from_data(json.loads(json.dumps(claim.to_data()))) == claim
+    assert str(claim) == "a: 4 ms of 4, at least 10: DOES NOT HOLD (4 to 6 in 3 runs)"
+
+
+def test_the_scripts_take_turns_so_that_the_runs_of_one_lie_apart(two: Path, capfd) -> None:
+    good = two / "good.py"
+    good.write_text(good.read_text().replace("on the way", "good"))
+    assert main(["claims", "--bundle", "b", "--runs", "2"]) == 3
+    out, errors = capfd.readouterr()
+    order = [line.split(" [")[0] for line in errors.splitlines() if line.endswith("['b']")]
+    assert order == ["on the way", "good"] * 2
+    assert "in 2 runs" in out
