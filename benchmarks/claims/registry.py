@@ -32,6 +32,7 @@ OLD_NAMES = {
     "small-pictures": "small-images",
     "big-pictures": "big-images",
     "harness-honest": "harness-overhead",
+    "export-all": "gate-speed",
 }
 """Names that the command line accepted before, and today's."""
 
