@@ -51,7 +51,8 @@ class LinearHead:
             InputRefused: the interpreter does not take it, or the features are no image's.
         """
         self._encode = classifier.model.encode
-        self._backend = cast(Any, load_backend(classifier.file, found.content, classifier.threads))
+        threads = classifier.threads // classifier.streams
+        self._backend = cast(Any, load_backend(classifier.file, found.content, threads))
         blank = self._encode(np.zeros(classifier.preprocessing.shape, np.uint8))
 
         def read(output: str) -> NDArray[Any]:

@@ -43,7 +43,9 @@ def no_bias() -> list[onnx.NodeProto]:
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Writes a model whose features are the colours of its pixels, planes in the ONNX manner."""
 
-    def make(head: list[onnx.NodeProto], activation: str = "Softmax") -> Path:
+    def make(
+        head: list[onnx.NodeProto], activation: str = "Softmax", classes: tuple[str, ...] = LABELS
+    ) -> Path:
         nodes = [
             make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
             make_node("Transpose", ["floats"], ["planes"], perm=[0, 3, 1, 2]),
@@ -58,13 +60,15 @@ def write(tmp_path: Path) -> Callable[..., Path]:
             "kernel": KERNEL,
             "transposed": np.ascontiguousarray(KERNEL.T),
             "bias": BIAS,
+            "single": KERNEL[:, :1],
+            "square": KERNEL[:, :3],
         }
         used = {name for node in nodes for name in node.input}
         graph = helper.make_graph(
             nodes,
             "small",
             [helper.make_tensor_value_info("pixels", TensorProto.UINT8, (1, 6, 5, 3))],
-            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, (1, 4))],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, (1, "scores"))],
             [
                 numpy_helper.from_array(array, name)
                 for name, array in weights.items()
@@ -74,7 +78,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         manifest = {
             "name": "small",
-            "labels": LABELS,
+            "labels": classes,
             "preprocessing": {"height": 6, "width": 5, "fit": "crop"},
             "artifacts": [],
             "provenance": {},
@@ -103,6 +107,25 @@ def test_classes_of_a_sigmoid_are_taken_each_alone(write: Callable[..., Path]) -
     found = Explainer(Classifier(write(gemm(), "Sigmoid"))).head
     assert found
     assert np.abs(found.activation_map(PIXELS, 2) - PIXELS / 255 @ KERNEL[:, 2]).max() < 1e-5
+
+
+def test_a_single_score_speaks_for_one_class_and_against_the_other(
+    write: Callable[..., Path],
+) -> None:
+    """Its logit x is the difference between those of two classes, x/2 and -x/2."""
+    head = [make_node("MatMul", ["means", "single"], ["logits"])]
+    found = Explainer(Classifier(write(head, "Sigmoid", ("no", "yes")))).head
+    assert found
+    expected = PIXELS / 255 @ KERNEL[:, 0] / 2
+    assert np.abs(found.activation_map(PIXELS, 1) - expected).max() < 1e-5
+    assert np.abs(found.activation_map(PIXELS, 0) + expected).max() < 1e-5
+
+
+def test_a_square_kernel_that_may_be_transposed_is_not_guessed(
+    write: Callable[..., Path],
+) -> None:
+    head = [make_node("Gemm", ["means", "square"], ["logits"], transB=1)]
+    assert Explainer(Classifier(write(head, classes=LABELS[:3]))).head is None
 
 
 def test_what_is_not_linear_is_explained_by_occlusion(write: Callable[..., Path]) -> None:
