@@ -36,3 +36,9 @@ def __getattr__(name: str) -> Any:
     import runtime
 
     return getattr(runtime, name)
+
+
+if __name__ == "__main__":  # python -m quince
+    from runtime.cli.console_script import main
+
+    main()

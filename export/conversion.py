@@ -15,10 +15,18 @@ from export.formats.targets.targets import check_targets, targets_of_format
 from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, DeviceParity
 from export.parity.baseline import Baseline
 from export.parity.device_check import check_on_device, require_devices
-from export.parity.gate import ParityResult, Verdict, apply_limits, compare_on_test_split
+from export.parity.gate import (
+    ParityResult,
+    Verdict,
+    apply_limits,
+    compare_on_test_split,
+    judge_similarity,
+)
 from export.parity.latency import Latency
+from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
 from export.session import Session, tensorflow_imports
+from export.similarity.prototypes import PrototypeFacts, choose_prototypes
 from runtime.models.manifest import Artifact
 from runtime.shared.progress import Progress
 from runtime.system.hashing import sha256_of
@@ -54,15 +62,24 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
     require_devices(options.devices, {spec.format for spec in specs})
     if any(spec.precision in CALIBRATED for spec in specs):
         _ = session.calibration  # useless images are refused before the model is loaded
-    conversions = _convert_all(session, specs)
+    conversions, prototypes = _convert_all(session, specs)
     files = {
         file: session.write(file, conversion.content) for file, conversion in conversions.items()
     }
-    results = compare_on_test_split(session.run, session.reference, list(files.values()))
+    results = compare_on_test_split(
+        session.run,
+        session.reference_outputs,
+        list(files.values()),
+        prototypes,
+        options.keep,
+    )
     baseline = check_baseline(session, next(iter(results.values())).reference_scores)
     latencies = session.latencies(files)
     verdicts = {
-        file: apply_limits(result.parity, options.limits) for file, result in results.items()
+        file: apply_limits(result.parity, options.limits).with_reasons(
+            judge_similarity(result.similarity, options.limits)
+        )
+        for file, result in results.items()
     }
     passed = {
         files[file]: result
@@ -98,6 +115,7 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
         limits=options.limits,
         seed=options.seed,
         qat_epochs=options.qat_epochs,
+        keep=options.keep,
         devices={device.name: options.device_images for device in options.devices},
         model_sha256=session.run.model_sha256,
         images_sha256=session.run.images_sha256,
@@ -111,16 +129,46 @@ def _source() -> str:
     return source_digest("runtime", "workstation", "export")
 
 
-def _convert_all(session: Session, specs: Sequence[ArtifactSpec]) -> dict[str, Conversion]:
-    conversions = {}
+def _convert_all(
+    session: Session, specs: Sequence[ArtifactSpec]
+) -> tuple[dict[str, Conversion], dict[str, PrototypeFacts]]:
+    """Returns the conversions, and what is known about their prototypes, by model file."""
+    conversions, prototypes = {}, {}
     with Progress("convert", len(specs)) as bar:
         for spec in specs:
-            conversion = _convert(session, spec)
+            conversion, facts = _with_similarity(session, spec, _convert(session, spec))
+            if facts:
+                prototypes[spec.file] = facts
             targets = targets_of_format(spec.targets, spec.format)
             check_targets(spec.file, conversion.content, targets)
             conversions[spec.file] = conversion
             bar.advance(note=spec.file)
-    return conversions
+    return conversions, prototypes
+
+
+def _with_similarity(
+    session: Session, spec: ArtifactSpec, conversion: Conversion
+) -> tuple[Conversion, PrototypeFacts | None]:
+    """Adds the output of similarities, with prototypes of the file's own features.
+
+    A file whose scores are integers is for devices without floats, and stays as it is.
+    """
+    row = FORMATS[spec.format]
+    if not spec.float_scores:
+        return conversion, None
+    with tensorflow_imports():
+        content = row.with_features.load()(conversion.content)
+    if content is None:
+        warning = "has no features before its scores, so a low score alone means unknown"
+        return Conversion(conversion.content, (*conversion.warnings, warning)), None
+    sample = session.similarity_sample
+    features = file_features(session.write(spec.file, content), sample.pixels)
+    prototypes = choose_prototypes(
+        features, sample.truth, len(session.run.manifest.labels), len(conversion.content)
+    )
+    content = row.with_similarity.load()(conversion.content, prototypes)
+    facts = PrototypeFacts(prototypes.table.shape[1], len(sample.truth))
+    return Conversion(content, conversion.warnings), facts
 
 
 def _convert(session: Session, spec: ArtifactSpec) -> Conversion:
@@ -179,6 +227,7 @@ def _artifact(
         doubts=verdict.doubts,
         devices=devices,
         confidence=result.confidence,
+        similarity=result.similarity,
         latency=latency,
         calibration=session.calibration.id if calibrated else None,
         warnings=tuple(warnings),

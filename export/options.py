@@ -8,6 +8,7 @@ from export.formats.targets.targets import DEFAULT_TARGETS, targets_of_format
 from export.parity.device_check import MAX_IMAGES
 from export.parity.gate import ParityLimits
 from runtime.errors import InputRefused
+from runtime.models.confidence import DEFAULT_KEEP
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class ExportOptions:
     targets: names of the runtimes that must read the artifacts.
     devices, device_images: the emulated devices on which each artifact is checked too, and on how
         many test images at most.
+    keep: the fraction of known images, 0..1, that the thresholds of "unknown" and "unsure" keep.
     command: as the user typed it, for the record only.
     """
 
@@ -29,6 +31,7 @@ class ExportOptions:
     targets: tuple[str, ...] = DEFAULT_TARGETS
     devices: tuple[Device, ...] = ()
     device_images: int = MAX_IMAGES
+    keep: float = DEFAULT_KEEP
     command: str = ""
 
     def __post_init__(self) -> None:
@@ -40,6 +43,9 @@ class ExportOptions:
         ):
             if value < least:
                 raise InputRefused(flag, f"expected a whole number from {least}, found {value}")
+
+        if not 0 < self.keep < 1:
+            raise InputRefused("--keep", f"expected a fraction between 0 and 1, found {self.keep}")
 
     def with_targets(self, spec: ArtifactSpec) -> ArtifactSpec:
         """Returns the spec with those targets that run its format."""

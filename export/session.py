@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from export.formats.artifact_spec import ArtifactSpec
 from export.inputs.trained_run import TrainedRun, stratified_sample
 from export.options import ExportOptions
+from export.parity.evaluate import ReferenceOutputs
 from export.parity.latency import Latency, measure_latency
+from export.parity.similarity_sample import SimilaritySample, choose_sample
 from export.quantization.calibration import Calibration, choose_calibration
 from export.quantization.calibration_record import describe_calibration
 from export.quantization.calibration_stability import measure_stability
@@ -100,6 +102,18 @@ class Session:
                 from export.inputs.keras_loader import scores
             self._scores[key] = scores(self.model, pixels)
         return self._scores[key]
+
+    @cached_property
+    def similarity_sample(self) -> SimilaritySample:
+        """The training images that prototypes come from."""
+        return choose_sample(self.run, self.options.seed, self.reference)
+
+    @cached_property
+    def reference_outputs(self) -> ReferenceOutputs:
+        """The Keras model with the similarities to prototypes of its own."""
+        with tensorflow_imports():
+            from export.parity.keras_outputs import keras_outputs
+        return keras_outputs(self.model, self.similarity_sample, self.run.manifest.labels)
 
     def prepared(self, spec: ArtifactSpec) -> Any:
         """Returns the Keras model to convert: equalized or fine-tuned if the spec says so."""

@@ -2,8 +2,9 @@
 
 TYPE_CHECKING = False  # that of typing, which would be a third of the time until `handle_signals`
 if TYPE_CHECKING:
+    from runtime.answer import Prediction
     from runtime.bundles.bundle import Bundle
-    from runtime.classifier import Classifier, Prediction
+    from runtime.classifier import Classifier
     from runtime.explanation.explainer import Explanation, explain
     from runtime.images.preprocessing import Preprocessing, preprocess
     from runtime.models.model_spec import ModelSpec
@@ -24,7 +25,7 @@ _MODULES = {
     "Classifier": "runtime.classifier",
     "Explanation": "runtime.explanation.explainer",
     "ModelSpec": "runtime.models.model_spec",
-    "Prediction": "runtime.classifier",
+    "Prediction": "runtime.answer",
     "Preprocessing": "runtime.images.preprocessing",
     "explain": "runtime.explanation.explainer",
     "preprocess": "runtime.images.preprocessing",

@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.answer import NO_THRESHOLDS, Answer, Thresholds, rank
 from runtime.backends.base import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundles.bundle import ID_LENGTH, RECOMMENDED, Bundle
 from runtime.errors import CheckFailed, InputRefused, MachineError
@@ -16,6 +16,7 @@ from runtime.images.preprocessing import preprocess
 from runtime.models.confidence import apply_temperature
 from runtime.models.manifest import Artifact
 from runtime.models.model_spec import ModelSpec
+from runtime.models.outputs import SIMILARITY
 from runtime.models.quince_model import open_quince_model
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
@@ -28,13 +29,6 @@ MAX_SHARED_BYTES = 48 * 2**20
 """A larger model file gets one interpreter only: each may keep its own copy of the weights."""
 
 
-class Prediction(NamedTuple):
-    """Holds one class and its score, a probability in 0..1."""
-
-    label: str
-    score: float
-
-
 class Classifier:
     """Holds a loaded model with its labels and preprocessing; several threads may share it.
 
@@ -44,8 +38,9 @@ class Classifier:
         model file's sha256.
     remark: what Quince does otherwise than the files beside an external model state; or empty.
     streams: how many threads should use it at once; 1 unless it was opened for throughput.
-    confidence: the temperature of `classify`, and the score below which its answer is unknown; None
-        if the file has none.
+    confidence: the temperature of `classify`, and what `export` fitted the thresholds on; None if
+        the file has none.
+    thresholds: the limits below which an answer is unsure or unknown; the caller may replace them.
     """
 
     def __init__(
@@ -88,16 +83,20 @@ class Classifier:
         else:
             self._open_file(path, spec, checked)
         self.labels, self.preprocessing = self.manifest.labels, self.manifest.preprocessing
+        self.thresholds = NO_THRESHOLDS
+        if self.confidence:
+            confidence = self.confidence
+            self.thresholds = Thresholds(confidence.min_score, confidence.min_similarity)
 
     @property
-    def min_score(self) -> float:
-        """The score, 0..1, below which an answer is unknown; 0 if the file has none."""
-        return self.confidence.min_score if self.confidence else 0.0
+    def has_similarity(self) -> bool:
+        """Whether the model file says how similar an image is to its training images."""
+        return self.model.second == SIMILARITY
 
-    def classify(
-        self, image: Path | str | bytes | Image.Image, top: int = 3
-    ) -> tuple[Prediction, ...]:
+    def classify(self, image: Path | str | bytes | Image.Image, top: int = 3) -> Answer:
         """Returns the `top` classes of an image file, of its content or of an image, best first.
+
+        The answer is a tuple of predictions with a verdict: "known", "unsure" or "unknown".
 
         Raises:
             ImageRefused: not a readable image.
@@ -105,24 +104,37 @@ class Classifier:
         """
         return self.answer(preprocess(image, self.preprocessing), top)
 
-    def answer(self, pixels: NDArray[np.uint8], top: int = 3) -> tuple[Prediction, ...]:
+    def answer(self, pixels: NDArray[np.uint8], top: int = 3) -> Answer:
         """Returns the `top` classes of (height, width, 3) uint8 RGB pixels, best first.
 
         Raises:
             CheckFailed: the model answered NaN.
         """
-        return rank(self.probabilities(pixels), self.labels, top)
+        probabilities, similarities = self.outputs(pixels)
+        similarity = None if similarities is None else float(similarities.max())
+        verdict = self.thresholds.verdict(float(probabilities.max()), similarity)
+        return Answer(rank(probabilities, self.labels, top), verdict, similarity)
 
-    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns `scores` at the temperature that was fitted on this file.
+    def outputs(
+        self, pixels: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Returns (classes,) probabilities, 0..1, and (classes,) similarities, -1..1.
 
-        About 80 % of the answers with a score of 0.8 are then right.
+        The probabilities are `scores` at the temperature that was fitted on this file: about 80 %
+        of the answers with a score of 0.8 are right. A similarity is the cosine between the
+        features of the image and the nearest look of a class; they are None if the file has none.
 
         Raises:
-            CheckFailed: a score is not a finite number.
+            CheckFailed: a value is not a finite number.
         """
-        scores = self.scores(pixels)
-        return apply_temperature(scores, self.confidence.temperature) if self.confidence else scores
+        scores, similarities = self.raw_outputs(pixels)
+        if self.confidence:
+            scores = apply_temperature(scores, self.confidence.temperature)
+        return scores, similarities
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns the first part of `outputs`."""
+        return self.outputs(pixels)[0]
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the model's own (classes,) float32 scores, in the order of `labels`.
@@ -133,15 +145,25 @@ class Classifier:
         Raises:
             CheckFailed: a score is not a finite number.
         """
-        scores = self.model.predict(pixels)
+        return self.raw_outputs(pixels)[0]
+
+    def raw_outputs(
+        self, pixels: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Returns `scores`, and the similarities or another second output of the model file.
+
+        Raises:
+            CheckFailed: a value is not a finite number.
+        """
+        scores, second = self.model.predict_both(pixels)
         if scores.shape != (self.model.classes,):
             raise InputRefused(
                 str(self.file),
                 f"expected {self.model.classes} scores from the model, found {scores.shape}",
             )
-        if not np.isfinite(scores).all():
+        if not (np.isfinite(scores).all() and (second is None or np.isfinite(second).all())):
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
-        return scores
+        return scores, second
 
     def _open_bundle(self, bundle: Bundle, artifact: str | None, threads: int | None) -> None:
         self.manifest, self.id = bundle.manifest, bundle.id
@@ -205,13 +227,6 @@ class Classifier:
         if self._throughput and len(content) <= MAX_SHARED_BYTES and address_space_left() is None:
             self.streams = self.threads
         return load_backend(path, content, self.threads // self.streams)
-
-
-def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
-    """Returns the `top` highest of (classes,) scores; equal ones stay in label order."""
-    order = np.argsort(-scores, kind="stable")[:top]
-    best = zip(order.tolist(), scores[order].tolist(), strict=True)
-    return tuple([Prediction(labels[index], score) for index, score in best])
 
 
 def _refuse_spec(spec: ModelSpec | None, path: Path) -> None:

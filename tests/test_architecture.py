@@ -23,13 +23,14 @@ MAY_IMPORT = {
     "benchmarks": {"benchmarks", "runtime"},
 }
 ROOMS = {
-    "runtime": "errors < system, file_formats < cli, images, backends < models, sources < bundles"
+    "runtime": "errors, answer < system, file_formats < cli, images, backends < models, sources"
+    " < bundles"
     " < classifier < explanation < deployment, shared, monitor < commands",
     "workstation": "keras_setup, keras_classes, plotting, zip_archive < keras_config"
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
-    "export": "graph, emulation < inputs, formats < parity < quantization < report, options"
-    " < publish < session < baseline_check < conversion < exporter < auto_precision < commands",
+    "export": "similarity, graph, emulation < inputs, formats < parity < quantization"
+    " < report, options < publish < session < baseline_check < conversion < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < fitting, evaluation < report, selection, tuning < review, train_and_evaluate"
     " < trainer < commands",

@@ -16,10 +16,11 @@ from benchmarks.measurement.power import power_under
 from benchmarks.measurement.records import ColdStart, Measurement, Memory, Stages
 from benchmarks.measurement.resident_memory import resident_bytes
 from benchmarks.measurement.timing import NS_PER_MS, Rule, overhead_us, sample
+from runtime.answer import rank
 from runtime.backends.base import BACKENDS
 from runtime.backends.installed import interpreter_name
 from runtime.bundles.bundle import Bundle
-from runtime.classifier import Classifier, rank
+from runtime.classifier import Classifier
 from runtime.errors import InputRefused, MachineError
 from runtime.images.decoding import read_image
 from runtime.images.preprocessing import preprocess, resize

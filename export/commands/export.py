@@ -71,6 +71,7 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
             arguments.max_drop,
             arguments.min_agreement,
             arguments.max_class_drop,
+            arguments.max_auroc_drop,
             arguments.strict,
             arguments.allow_poor_model,
         ),
@@ -79,6 +80,7 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
         targets=choose_targets(arguments.target or (), formats),
         devices=tuple(dict.fromkeys(devices)),
         device_images=arguments.device_images,
+        keep=arguments.keep,
         command=command,
     )
 
@@ -223,6 +225,20 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
             metavar="FRACTION",
             help=f"refuse if {reason}, 0..1",
         )
+    command.add_argument(
+        "--max-auroc-drop",
+        type=float,
+        default=ParityLimits.max_auroc_drop,
+        metavar="FRACTION",
+        help="refuse if the similarities tell known images from others worse by more, 0..1",
+    )
+    command.add_argument(
+        "--keep",
+        type=float,
+        default=ExportOptions.keep,
+        metavar="FRACTION",
+        help='known images that the thresholds of "unknown" and "unsure" keep, 0..1',
+    )
     command.add_argument(
         "--strict", action="store_true", help="refuse also what too few test images leave undecided"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from export.exporter import ExportResult
 from export.parity.artifact_record import ArtifactRecord, Attempt, DeviceParity
 from export.report.attempts import worst_layer_sentence
-from export.report.wording import OUTCOMES, milliseconds, no_threshold_reason
+from export.report.wording import OUTCOMES, milliseconds, unknown_sentences
 from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars
 
@@ -77,7 +77,7 @@ def summary(result: ExportResult) -> str:
             f"  {accuracy}: drop {parity.drop:+.4f} ({interval}) on {parity.sample}",
             f"  same top-1 {parity.agreement:.4f}, {errors}",
             f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}",
-            f"  {_unknown(record)}",
+            *(f"  {sentence}" for sentence in unknown_sentences(record)),
             *map(_device_lines, record.devices.values()),
             f"  bundle {escape_control_chars(result.bundle)}",
             f"  report {escape_control_chars(result.report)}",
@@ -89,16 +89,6 @@ def _outcome(record: ArtifactRecord) -> str:
     if record.outcome == "passed":
         return "passed the parity gate"
     return f"{OUTCOMES[record.outcome].upper()} by the parity gate"
-
-
-def _unknown(record: ArtifactRecord) -> str:
-    confidence = record.confidence
-    if not confidence.min_score:
-        return f"nothing is called unknown: {no_threshold_reason(record)}"
-    return (
-        f"unknown below {confidence.min_score:.3f}: keeps {confidence.right_kept:.1%} of right,"
-        f" stops {confidence.wrong_refused:.1%} of wrong answers"
-    )
 
 
 def _device_lines(device: DeviceParity) -> str:

@@ -20,6 +20,8 @@ class Format:
 
     convert: loads (model, spec, calibration, manifest) -> Conversion.
     with_manifest: loads (content, manifest) -> bytes, the same file with another manifest inside.
+    with_features, with_similarity: load (content) -> bytes | None and (content, prototypes) ->
+        bytes, the same file with a second output (`export.similarity`).
     check_target: loads (file, content, target) -> None; it raises InputRefused if the target
         runtime cannot read the file.
     precisions: what `convert` can make, the default first.
@@ -33,6 +35,8 @@ class Format:
 
     convert: LazyObject
     with_manifest: LazyObject
+    with_features: LazyObject
+    with_similarity: LazyObject
     check_target: LazyObject
     precisions: tuple[str, ...]
     runtimes: tuple[str, ...] = ()
@@ -52,6 +56,8 @@ FORMATS = {
     "tflite": Format(
         convert=_load_later("tflite.convert:convert"),
         with_manifest=_load_later("tflite.convert:with_manifest"),
+        with_features=_load_later("tflite.similarity:with_features"),
+        with_similarity=_load_later("tflite.similarity:with_similarity"),
         check_target=_load_later("tflite.target_check:check_target"),
         precisions=("int8", "fp32", "fp16", "dynamic", "int16x8"),
         runtimes=("ai-edge-litert", "tflite-runtime"),
@@ -62,6 +68,8 @@ FORMATS = {
     "onnx": Format(
         convert=_load_later("onnx.convert:convert"),
         with_manifest=_load_later("onnx.metadata:with_manifest"),
+        with_features=_load_later("onnx.similarity:with_features"),
+        with_similarity=_load_later("onnx.similarity:with_similarity"),
         check_target=_load_later("onnx.target_check:check_target"),
         precisions=ONNX_PRECISIONS,
         runtimes=("onnxruntime",),

@@ -11,20 +11,22 @@ from export.formats.layer_error import LayerError
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
 from export.parity.typed_json import read_as
+from export.similarity.measure import SimilarityRecord
 from runtime.bundles.bundle import PARITY
 from runtime.errors import InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport
 from runtime.system.json_records import parse_json, read_text
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 @dataclass(frozen=True)
 class ArtifactInputs:
     """Everything that an artifact and its comparison depend on: equal inputs give equal artifacts.
 
-    calibration: images at most in the representative dataset. qat_epochs: at most; 0: none.
+    calibration: images at most in the representative dataset. keep: the fraction of known images
+    that the thresholds keep. qat_epochs: at most; 0: none.
     devices: how many test images each emulated device classifies at most, by the device's name.
     source: one SHA-256 over the code of Quince.
     """
@@ -33,6 +35,7 @@ class ArtifactInputs:
     limits: ParityLimits
     seed: int
     qat_epochs: int
+    keep: float
     devices: Mapping[str, int]
     model_sha256: str
     images_sha256: str
@@ -79,6 +82,7 @@ class ArtifactRecord:
     """Everything that was measured of one artifact, and how it was made.
 
     command: as the user typed it. versions: of the packages that made it, by name.
+    similarity: None if the file has no similarities.
     devices: by the device's name. calibration: the id of the set in calibration.json, if any.
     warnings: on that set and on the conversion.
     layers: the most damaged first; empty if they were not measured.
@@ -98,6 +102,7 @@ class ArtifactRecord:
     doubts: tuple[str, ...]
     devices: Mapping[str, DeviceParity]
     confidence: Confidence
+    similarity: SimilarityRecord | None
     latency: Latency
     calibration: str | None
     warnings: tuple[str, ...]

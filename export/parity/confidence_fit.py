@@ -1,14 +1,17 @@
-"""Fits a model file's temperature and its threshold for "unknown" to its scores on test images."""
+"""Fits a model file's temperature and its thresholds to what it answers to the test images."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.similarity.measure import kept_of_new_objects, threshold_to_keep
 from runtime.models.confidence import (
+    DEFAULT_KEEP,
     MAX_TEMPERATURE,
-    MIN_RIGHT_KEPT,
     MIN_TEMPERATURE,
     Confidence,
     apply_temperature,
@@ -18,40 +21,66 @@ from runtime.models.confidence import (
 MIN_WRONG = 10
 """The wrong answers that a fit needs.
 
-A model's mistakes show how sure it may be, and a threshold that stops none of them only refuses
-right answers.
+A model's mistakes show how sure it may be. In a file without similarities, a threshold that stops
+no mistake only refuses right answers.
 """
 HALVINGS = 60
-STEPS = 10_000
-"""A threshold is rounded down to 1 / STEPS, so that the last digit of another processor's score
-does not refuse the image that set the threshold."""
+MAX_UNSURE = 0.5
+"""An answer of a higher probability is more likely right than wrong, and so is not unsure."""
 
 
-def fit_confidence(scores: NDArray[np.float32], truth: NDArray[np.integer[Any]]) -> Confidence:
+def fit_confidence(
+    scores: NDArray[np.float32],
+    truth: NDArray[np.integer[Any]],
+    similarities: NDArray[np.float32] | None = None,
+    groups: Sequence[str] = (),
+    keep: float = DEFAULT_KEEP,
+) -> Confidence:
     """Returns the confidence of a model file.
 
-    If fewer than MIN_WRONG answers are wrong, it changes no score and calls nothing unknown.
+    If fewer than MIN_WRONG answers are wrong, it changes no score. With similarities, the
+    thresholds need no wrong answer: that of "unknown" keeps `keep` of all images, and that of
+    "unsure" keeps `keep` of the right answers, but is at most MAX_UNSURE.
 
     Args:
         scores: (n, classes) of the file for n held-out images, 0..1.
         truth: (n,) index of the right class.
+        similarities: (n, classes) of the same images, -1..1, if the file has them.
+        groups: (n,) the object that each image shows; an empty name, or no groups: one of its own.
+        keep: the fraction of known images to keep, 0..1.
     """
     wrong = int((scores.argmax(1) != truth).sum())
-    if wrong < MIN_WRONG:
+    few_wrong = wrong < MIN_WRONG
+    if few_wrong and similarities is None:
         return Confidence(
             temperature=1.0, min_score=0.0, images=len(truth), right_kept=1.0, wrong_refused=0.0
         )
-    temperature = fit_temperature(scores, truth)
+    temperature = 1.0 if few_wrong else fit_temperature(scores, truth)
     probabilities = apply_temperature(scores, temperature)
     right, top = probabilities.argmax(1) == truth, probabilities.max(1)
-    threshold = threshold_to_keep(top[right], MIN_RIGHT_KEPT)
+    threshold = max(0.0, threshold_to_keep(top[right], keep))
+    if similarities is not None:
+        threshold = min(threshold, MAX_UNSURE)
     kept = top >= threshold
-    return Confidence(
+    confidence = Confidence(
         temperature,
         threshold,
         len(truth),
         right_kept=_fraction(kept[right]),
         wrong_refused=_fraction(~kept[~right]),
+        keep=keep,
+    )
+    if similarities is None:
+        return confidence
+    highest = similarities.max(1)
+    checked = kept_of_new_objects(highest, groups or [""] * len(truth), keep)
+    part, low, high = checked or (None, None, None)
+    return replace(
+        confidence,
+        min_similarity=threshold_to_keep(highest, keep),
+        known_kept=part,
+        known_kept_low=low,
+        known_kept_high=high,
     )
 
 
@@ -78,17 +107,6 @@ def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.integer[Any]]
         else:
             hot = middle
     return round(min(max(math.exp((cold + hot) / 2), MIN_TEMPERATURE), MAX_TEMPERATURE), 4)
-
-
-def threshold_to_keep(top_scores: NDArray[np.float32], fraction: float) -> float:
-    """Returns the highest threshold, 0..1, that keeps at least `fraction` of the scores, (n,).
-
-    The scores are those of right answers; without any the threshold is 0.
-    """
-    if not len(top_scores):
-        return 0.0
-    lost = math.floor((1 - fraction) * len(top_scores) + 1e-9)
-    return math.floor(float(np.sort(top_scores)[lost]) * STEPS) / STEPS
 
 
 def _fraction(mask: NDArray[np.bool_]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +28,32 @@ AHEAD = 2
 Reference = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """The Keras model: (n, height, width, channels) uint8 -> (n, classes) float32 scores, 0..1."""
 
-FileScores = dict[str, NDArray[np.float32]]
-"""(n, classes) float32 scores by model file name."""
 
-_ScoredImage = tuple[NDArray[np.uint8], list[NDArray[np.float32]]]
-"""The pixels of an image, and the scores of each artifact."""
+class Outputs(NamedTuple):
+    """Holds (n, classes) float32 scores, 0..1, and similarities, -1..1, if there are any."""
+
+    scores: NDArray[np.float32]
+    similarities: NDArray[np.float32] | None
+
+
+ReferenceOutputs = Callable[[NDArray[np.uint8]], Outputs]
+"""The Keras model with the similarities to its own prototypes, on the same pixels."""
+
+_ScoredImage = tuple[
+    NDArray[np.uint8], list[tuple[NDArray[np.float32], NDArray[np.float32] | None]]
+]
+"""The pixels of an image, and the (classes,) outputs of each artifact."""
 
 
 def score_all(
-    run: TrainedRun, images: Sequence[ImageRecord], reference: Reference, files: Sequence[Path]
-) -> tuple[NDArray[np.float32], FileScores]:
-    """Returns the scores of the Keras model, (n, classes) float32, and of each model file.
+    run: TrainedRun,
+    images: Sequence[ImageRecord],
+    reference: ReferenceOutputs,
+    files: Sequence[Path],
+) -> tuple[Outputs, dict[str, Outputs]]:
+    """Returns the outputs of the Keras model, and of each model file by its name.
 
-    The scores are in the order of `images`. Each core takes one image at a time, which gives more
+    They are in the order of `images`. Each core takes one image at a time, which gives more
     images per second than all cores on one image.
 
     Raises:
@@ -50,20 +64,27 @@ def score_all(
 
     def score(image: ImageRecord) -> _ScoredImage:
         pixels = preprocess(run.read(image), run.manifest.preprocessing)
-        return pixels, [classifier.scores(pixels) for classifier in classifiers]
+        return pixels, [classifier.raw_outputs(pixels) for classifier in classifiers]
 
-    reference_scores: list[NDArray[np.float32]] = []
-    scores: list[list[NDArray[np.float32]]] = []
+    of_reference: list[Outputs] = []
+    of_files: list[Any] = []
     ahead = ordered_parallel_map(score, images, threads=allowed_cores(), ahead=BATCH * AHEAD)
     with closing(ahead) as results, Progress("parity", len(images)) as bar:
         for batch in _batches(results):
-            reference_scores.append(reference(np.stack([pixels for pixels, _ in batch])))
-            scores += [file_scores for _, file_scores in batch]
+            of_reference.append(reference(np.stack([pixels for pixels, _ in batch])))
+            of_files += [outputs for _, outputs in batch]
             bar.advance(len(batch))
     by_file = {
-        file.name: np.stack([row[index] for row in scores]) for index, file in enumerate(files)
+        file.name: _joined([row[index] for row in of_files], np.stack)
+        for index, file in enumerate(files)
     }
-    return np.concatenate(reference_scores), by_file
+    return _joined(of_reference, np.concatenate), by_file
+
+
+def _joined(parts: Sequence[Any], join: Callable[[list[Any]], Any]) -> Outputs:
+    scores = join([scores for scores, _ in parts])
+    similarities = [similarities for _, similarities in parts]
+    return Outputs(scores, None if similarities[0] is None else join(similarities))
 
 
 def _batches(

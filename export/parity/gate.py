@@ -1,16 +1,18 @@
 """Compares each artifact with the Keras model on every test image, and applies the limits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.inputs.trained_run import TrainedRun
 from export.parity.confidence_fit import fit_confidence
-from export.parity.evaluate import Reference, score_all
+from export.parity.evaluate import Outputs, ReferenceOutputs, score_all
+from export.similarity.measure import SimilarityRecord, leave_classes_out, mean_auroc
+from export.similarity.prototypes import PrototypeFacts
 from runtime.errors import CheckFailed, InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport, compare
@@ -26,6 +28,8 @@ class ParityLimits:
 
     max_drop: of accuracy below the Keras model's. max_class_drop: the same in any one class.
     min_agreement: part of the images with the same top-1 label.
+    max_auroc_drop: of the similarities' mean AUROC below that of the Keras model (see
+        `export.similarity.measure`).
     strict: refuse also what too few images leave undecided.
     allow_poor_model: do not refuse a Keras model that is no better than luck (see
         `export.parity.baseline`).
@@ -34,6 +38,7 @@ class ParityLimits:
     max_drop: float = 0.01
     min_agreement: float = 0.95
     max_class_drop: float = 1.0
+    max_auroc_drop: float = 0.01
     strict: bool = False
     allow_poor_model: bool = False
 
@@ -63,16 +68,22 @@ class ParityResult(NamedTuple):
 
     reference_scores, scores: of the Keras model and of the file, (n, classes) float32, in the
         order of the images.
+    similarity: what was measured of the similarities; None if the file has none.
     """
 
     parity: ParityReport
     confidence: Confidence
     reference_scores: NDArray[np.float32]
     scores: NDArray[np.float32]
+    similarity: SimilarityRecord | None = None
 
 
 def compare_on_test_split(
-    run: TrainedRun, reference: Reference, files: Sequence[Path]
+    run: TrainedRun,
+    reference: ReferenceOutputs,
+    files: Sequence[Path],
+    prototypes: Mapping[str, PrototypeFacts],
+    keep: float,
 ) -> dict[str, ParityResult]:
     """Compares each model file with the Keras model on the whole test split, by file name.
 
@@ -81,20 +92,56 @@ def compare_on_test_split(
         InputRefused: a test image is gone or changed.
     """
     images = run.split("test")
-    reference_scores, scores = score_all(run, images, reference, files)
+    expected, outputs = score_all(run, images, reference, files)
     labels = run.manifest.labels
     truth = np.array([labels.index(image.label) for image in images])
     names = [image.path for image in images]
     groups = [image.group for image in images]
     return {
         file: ParityResult(
-            parity=compare(names, truth, reference_scores, file_scores, labels, groups),
-            confidence=fit_confidence(file_scores, truth),
-            reference_scores=reference_scores,
-            scores=file_scores,
+            parity=compare(names, truth, expected.scores, of_file.scores, labels, groups),
+            confidence=fit_confidence(of_file.scores, truth, of_file.similarities, groups, keep),
+            reference_scores=expected.scores,
+            scores=of_file.scores,
+            similarity=_measure_similarity(
+                expected, of_file, truth, labels, keep, prototypes.get(file)
+            ),
         )
-        for file, file_scores in scores.items()
+        for file, of_file in outputs.items()
     }
+
+
+def _measure_similarity(
+    expected: Outputs,
+    of_file: Outputs,
+    truth: NDArray[np.integer[Any]],
+    labels: Sequence[str],
+    keep: float,
+    facts: PrototypeFacts | None,
+) -> SimilarityRecord | None:
+    if of_file.similarities is None or facts is None:
+        return None
+    rows = leave_classes_out(of_file.similarities, truth, labels, keep)
+    keras_auroc = None
+    if expected.similarities is not None:
+        keras_auroc = mean_auroc(leave_classes_out(expected.similarities, truth, labels, keep))
+    return SimilarityRecord(rows, mean_auroc(rows), keras_auroc, facts.looks, facts.images)
+
+
+def judge_similarity(record: SimilarityRecord | None, limits: ParityLimits) -> Iterator[str]:
+    """Yields the reason to refuse a file whose similarities tell known from strange images worse.
+
+    The limit does not count where a single pair of images could break it.
+    """
+    if record is None or record.auroc is None or record.keras_auroc is None:
+        return
+    drop = record.keras_auroc - record.auroc
+    fewest = min(row.images for row in record.classes)
+    if drop > limits.max_auroc_drop and drop > 1 / (len(record.classes) * fewest):
+        yield (
+            f"the AUROC of its similarities fell by {drop:.4f} from {record.keras_auroc:.4f};"
+            f" at most {limits.max_auroc_drop} is allowed"
+        )
 
 
 def require_deciding(limits: ParityLimits, images: int, run: str) -> None:

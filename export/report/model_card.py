@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord
 from export.quantization.calibration_record import CalibrationSets, calibrated_on
-from export.report.wording import OUTCOMES, drop_in_points, grouped, milliseconds
+from export.report.wording import OUTCOMES, drop_in_points, grouped, milliseconds, unknown_sentences
 from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars
 
@@ -63,6 +63,7 @@ def model_card(
         ],
         poor=next((record.poor_model for record in records.values() if record.poor_model), ""),
         max_labels=MAX_LABELS,
+        unknown=grouped(records, unknown_sentences),
         machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
         fewest=min(labels.count(label) for label in run.manifest.labels),
         sets=[

@@ -20,9 +20,9 @@ from export.report.wording import (
     OUTCOMES,
     grouped,
     milliseconds,
-    no_threshold_reason,
     one_line_verdict,
     short_name,
+    unknown_sentences,
 )
 from runtime.shared.html_page import html_head
 from runtime.shared.wording import counted
@@ -77,9 +77,12 @@ def render(
         limits=grouped(records, lambda record: record.limits),
         commands=grouped(records, lambda record: record.command),
         versions=grouped(records, lambda record: record.versions),
-        confidences=grouped(
-            records, lambda record: (record.confidence, no_threshold_reason(record))
-        ),
+        unknown=grouped(records, unknown_sentences),
+        left_out=[
+            (file, record.similarity)
+            for file, record in records.items()
+            if record.similarity and record.similarity.classes
+        ],
         machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
     )
 

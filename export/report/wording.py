@@ -53,6 +53,37 @@ def no_threshold_reason(record: ArtifactRecord) -> str:
     return "only a threshold of 0 keeps 95 of 100 right answers"
 
 
+def unknown_sentences(record: ArtifactRecord) -> list[str]:
+    """Returns what a file calls unknown and unsure, and what was measured of it, in sentences."""
+    confidence, similarity = record.confidence, record.similarity
+    if confidence.min_similarity is None:
+        if not confidence.min_score:
+            return [f"nothing is called unknown: {no_threshold_reason(record)}"]
+        return [
+            f"unknown below a score of {confidence.min_score:.3f}: keeps"
+            f" {confidence.right_kept:.1%} of right, stops {confidence.wrong_refused:.1%} of wrong"
+            " answers"
+        ]
+    first = f"unknown below a similarity of {confidence.min_similarity:.3f}"
+    if confidence.known_kept is not None:
+        low, high = confidence.known_kept_low, confidence.known_kept_high
+        first += (
+            f": kept {confidence.known_kept:.1%} of known images on objects left out of the fit"
+            f" (95 % interval {low:.1%} to {high:.1%})"
+        )
+    sentences = [first]
+    if similarity and similarity.auroc is not None:
+        sentences.append(
+            f"a class left out: AUROC {similarity.auroc:.3f}, {similarity.stopped:.1%} of its"
+            f" images stopped (means of {len(similarity.classes)} classes)"
+        )
+    sentences.append(
+        f"unsure below a score of {confidence.min_score:.3f}: keeps {confidence.right_kept:.1%} of"
+        f" right, stops {confidence.wrong_refused:.1%} of wrong answers"
+    )
+    return sentences
+
+
 def short_name(file: str) -> str:
     """Returns the name of a model file without the "model." that all of them begin with."""
     return file.removeprefix("model.")

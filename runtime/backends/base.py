@@ -23,8 +23,8 @@ class Backend(Protocol):
     raises InputRefused, naming `name`, for a model that the interpreter cannot load, or that has
     another number of inputs, or no output of numbers.
 
-    A backend whose models can have several outputs also has `outputs` and `choose_output`; see
-    `runtime.models.outputs`.
+    A backend whose models can have several outputs also has `outputs`, `choose_output` and
+    `run_both`; see `runtime.models.outputs`.
     """
 
     input: Tensor

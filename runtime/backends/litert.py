@@ -61,6 +61,14 @@ class TFLiteBackend:
 
     def run(self, values: NDArray[Any]) -> NDArray[Any]:
         """Returns the model's output for `values`; see `Backend.run`."""
+        return self._run(values, (self._output,))[0]
+
+    def run_both(self, values: NDArray[Any], second: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Returns the chosen output and the one called `second`, both of one run."""
+        first, other = self._run(values, (self._output, self._outputs[second]["index"]))
+        return first, other
+
+    def _run(self, values: NDArray[Any], indices: tuple[int, ...]) -> list[NDArray[Any]]:
         try:
             interpreter, shape = self._idle.pop()
         except IndexError:  # other threads use all of them
@@ -75,9 +83,9 @@ class TFLiteBackend:
             self.invoked = (start, perf_counter_ns())
         except (RuntimeError, ValueError) as error:
             raise InputRefused(self._name, f"fails when it is run: {_reason(error)}") from error
-        output: NDArray[Any] = interpreter.get_tensor(self._output)
+        outputs = [interpreter.get_tensor(index) for index in indices]
         self._idle.append((interpreter, values.shape))
-        return output
+        return outputs
 
     def _build(self) -> Any:
         try:

@@ -69,17 +69,25 @@ class ONNXBackend:
 
     def run(self, values: NDArray[Any]) -> NDArray[Any]:
         """Returns the model's output for `values`; see `Backend.run`."""
-        feeds = {self._input: values}
-        try:
-            start = perf_counter_ns()
-            (output,) = self._session.run(self._wanted, feeds)
-            self.invoked = (start, perf_counter_ns())
-        except Exception as error:  # its error types share no base class but Exception
-            raise _refusal(self._name, "fails when it is run", error) from error
+        (output,) = self._run(values, self._wanted)
         if keys := self._tables.get(self._wanted[0]):  # a ZipMap gives one table an image
             output = np.array([[table[key] for key in keys] for table in output], np.float32)
         scores: NDArray[Any] = output
         return scores
+
+    def run_both(self, values: NDArray[Any], second: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Returns the chosen output and the one called `second`, both of one run."""
+        first, other = self._run(values, [*self._wanted, second])
+        return first, other
+
+    def _run(self, values: NDArray[Any], names: list[str]) -> list[Any]:
+        try:
+            start = perf_counter_ns()
+            outputs: list[Any] = self._session.run(names, {self._input: values})
+            self.invoked = (start, perf_counter_ns())
+        except Exception as error:  # its error types share no base class but Exception
+            raise _refusal(self._name, "fails when it is run", error) from error
+        return outputs
 
     def choose_output(self, name: str) -> None:
         """Makes `run` return this one of `outputs`."""

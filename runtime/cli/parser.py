@@ -97,13 +97,20 @@ def add_interpreter_arguments(parser: argparse.ArgumentParser, artifact: str) ->
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
-def add_min_score(parser: argparse.ArgumentParser) -> None:
-    """Adds --min-score, 0..1. The default None stands for what the model file says."""
+def add_thresholds(parser: argparse.ArgumentParser) -> None:
+    """Adds --min-score and --min-similarity; None stands for what the model file says."""
     parser.add_argument(
         "--min-score",
         type=fraction_argument,
         metavar="S",
-        help="a lower score is an unknown answer, 0..1 (default: what export found)",
+        help="with a lower score the answer is unsure, 0..1; unknown if the file has no"
+        " similarities (default: what export found)",
+    )
+    parser.add_argument(
+        "--min-similarity",
+        type=similarity_argument,
+        metavar="S",
+        help="an image less similar to every class is unknown, -1..1 (default: what export found)",
     )
 
 
@@ -119,6 +126,14 @@ def fraction_argument(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
+    return value
+
+
+def similarity_argument(text: str) -> float:
+    """Returns a number from -1 to 1; it is the `type` of an argument."""
+    value = _number(text)
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from -1 to 1, found {text}")
     return value
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from runtime.answer import NO_THRESHOLDS
 from runtime.cli.identity import program_name
 from runtime.cli.parser import (
     CommandParser,
     add_interpreter_arguments,
-    add_min_score,
+    add_thresholds,
     positive_int_argument,
     seconds_argument,
 )
@@ -48,16 +49,19 @@ def main(arguments: Sequence[str]) -> int:
         _say(classifier.remark)
     default_frames = 1 if source.has_paths or source.every_s else 3
     settings = DecisionSettings(
-        options.min_score, options.stable or default_frames, options.window or default_frames
+        options.min_score,
+        options.min_similarity,
+        options.stable or default_frames,
+        options.window or default_frames,
     )
-    min_score = settings.rules(classifier).min_score
-    if options.min_score is None and not min_score:
+    thresholds = settings.rules(classifier).thresholds
+    if thresholds == NO_THRESHOLDS:
         _say(
-            f"{classifier.file}: has no score below which an answer is unknown, so no answer is "
-            "unknown; set one with --min-score"
+            f"{classifier.file}: has no threshold below which an answer is unsure or unknown, so"
+            " every answer is a class; set one with --min-score"
         )
     errors = ErrorReporter(NAME)
-    context = SinkContext(source.name, source.live, classifier.manifest.name, min_score, errors)
+    context = SinkContext(source.name, source.live, classifier.manifest.name, thresholds, errors)
     with ExitStack() as stack:
         openers = {
             name: sink_type.opener.load()
@@ -112,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wait", action="store_true", help="wait for a camera or stream that is not available yet"
     )
-    add_min_score(parser)
+    add_thresholds(parser)
     parser.add_argument(
         "--stable",
         type=positive_int_argument,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runtime.classifier import Classifier
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser, add_interpreter_arguments, add_min_score
+from runtime.cli.parser import CommandParser, add_interpreter_arguments, add_thresholds
 from runtime.commands.table import VERBS
 from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere",
     )
     add_image_arguments(parser)
-    add_min_score(parser)
+    add_thresholds(parser)
     parser.add_argument(
         "--explain",
         type=Path,
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
         spec=external_model_options(options),
         throughput=are_many([open_source(image) for image in options.images]),
     )
+    classifier.thresholds = classifier.thresholds.replaced(
+        options.min_score, options.min_similarity
+    )
     if classifier.remark:
         say(f"{NAME}: {classifier.remark}")
     explanations = None
@@ -62,7 +65,6 @@ def main(arguments: Sequence[str]) -> int:
         options.images,
         as_json=options.json,
         model_id=classifier.id,
-        min_score=classifier.min_score if options.min_score is None else options.min_score,
         streams=classifier.streams,
         verbose=options.verbose,
         explanations=explanations,

@@ -1,12 +1,13 @@
-"""Holds a model file's own temperature, and the score below which its answer is "unknown".
+"""Holds a model file's own temperature, and the thresholds of "unknown" and "unsure".
 
-`python -m export` fits both on the held-out images, with the exported file itself, and writes them
-into the file's manifest.
+`python -m export` fits them on the held-out images, with the exported file itself, and writes them
+into the file's manifest. There are two questions. Is the image one of the classes at all? The
+similarity to the training images answers it. Which class is it? The scores answer that.
 
 The temperature T turns scores into frequencies: about 80 % of the answers with a score of 0.8 are
 right. p^(1/T), normalized, is the softmax of the logits over T (Guo et al., "On Calibration of
 Modern Neural Networks", ICML 2017, section 4.2), and needs no logits. It never changes which class
-is the best. The threshold keeps 95 of 100 right answers; a less certain answer is called unknown.
+is the best.
 """
 
 import math
@@ -18,12 +19,15 @@ from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
 
-MIN_RIGHT_KEPT = 0.95
-"""The fraction of right answers, 0..1, that the threshold keeps on the images it was fitted on."""
+DEFAULT_KEEP = 0.95
+"""The fraction of known images, 0..1, that a threshold keeps."""
 ROUNDED_AWAY = 1 / 512
 """The probability that all classes whose quantized score is 0 share: half a step of 1/256."""
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 20.0
 """The range of a fit; temperatures outside it mean that the scores say nothing."""
+
+OPTIONAL = ("min_similarity", "known_kept", "known_kept_low", "known_kept_high")
+"""Fields that are None in a file without similarities."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,16 @@ class Confidence:
     """Holds what was fitted on one model file.
 
     temperature: MIN_TEMPERATURE to MAX_TEMPERATURE; above 1 the model was surer than it was right.
-    min_score: 0..1, of scores at that temperature; below it the answer is unknown.
+    min_score: 0..1, of scores at that temperature; below it the answer is unsure. In a file
+        without similarities it is unknown.
     images: how many images it was fitted on.
-    right_kept: the fraction of right answers among them that are kept, 0..1.
-    wrong_refused: the fraction of wrong answers among them that become unknown, 0..1.
+    right_kept: the fraction of right answers among them that are at least `min_score`, 0..1.
+    wrong_refused: the fraction of wrong answers among them that are below it, 0..1.
+    min_similarity: -1..1; an image that is less similar to every class is unknown. None if the
+        file has no similarities.
+    keep: the fraction of known images, 0..1, that `min_similarity` was fitted to keep.
+    known_kept: the fraction of known images, 0..1, that thresholds fitted on other objects kept.
+    known_kept_low, known_kept_high: its 95 % interval over objects.
     """
 
     temperature: float
@@ -42,6 +52,11 @@ class Confidence:
     images: int
     right_kept: float
     wrong_refused: float
+    min_similarity: float | None = None
+    keep: float = DEFAULT_KEEP
+    known_kept: float | None = None
+    known_kept_low: float | None = None
+    known_kept_high: float | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -50,8 +65,15 @@ class Confidence:
             ("images", 1, math.inf),
             ("right_kept", 0, 1),
             ("wrong_refused", 0, 1),
+            ("min_similarity", -1, 1),
+            ("keep", 0, 1),
+            ("known_kept", 0, 1),
+            ("known_kept_low", 0, 1),
+            ("known_kept_high", 0, 1),
         ):
             value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
             if type(value) not in (int, float) or not low <= value <= high:
                 raise InputRefused(
                     "manifest",

@@ -60,13 +60,15 @@ class ModelAdapter:
         logit), as Keras' `Dense(1, "sigmoid")` does. `predict` then returns two.
     """
 
-    def __init__(self, name: str, backend: Backend, spec: InputSpec) -> None:
+    def __init__(self, name: str, backend: Any, spec: InputSpec, second: str | None = None) -> None:
         """Finds the encoder for the input and the number of classes; errors call the model `name`.
+
+        `second` is the name of a further output that `predict_both` returns.
 
         Raises:
             InputRefused: no image can go into the input, or the output is no vector of scores.
         """
-        self.name, self.backend, self.spec = name, backend, spec
+        self.name, self.backend, self.spec, self.second = name, backend, spec, second
         self.encode = input_encoder(name, backend, spec)
         output = backend.output
         if not holds_scores(output):
@@ -89,7 +91,22 @@ class ModelAdapter:
         Raises:
             CheckFailed: a single score is no probability.
         """
-        output = self.backend.run(self.encode(pixels))
+        return self._scores(self.backend.run(self.encode(pixels)))
+
+    def predict_both(
+        self, pixels: Pixels
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Returns what `predict` returns, and the values of the second output, (n,) float32.
+
+        They are None for a model without one.
+        """
+        if self.second is None:
+            return self.predict(pixels), None
+        output, second = self.backend.run_both(self.encode(pixels), self.second)
+        values = (second[0] if second.ndim > 1 else second).reshape(-1)
+        return self._scores(output), values.astype(np.float32, copy=False)
+
+    def _scores(self, output: NDArray[Any]) -> NDArray[np.float32]:
         scores = (output[0] if output.ndim > 1 else output).reshape(-1)
         if self._quantization is not None:
             scores = dequantize(scores, self._quantization)

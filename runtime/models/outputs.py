@@ -1,11 +1,19 @@
-"""Chooses which output of a model file holds the class scores."""
+"""Chooses which outputs of a model file hold the class scores and the similarities."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from runtime.errors import InputRefused
 from runtime.file_formats.tensors import Shape, Tensor, count_scores, image_shape
 from runtime.models.io_adapter import holds_scores
+
+SIMILARITY = "similarity"
+"""The second output of a file of ours: the (classes,) cosines, -1..1, between the features of an
+image and the nearest prototype of each class."""
+FEATURES = "features"
+"""The second output of a file that `export` has not finished: the input of its last layer."""
 
 
 def choose_output(
@@ -57,13 +65,25 @@ def choose_output(
     )
 
 
-def require_one_output(name: str, backend: Any) -> None:
-    """Raises InputRefused if a model file of ours has a second output."""
-    if len(outputs := getattr(backend, "outputs", {})) > 1:
+def second_output(name: str, backend: Any) -> str | None:
+    """Returns the name of the second output of a model file of ours, or None if it has none.
+
+    Raises:
+        InputRefused: it is neither of the two that `export` adds, or it is no vector of floats.
+    """
+    outputs: dict[str, Tensor] = getattr(backend, "outputs", {})
+    if len(outputs) < 2:
+        return None
+    second = next((output for output in (SIMILARITY, FEATURES) if output in outputs), None)
+    if len(outputs) > 2 or second is None or outputs[second].dtype is not np.float32:
         returned = [str(tensor) for tensor in outputs.values()]
         raise InputRefused(
-            name, f"expected one input and one output, found {backend.input} -> {returned}"
+            name,
+            f"expected the scores and at most the output {SIMILARITY},"
+            f" found {backend.input} -> {returned}",
         )
+    backend.choose_output(next(output for output in outputs if output != second))
+    return second
 
 
 def _count(name: str, backend: Any, measure_shape: Callable[[], Shape]) -> int | None:

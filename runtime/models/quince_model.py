@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from runtime.file_formats.tensors import (
 from runtime.models.io_adapter import InputSpec, ModelAdapter
 from runtime.models.manifest import Manifest
 from runtime.models.normalization import UNNORMALIZED, Normalization
-from runtime.models.outputs import require_one_output
+from runtime.models.outputs import SIMILARITY, second_output
 
 INPUT_DTYPES: Mapping[str, tuple[type[np.generic], ...]] = {
     ".tflite": (np.uint8, np.int8, np.int16),
@@ -28,7 +29,7 @@ ALL_DTYPES = (np.uint8, np.int8, np.int16, np.float32)
 
 
 def open_quince_model(
-    path: Path, backend: Backend, bundle_manifest: Manifest | None = None
+    path: Path, backend: Any, bundle_manifest: Manifest | None = None
 ) -> tuple[Manifest, ModelAdapter]:
     """Returns the manifest inside a model file of ours, and the model.
 
@@ -47,7 +48,7 @@ def open_quince_model(
     manifest = bundle_manifest or embedded
     preprocessing = manifest.preprocessing
     spec = _input_spec(path, backend)
-    require_one_output(str(path), backend)
+    second = second_output(str(path), backend)
     channels = image_shape(backend.input)[CHANNEL_AXIS[spec.layout]]
     if (*spec.size, channels) != preprocessing.shape:
         raise InputRefused(
@@ -55,11 +56,17 @@ def open_quince_model(
             f"its input is {(1, *spec.size, channels)}, but its manifest says"
             f" {(1, *preprocessing.shape)}",
         )
-    model = ModelAdapter(str(path), backend, spec)
+    model = ModelAdapter(str(path), backend, spec, second)
     if model.classes != len(manifest.labels):
         raise InputRefused(
             str(path),
             f"has {model.classes} outputs, but its manifest has {len(manifest.labels)} labels",
+        )
+    if second == SIMILARITY and backend.outputs[second].shape[-1] != model.classes:
+        raise InputRefused(
+            str(path),
+            f"its output {second} is {backend.outputs[second]}, but its manifest has"
+            f" {model.classes} labels",
         )
     if (embedded.labels, embedded.preprocessing) != (manifest.labels, manifest.preprocessing):
         raise InputRefused(

@@ -8,7 +8,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.classifier import Classifier, Prediction, rank
+from runtime.answer import Prediction, rank
+from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, QuinceError
 from runtime.images.preprocessing import preprocess
 from runtime.monitor.capture import Capture, EndOfStream
@@ -69,17 +70,18 @@ class SinkDispatcher:
 class DecisionSettings:
     """The user's options for the decision, as in `SmoothingRules`.
 
-    min_score: None for the model file's own threshold.
+    min_score, min_similarity: None for the model file's own threshold.
     """
 
     min_score: float | None
+    min_similarity: float | None
     stable: int
     window: int
 
     def rules(self, classifier: Classifier) -> SmoothingRules:
         """Returns the rules for the answers of this classifier."""
-        min_score = classifier.min_score if self.min_score is None else self.min_score
-        return SmoothingRules(min_score, self.stable, self.window)
+        thresholds = classifier.thresholds.replaced(self.min_score, self.min_similarity)
+        return SmoothingRules(thresholds, self.stable, self.window)
 
 
 def monitor(
@@ -151,10 +153,11 @@ class _Monitor:
         except ImageRefused as refusal:
             self._refuse(frame, refusal)
             return
-        scores = classifier.probabilities(pixels)
+        scores, similarities = classifier.outputs(pixels)
+        similarity = None if similarities is None else float(similarities.max())
         latency_ms = (time.perf_counter() - start) * 1000
         self._frames, self._frame_name = self._frames + 1, frame.name
-        self._decide(frame, scores, latency_ms)
+        self._decide(frame, scores, similarity, latency_ms)
 
     def _refuse(self, frame: Frame, refusal: ImageRefused) -> None:
         self._refused += 1
@@ -162,12 +165,18 @@ class _Monitor:
         name = source.name if source.live else frame.name
         self._dispatcher.errors.report(ImageRefused(name, refusal.reason))
 
-    def _decide(self, frame: Frame, scores: NDArray[np.float32], latency_ms: float) -> None:
+    def _decide(
+        self,
+        frame: Frame,
+        scores: NDArray[np.float32],
+        similarity: float | None,
+        latency_ms: float,
+    ) -> None:
         labels, model_ref = self._classifier.labels, _model_ref(self._classifier)
         rules = self._settings.rules(self._classifier)
         before, self._decision = (
             self._decision,
-            update_decision(self._decision, scores, labels, rules),
+            update_decision(self._decision, scores, labels, rules, similarity),
         )
         assert self._decision.average is not None
         ranked = rank(self._decision.average, labels, len(labels))
@@ -180,9 +189,10 @@ class _Monitor:
                 frame=frame,
                 model_ref=model_ref,
                 top=top,
-                uncertain=top.score < rules.min_score,
+                verdict=rules.thresholds.verdict(top.score, similarity),
+                similarity=similarity,
                 predictions=ranked,
-                label=_stable_label(self._decision),
+                stable=self._decision.stable,
                 latency_ms=latency_ms,
                 fps=self._rate.update(time.monotonic()),
                 classifier=self._classifier,
@@ -237,6 +247,8 @@ def _change(
         state="running",
         label=after.stable.label,
         score=after.stable.score,
+        verdict=after.stable.verdict,
+        similarity=after.stable.similarity,
         before=_stable_label(before),
         frame=frame,
         model_ref=model_ref,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.classifier import Prediction
+from runtime.answer import Answer, answer_text
 from runtime.cli.identity import program_name
 from runtime.cli.output import error_fields, print_result
 from runtime.cli.parser import positive_int_argument
@@ -33,7 +33,7 @@ AHEAD_PER_CORE = 4
 ImageInput = Path | Frame | QuinceError
 """An image file, a frame of a clip, or the error to raise in its turn."""
 
-PixelClassifier = Callable[[NDArray[np.uint8]], tuple[Prediction, ...]]
+PixelClassifier = Callable[[NDArray[np.uint8]], Answer]
 """Takes (height, width, 3) uint8 RGB pixels and returns the classes, the best first."""
 
 
@@ -70,7 +70,7 @@ def predict_images(
     streams: int = 1,
     report: Callable[[str], None] = say,
     explanations: "ExplanationFolder | None" = None,
-) -> Generator[tuple[ImageInput, tuple[Prediction, ...] | ImageRefused], None, None]:
+) -> Generator[tuple[ImageInput, Answer | ImageRefused], None, None]:
     """Yields each image with its predictions or the reason to refuse it, in the order of `images`.
 
     Images are read and decoded ahead on all cores, `ahead_per_core` for each; 0 means only when the
@@ -88,13 +88,13 @@ def predict_images(
         with raise_image_refused(image.name):
             return preprocess(image.image, preprocessing)
 
-    def answer(image: ImageInput, pixels: NDArray[np.uint8]) -> tuple[Prediction, ...]:
+    def answer(image: ImageInput, pixels: NDArray[np.uint8]) -> Answer:
         predictions = classify(pixels)
         if explanations:
             explanations.write(_name(image), pixels, predictions[0])
         return predictions
 
-    def read_and_classify(image: ImageInput) -> tuple[Prediction, ...]:
+    def read_and_classify(image: ImageInput) -> Answer:
         return answer(image, read_pixels(image))
 
     cores = allowed_cores()
@@ -121,7 +121,6 @@ def show_predictions(
     *,
     as_json: bool,
     model_id: str | None = None,
-    min_score: float = 0.0,
     streams: int = 1,
     verbose: bool = False,
     explanations: "ExplanationFolder | None" = None,
@@ -138,7 +137,6 @@ def show_predictions(
         images: the sources from the command line.
         as_json: prints JSON instead of text.
         model_id: goes into the JSON as `id`.
-        min_score: 0..1; below it the answer is unknown.
         streams: how many threads may call `classify` at once.
         verbose: lists the files that are left out, instead of counting them.
         explanations: gets a heat map of each image; in JSON, `explanation` is its file.
@@ -171,7 +169,7 @@ def show_predictions(
                     print_result(_refusal(image, result), as_json=True, text=str)
             else:
                 file = explanations.path(_name(image)) if explanations else None
-                _show(_name(image), result, model_id, min_score, file, as_json=as_json)
+                _show(_name(image), result, model_id, file, as_json=as_json)
     if not total:
         raise InputRefused(sources[0].name, "holds no files")
     if left_out:
@@ -225,24 +223,36 @@ def _refusal(image: ImageInput, refusal: ImageRefused) -> dict[str, Any]:
 
 def _show(
     name: str,
-    predictions: tuple[Prediction, ...],
+    answer: Answer,
     model_id: str | None,
-    min_score: float,
     explanation: Path | None,
     *,
     as_json: bool,
 ) -> None:
     shown_name = escape_control_chars(name)
-    is_unknown = predictions[0].score < min_score
     record: dict[str, Any] = {"image": shown_name}
     if model_id:
-        record |= {"id": model_id, "unknown": is_unknown}
-    record["predictions"] = [prediction._asdict() for prediction in predictions]
+        record |= {
+            "id": model_id,
+            "verdict": answer.verdict,
+            "unknown": answer.verdict == "unknown",
+        }
+    if answer.similarity is not None:
+        record["similarity"] = answer.similarity
+    record["predictions"] = [prediction._asdict() for prediction in answer]
     if explanation:
         record["explanation"] = escape_control_chars(str(explanation))
+    print_result(record, as_json=as_json, text=lambda: f"{shown_name}: {answer_line(answer)}")
+
+
+def answer_line(answer: Answer) -> str:
+    """Returns an answer with its scores, on one line."""
     ranked = ", ".join(
-        f"{escape_control_chars(prediction.label)} {prediction.score:.3f}"
-        for prediction in predictions
+        f"{escape_control_chars(prediction.label)} {prediction.score:.3f}" for prediction in answer
     )
-    answer = f"unknown ({ranked})" if is_unknown else ranked
-    print_result(record, as_json=as_json, text=lambda: f"{shown_name}: {answer}")
+    if answer.verdict == "known":
+        return ranked
+    words = escape_control_chars(answer_text(answer.verdict, answer))
+    if answer.verdict == "unknown" and answer.similarity is not None:
+        return f"{words}: none of these (similarity {answer.similarity:.3f}; {ranked})"
+    return f"{words} ({ranked})"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from runtime import Bundle, Classifier, Prediction
-from runtime.classifier import rank
+from runtime.answer import rank
 from runtime.errors import CheckFailed, ImageRefused, InputRefused
 from runtime.images.preprocessing import preprocess
 from runtime.system.cpu_quota import allowed_cores

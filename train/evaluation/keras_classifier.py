@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from runtime.classifier import Prediction, rank
+from runtime.answer import Answer, rank
 from runtime.errors import CheckFailed, InputRefused
 from runtime.models.manifest import Manifest
 from runtime.system.terminal import quiet
@@ -53,10 +53,10 @@ class KerasClassifier:
             raise CheckFailed(str(self._file), "the model answered NaN or infinity")
         return scores
 
-    def answer(self, pixels: NDArray[np.uint8], top: int) -> tuple[Prediction, ...]:
+    def answer(self, pixels: NDArray[np.uint8], top: int) -> Answer:
         """Returns the `top` classes of (height, width, channels) uint8 pixels, the best first.
 
         Raises:
             CheckFailed: the model answered NaN.
         """
-        return rank(self.scores(pixels[None])[0], self.labels, top)
+        return Answer(rank(self.scores(pixels[None])[0], self.labels, top))

@@ -25,6 +25,7 @@ from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
+from runtime.monitor.smoothing import SmoothedAnswer
 
 ROUNDS, SLICE_S, SETTLE_S = 60, 0.4, 8.0
 VIEWERS = """
@@ -93,8 +94,8 @@ class Loop(NamedTuple):
             predictions = self.classifier.classify(image)
             latency_ms = (time.perf_counter() - before) * 1000
             rate = frames / max(elapsed, 1e-9)
-            label = predictions[0].label
-            page.show(PageUpdate(image, predictions, label, latency_ms, taken, rate, "claim"))
+            stable = SmoothedAnswer(*predictions[0])
+            page.show(PageUpdate(image, predictions, stable, latency_ms, taken, rate, "claim"))
             frames += 1
         return Speed(frames / elapsed, (time.process_time() - cpu_start) * 1000 / frames)
 

@@ -29,6 +29,12 @@ function addBar() {
   return row;
 }
 
+function answerText({label, verdict, predictions}) {
+  if (label !== null) return label;
+  if (verdict !== "unsure") return "unknown";
+  return `unsure: ${predictions.slice(0, 2).map((top) => top.label).join(" or ")}`;
+}
+
 function showPrediction(row, {label, score}) {
   const [fill, name, number] = row.children, percent = Math.min(100, Math.max(0, 100 * score));
   if (name.textContent !== label) {
@@ -50,7 +56,7 @@ function showAnswer() {
   byId("more").hidden = !latest.more;
   setText("more", `and ${latest.more} more`);
   if (latest.age_ms === null) return;
-  setText("label", latest.label === null ? "unknown" : latest.label);
+  setText("label", answerText(latest));
   byId("label").classList.toggle("unknown", latest.label === null);
   byId("label").title = latest.label || "";
   byId("why").hidden = !latest.explains;

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from runtime.classifier import Prediction
+from runtime.answer import Prediction
+from runtime.monitor.smoothing import SmoothedAnswer
 
 
 @dataclass(frozen=True)
 class PageUpdate:
     """One frame with its answer.
 
-    image: any mode; nobody may change it later. predictions: the best first. label: the stable
-    answer, None while it is unknown. latency_ms: of this frame from image to scores. arrived_s:
+    image: any mode; nobody may change it later. predictions: the best first. stable: the stable
+    answer, None before there is one. latency_ms: of this frame from image to scores. arrived_s:
     `time.monotonic()` at the frame's arrival. fps: classified frames per second. bundle: the name
     of the model. state: of the source, "waiting", "running" or "lost". explain: returns a PNG of
     the frame's heat map, or nothing if there is none now; it is called in another thread.
@@ -21,7 +22,7 @@ class PageUpdate:
 
     image: Image.Image
     predictions: tuple[Prediction, ...]
-    label: str | None
+    stable: SmoothedAnswer | None
     latency_ms: float
     arrived_s: float
     fps: float

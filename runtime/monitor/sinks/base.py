@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from runtime.answer import Thresholds
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult
 from runtime.system.lazy_loading import LazyObject
@@ -22,15 +23,15 @@ class Sink:
 class SinkContext:
     """Facts about the run that a sink may need.
 
-    source: its name. live: whether it is a camera or stream. bundle_name, and min_score (0..1, the
-    score below which an answer is unknown): both as they are at the start. errors: reports what
+    source: its name. live: whether it is a camera or stream. bundle_name, and the thresholds of
+    unsure and unknown: both as they are at the start. errors: reports what
     fails in another thread.
     """
 
     source: str
     live: bool
     bundle_name: str
-    min_score: float
+    thresholds: Thresholds
     errors: ErrorReporter
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.classifier import Classifier, Prediction
+from runtime.answer import Prediction, Verdict
+from runtime.classifier import Classifier
+from runtime.monitor.smoothing import SmoothedAnswer
 from runtime.sources.base import Frame
 
 
@@ -23,10 +25,12 @@ class ModelRef:
 class AnswerChange:
     """The stable answer changed, or the source was lost and there is no stable answer.
 
-    at: local time, ISO 8601 with milliseconds and offset. label: None for unknown, and if the
-    source is lost. score: of the best class, 0..1, None if the source is lost. before: the stable
-    label before, if there was one. frame: the name of the frame. predictions: averaged over the
-    window, the best first.
+    at: local time, ISO 8601 with milliseconds and offset. label: None for unsure and unknown, and
+    if the source is lost. score: of the best class, 0..1, None if the source is lost. verdict:
+    "known", "unsure" (one of the first two predictions) or "unknown" (none of the classes), None if
+    the source is lost. similarity: the highest to any class, -1..1, None if there is none. before:
+    the stable label before, if there was one. frame: the name of the frame. predictions: averaged
+    over the window, the best first.
     """
 
     at: str
@@ -37,6 +41,8 @@ class AnswerChange:
     frame: str
     model_ref: ModelRef
     predictions: tuple[Prediction, ...]
+    verdict: Verdict | None = None
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,18 +50,19 @@ class FrameResult:
     """One classified frame.
 
     frame: its image is upright 8-bit RGB, by the rules of the model. top: the best class of this
-    frame alone. uncertain: whether its score is below the threshold. predictions: averaged over the
-    window, all classes, the best first. label: the stable answer, None while it is unknown or there
-    is none. latency_ms: from image to scores. fps: classified frames per second. classifier: the
-    one that answered.
+    frame alone. verdict, similarity: of this frame alone, as in AnswerChange. predictions: averaged
+    over the window, all classes, the best first. stable: the stable answer, None before there is
+    one. latency_ms: from image to scores. fps: classified frames per second. classifier:
+    the one that answered.
     """
 
     frame: Frame
     model_ref: ModelRef
     top: Prediction
-    uncertain: bool
+    verdict: Verdict
+    similarity: float | None
     predictions: tuple[Prediction, ...]
-    label: str | None
+    stable: SmoothedAnswer | None
     latency_ms: float
     fps: float
     classifier: Classifier

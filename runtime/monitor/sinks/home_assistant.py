@@ -14,7 +14,8 @@ MAX_STATE_LENGTH = 255
 """Home Assistant's limit for the length of a state."""
 
 ANSWER_TEMPLATE = (
-    "{{ (value_json.label if value_json.label is not none else 'unknown')"
+    "{{ (value_json.label if value_json.label is not none"
+    " else (value_json.verdict or 'unknown'))"
     f"[:{MAX_STATE_LENGTH}] }}}}"
 )
 SCORE_TEMPLATE = (

@@ -36,7 +36,7 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                 PageUpdate(
                     image=result.frame.image,
                     predictions=result.predictions,
-                    label=result.label,
+                    stable=result.stable,
                     latency_ms=result.latency_ms,
                     arrived_s=result.frame.arrived_s,
                     fps=result.fps,

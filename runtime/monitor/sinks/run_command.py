@@ -68,10 +68,11 @@ def command_arguments(change: AnswerChange) -> list[str]:
 
 
 def command_environment(change: AnswerChange, context: SinkContext) -> dict[str, str]:
-    """Returns the variables of the command; QUINCE_LABEL is empty for unknown."""
+    """Returns the variables of the command; QUINCE_LABEL is empty for unsure and unknown."""
     return {
         "QUINCE_LABEL": _label_text(change.label),
         "QUINCE_SCORE": _score_text(change.score),
+        "QUINCE_VERDICT": change.verdict or "",
         "QUINCE_BEFORE": _label_text(change.before),
         "QUINCE_STATE": change.state,
         "QUINCE_TIME": change.at,

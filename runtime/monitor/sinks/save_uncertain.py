@@ -1,6 +1,6 @@
 """Saves the images that the model was uncertain about, to be sorted by hand and used in `train`.
 
-A file is DIR/<top label>/<time>_<score>.jpg.
+A file is DIR/<top label>/<time>_<score>_<unsure or unknown>.jpg.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from runtime.answer import Verdict
 from runtime.errors import ImageRefused, InputRefused, MachineError, QuinceError, naming
 from runtime.images.upright import upright_rgb
 from runtime.monitor.sinks.base import Sink, SinkContext
@@ -36,16 +37,16 @@ MAX_NAME_BYTES = 120
 
 @contextmanager
 def open_uncertain(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
-    """Saves frames whose own best score is below the threshold.
+    """Saves frames whose own answer is unsure or unknown.
 
     Raises:
         InputRefused: the folder is a file, or there is no threshold.
     """
     folder: Path = options.save_uncertain
-    if context.min_score <= 0:
+    if context.thresholds.min_score <= 0 and context.thresholds.min_similarity is None:
         raise InputRefused(
             "--save-uncertain",
-            "the model file has no score below which an answer is unknown; "
+            "the model file has no threshold below which an answer is unsure or unknown; "
             "set one with --min-score",
         )
     if folder.exists() and not folder.is_dir():
@@ -75,6 +76,7 @@ class _QueuedImage(NamedTuple):
     image: Image.Image
     label: str
     score: float
+    verdict: Verdict
     time: datetime
 
 
@@ -97,10 +99,12 @@ class ImageSaver:
         """
         now_s, live = time.monotonic(), self._context.live
         too_soon = live and self._last_s is not None and now_s - self._last_s < INTERVAL_S
-        if not result.uncertain or too_soon:
+        if result.verdict == "known" or too_soon:
             return
         top = result.top
-        image = _QueuedImage(result.frame.image, top.label, top.score, datetime.now(UTC))
+        image = _QueuedImage(
+            result.frame.image, top.label, top.score, result.verdict, datetime.now(UTC)
+        )
         try:
             self._queue.put(image, block=not live)
             self._last_s = now_s
@@ -151,7 +155,7 @@ class ImageSaver:
 
     def _free_path(self, image: _QueuedImage) -> Path:
         milliseconds = image.time.microsecond // 1000
-        name = f"{image.time:%Y%m%dT%H%M%S}.{milliseconds:03d}Z_{image.score:.3f}"
+        name = f"{image.time:%Y%m%dT%H%M%S}.{milliseconds:03d}Z_{image.score:.3f}_{image.verdict}"
         folder = self._folder / folder_name(image.label)
         path, number = folder / f"{name}.jpg", 0
         while os.path.lexists(path):

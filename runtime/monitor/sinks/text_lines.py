@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from runtime.answer import answer_text
 from runtime.monitor.sinks.base import Sink, SinkContext
 from runtime.monitor.sinks.events import AnswerChange
 from runtime.system.terminal import escape_control_chars
@@ -26,12 +27,14 @@ def open_lines(options: argparse.Namespace, context: SinkContext) -> Iterator[Si
 def format_line(change: AnswerChange) -> str:
     """Returns a line such as "2026-11-24T12:31:07 banana 0.931".
 
-    Others are "... unknown (banana 0.412)" and "... lost: camera:0 #512 was the last frame".
+    Others are "... unknown (banana 0.412)", "... unsure: banana or lemon (banana 0.412)" and
+    "... lost: camera:0 #512 was the last frame".
     """
     at = change.at[:19]
     if change.state == "lost":
         return f"{at} lost: {escape_control_chars(change.frame)} was the last frame"
-    if change.label is None:
-        best = change.predictions[0]
-        return f"{at} unknown ({escape_control_chars(best.label)} {best.score:.3f})"
-    return f"{at} {escape_control_chars(change.label)} {change.score:.3f}"
+    words = escape_control_chars(answer_text(change.verdict, change.predictions))
+    if change.label is not None:
+        return f"{at} {words} {change.score:.3f}"
+    best = change.predictions[0]
+    return f"{at} {words} ({escape_control_chars(best.label)} {best.score:.3f})"

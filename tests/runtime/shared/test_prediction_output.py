@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.classifier import Classifier, Prediction
+from runtime.answer import Prediction
+from runtime.classifier import Classifier
 from runtime.errors import CheckFailed, ImageRefused
 from runtime.images.preprocessing import Preprocessing
 from runtime.shared.prediction_output import are_many, predict_images

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.classifier import Prediction
+from runtime.answer import Prediction
 from runtime.monitor.live_page.frame_broker import PageState, encode
 from runtime.monitor.live_page.json_status import stale_after_s, status_fields
 from runtime.monitor.live_page.page_update import PageUpdate

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from runtime.classifier import Prediction
+from runtime.answer import Prediction
 from runtime.monitor.sinks.base import SinkContext
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef

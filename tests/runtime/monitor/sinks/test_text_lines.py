@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from runtime.classifier import Prediction
+from runtime.answer import Prediction
 from runtime.cli.output import JSON_SCHEMA
 from runtime.monitor.sinks.json_lines import open_json_lines
 from runtime.monitor.sinks.text_lines import format_line, open_lines
