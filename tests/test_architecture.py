@@ -30,7 +30,8 @@ ROOMS = {
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "similarity, graph, emulation < inputs, formats < parity < quantization"
-    " < report, options < publish < session < baseline_check < conversion < exporter < auto_precision < commands",
+    " < report, options < publish < session < baseline_check < conversion < exporter"
+    " < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < fitting, evaluation < report, selection, tuning < review, train_and_evaluate"
     " < trainer < commands",

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.classifier import Classifier, Prediction
+from runtime.answer import Prediction
+from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.explanation.explainer import Explainer
 from runtime.explanation.picture import draw, png
