@@ -62,15 +62,15 @@ def choose_prototypes(
     """
     rows = unit_rows(features)
     room = int(MAX_SHARE * file_bytes / (4 * rows.shape[1] * classes))
-    looks = max(1, min(MAX_LOOKS, room))
-    table = np.zeros((classes, looks, rows.shape[1]), np.float32)
+    most = max(1, min(MAX_LOOKS, room))
+    looks = []
     for index in range(classes):
         of_class = rows[truth == index]
-        if len(of_class):
-            centres = _group(of_class, min(looks, max(1, len(of_class) // IMAGES_PER_LOOK)))
-            table[index] = centres[0]
-            table[index, : len(centres)] = centres
-    return Prototypes(table)
+        count = min(most, max(1, len(of_class) // IMAGES_PER_LOOK))
+        looks.append(_group(of_class, count) if len(of_class) else np.zeros_like(rows[:1]))
+    longest = max(map(len, looks))
+    padded = [np.concatenate([part, *[part[:1]] * (longest - len(part))]) for part in looks]
+    return Prototypes(np.stack(padded))
 
 
 def unit_rows(values: NDArray[Any]) -> Floats:

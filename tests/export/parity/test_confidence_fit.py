@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from export.parity.confidence_fit import fit_confidence, fit_temperature, threshold_to_keep
+from export.parity.confidence_fit import fit_confidence, fit_temperature
+from export.similarity.measure import threshold_to_keep
 from runtime.models.confidence import MAX_TEMPERATURE, MIN_TEMPERATURE, apply_temperature
 from runtime.shared.parity import calibration_error
 
@@ -74,8 +75,8 @@ def test_threshold_keeps_the_promised_share_of_right_answers() -> None:
     assert confidence.images == 1000
 
 
-def test_below_20_right_answers_none_is_given_up_and_without_any_none_is_unknown() -> None:
-    tops = np.linspace(0.5, 0.9, 19, dtype=np.float32)
+def test_below_39_right_answers_none_is_given_up_and_without_any_none_is_unknown() -> None:
+    tops = np.linspace(0.5, 0.9, 38, dtype=np.float32)
     assert threshold_to_keep(tops, 0.95) == 0.5
     assert threshold_to_keep(np.append(tops, np.float32(0.95)), 0.95) > 0.5
     assert threshold_to_keep(tops[:0], 0.95) == 0.0

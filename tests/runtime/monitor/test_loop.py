@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from runtime.answer import Thresholds
 from runtime.classifier import Classifier
 from runtime.errors import MachineError
-from runtime.models.confidence import Confidence
 from runtime.monitor.capture import EndOfStream
 from runtime.monitor.loop import STALE_S, DecisionSettings, MonitorStats, SinkDispatcher, monitor
 from runtime.monitor.sinks.base import Sink
@@ -19,8 +19,8 @@ from runtime.monitor.sinks.events import AnswerChange, FrameResult
 from runtime.monitor.smoothing import SmoothingRules
 from runtime.sources.base import Frame
 
-WINDOW_OF_3 = DecisionSettings(min_score=0.6, stable=1, window=3)
-SINGLE_FRAMES = DecisionSettings(min_score=0.6, stable=1, window=1)
+WINDOW_OF_3 = DecisionSettings(0.6, None, stable=1, window=3)
+SINGLE_FRAMES = DecisionSettings(0.6, None, stable=1, window=1)
 
 
 class Script:
@@ -82,7 +82,14 @@ def test_sinks_get_each_change_once_and_each_frame(run) -> None:
     recorder, stats = run("red", "red", "grey", "grey", "grey", "lime", settings=SINGLE_FRAMES)
     assert recorder.answers() == [("running", "red"), ("running", None), ("running", "green")]
     assert [change.before for change in recorder.changes] == [None, "red", None]
-    assert [result.label for result in recorder.frames] == ["red", "red", None, None, None, "green"]
+    assert [result.stable and result.stable.label for result in recorder.frames] == [
+        "red",
+        "red",
+        None,
+        None,
+        None,
+        "green",
+    ]
     assert stats == MonitorStats(6, 3, 0)
 
 
@@ -183,7 +190,11 @@ def test_smoothing_starts_again_with_another_model(onnx_model) -> None:
 
 def test_threshold_of_the_model_file_is_the_default(onnx_model) -> None:
     model = Classifier(onnx_model())
-    assert DecisionSettings(None, 2, 4).rules(model) == SmoothingRules(0.0, 2, 4)
-    model.confidence = Confidence(1.5, 0.7, 40, 0.95, 0.5)
-    assert DecisionSettings(None, 2, 4).rules(model) == SmoothingRules(0.7, 2, 4)
-    assert DecisionSettings(0.1, 2, 4).rules(model) == SmoothingRules(0.1, 2, 4)
+    for fitted, chosen, expected in (
+        (Thresholds(0.0), (None, None), Thresholds(0.0)),
+        (Thresholds(0.7, 0.4), (None, None), Thresholds(0.7, 0.4)),
+        (Thresholds(0.7, 0.4), (0.1, None), Thresholds(0.1, 0.4)),
+        (Thresholds(0.7, 0.4), (None, -0.5), Thresholds(0.7, -0.5)),
+    ):
+        model.thresholds = fitted
+        assert DecisionSettings(*chosen, 2, 4).rules(model) == SmoothingRules(expected, 2, 4)

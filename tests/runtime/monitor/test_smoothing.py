@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from runtime.answer import Thresholds
 from runtime.errors import InputRefused
 from runtime.monitor.smoothing import NO_DECISION, Decision, SmoothingRules, update_decision
 
@@ -42,7 +43,7 @@ def test_flicker_changes_nothing_and_a_lasting_change_is_reported() -> None:
 
 
 def test_unknown_needs_as_many_frames_as_an_answer() -> None:
-    rules = SmoothingRules(min_score=0.6, stable=3, window=1)
+    rules = SmoothingRules(Thresholds(0.6), stable=3, window=1)
     assert changes([APPLE] * 3 + [UNCERTAIN] * 2 + [APPLE] * 3, rules) == [(2, "apple")]
     assert changes([APPLE] * 3 + [UNCERTAIN] * 3 + [APPLE] * 3, rules) == [
         (2, "apple"),
@@ -52,10 +53,29 @@ def test_unknown_needs_as_many_frames_as_an_answer() -> None:
 
 
 def test_score_equal_to_the_threshold_is_not_unknown() -> None:
-    assert changes([UNCERTAIN], SmoothingRules(min_score=float(UNCERTAIN[0]), stable=1)) == [
+    assert changes([UNCERTAIN], SmoothingRules(Thresholds(float(UNCERTAIN[0])), stable=1)) == [
         (0, "apple")
     ]
-    assert changes([UNCERTAIN], SmoothingRules(min_score=0.41, stable=1)) == [(0, None)]
+    assert changes([UNCERTAIN], SmoothingRules(Thresholds(0.41), stable=1)) == [(0, None)]
+
+
+def test_similarity_decides_before_the_score_and_unsure_is_not_unknown() -> None:
+    rules = SmoothingRules(Thresholds(0.6, 0.4), stable=1, window=2)
+    decision, verdicts = NO_DECISION, []
+    for scores, similarity in ((APPLE, 0.9), (APPLE, 0.1), (APPLE, 0.1), (UNCERTAIN, 0.9)):
+        decision = update_decision(decision, scores, LABELS, rules, similarity)
+        assert decision.stable is not None
+        verdicts.append((decision.stable.label, decision.stable.verdict))
+    assert verdicts == [
+        ("apple", "known"),
+        ("apple", "known"),  # the mean of 0.9 and 0.1 is above 0.4
+        (None, "unknown"),
+        ("apple", "known"),
+    ]
+    decision = update_decision(decision, UNCERTAIN, LABELS, rules, 0.9)
+    assert decision.changed
+    assert decision.stable is not None
+    assert (decision.stable.label, decision.stable.verdict) == (None, "unsure")
 
 
 def test_scores_are_averaged_over_the_window_only() -> None:
@@ -91,9 +111,6 @@ def test_same_answer_is_reported_again_after_a_loss_when_stable() -> None:
 @pytest.mark.parametrize(
     "rules",
     [
-        {"min_score": -0.1},
-        {"min_score": 1.1},
-        {"min_score": float("nan")},
         {"stable": 0},
         {"window": 0},
     ],

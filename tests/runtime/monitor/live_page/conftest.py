@@ -16,6 +16,7 @@ from PIL import Image
 from runtime.answer import Prediction
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
+from runtime.monitor.smoothing import SmoothedAnswer
 
 PREDICTIONS = (Prediction("banana", 0.9), Prediction("orange", 0.06), Prediction("lemon", 0.03))
 
@@ -44,7 +45,7 @@ def frame() -> Callable[..., PageUpdate]:
             else Image.new("RGB", (side, side), (level, level, level))
         )
         values = {
-            "label": predictions[0].label,
+            "stable": SmoothedAnswer(*predictions[0]),
             "latency_ms": 8.4,
             "arrived_s": time.monotonic(),
             "fps": 15.0,

@@ -12,6 +12,7 @@ from PIL import Image
 from runtime.answer import Prediction
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
+from runtime.monitor.smoothing import SmoothedAnswer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
 CHROMIUM = (
@@ -153,7 +154,7 @@ def test_new_frame_replaces_the_old_one_and_unknown_is_shown(
     wait_for(page, LOADED)
     first = page.locator("#image").get_attribute("src")
     live.show(
-        frame(30, predictions=(Prediction("lemon", 0.5), Prediction("kiwi", 0.25)), label=None)
+        frame(30, predictions=(Prediction("lemon", 0.5), Prediction("kiwi", 0.25)), stable=None)
     )
     wait_for(page, "document.getElementById('label').textContent === 'unknown'")
     assert text(page, "#bars").split("\n") == ["lemon", "50.0 %", "kiwi", "25.0 %"]
@@ -203,7 +204,10 @@ def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate
     for label in HOSTILE:
         live.show(
             frame(
-                predictions=predictions, label=label, bundle=label, arrived_s=time.monotonic() + 60
+                predictions=predictions,
+                stable=SmoothedAnswer(label, 0.5),
+                bundle=label,
+                arrived_s=time.monotonic() + 60,
             )
         )
         wait_for(page, f"document.getElementById('bundle').textContent === {json.dumps(label)}")

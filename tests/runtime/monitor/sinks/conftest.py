@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from runtime.answer import Prediction
+from runtime.answer import Prediction, Thresholds
 from runtime.monitor.sinks.base import SinkContext
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
@@ -28,6 +28,7 @@ def change() -> Callable[..., AnswerChange]:
             "frame": "camera:0 #3",
             "model_ref": MODEL_REF,
             "predictions": predictions,
+            "verdict": "unknown" if label is None else "known",
         } | fields
         return AnswerChange(label=label, score=score, **values)  # type: ignore[arg-type]
 
@@ -41,7 +42,7 @@ def context() -> Callable[..., SinkContext]:
             "source": "camera:0",
             "live": True,
             "bundle_name": "fruit",
-            "min_score": 0.6,
+            "thresholds": Thresholds(0.6, 0.3),
             "errors": ErrorReporter("prog"),
         }
         return SinkContext(**(values | fields))  # type: ignore[arg-type]
@@ -65,7 +66,8 @@ def frame_result() -> Callable[..., FrameResult]:
             frame,
             MODEL_REF,
             Prediction(label, score),
-            score < 0.6,
+            "unsure" if score < 0.6 else "known",
+            0.5,
             (Prediction(label, score),),
             None,
             1.0,

@@ -60,6 +60,7 @@ def test_label_and_score_are_arguments_and_variables(change, context, recorder) 
     assert variables == {
         "QUINCE_LABEL": "banana",
         "QUINCE_SCORE": "0.930",
+        "QUINCE_VERDICT": "known",
         "QUINCE_BEFORE": "apple",
         "QUINCE_STATE": "running",
         "QUINCE_TIME": "2026-11-24T12:31:07.250+01:00",

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from runtime.answer import Thresholds
 from runtime.errors import InputRefused
 from runtime.monitor.sinks.save_uncertain import folder_name, open_uncertain
 
-NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z_0\.500(_\d)?\.jpg")
+NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z_0\.500_unsure(_\d)?\.jpg")
 
 
 def options(folder: Path, most: int = 500, megabytes: int = 200) -> Namespace:
@@ -160,6 +161,6 @@ def test_file_instead_of_a_folder_and_missing_threshold_are_refused(
     ):
         with (
             pytest.raises(InputRefused, match=reason),
-            open_uncertain(options(folder), context(min_score=threshold)),
+            open_uncertain(options(folder), context(thresholds=Thresholds(threshold))),
         ):
             pass

@@ -47,8 +47,10 @@ def test_json_contains_the_label_unchanged(
         "predictions",
         "schema",
         "score",
+        "similarity",
         "source",
         "state",
+        "verdict",
     ]
     assert (
         fields["label"],
