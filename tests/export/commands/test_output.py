@@ -11,6 +11,7 @@ from export.formats.layer_error import LayerError
 from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, Attempt, DeviceParity
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
+from export.similarity.measure import LeftOutClass, SimilarityRecord
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityReport, TrueScores
 
@@ -43,7 +44,7 @@ def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
         bytes=106_000_000,
         command="",
         versions={},
-        made_by=ArtifactInputs(200, limits, 7, 0, {}, "", "", "", spec),
+        made_by=ArtifactInputs(200, limits, 7, 0, 0.95, {}, "", "", "", spec),
         parity=ParityReport(**FIGURES, true_scores=TrueScores((), (), ())),
         limits=limits,
         outcome=outcome,
@@ -51,6 +52,7 @@ def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
         doubts=("24 images for testing: too few",),
         devices={},
         confidence=Confidence(1.4, 0.6213, 24, 0.952, 0.5834),
+        similarity=None,
         latency=Latency(1234.5, 30, 2, "a processor"),
         calibration=None,
         warnings=("calibration: all of one class",),
@@ -124,13 +126,27 @@ def test_a_single_doubt_names_its_file() -> None:
 def test_summary_tells_what_unknown_costs_and_brings() -> None:
     with_threshold = result("model.int8.tflite")
     assert (
-        "  unknown below 0.621: keeps 95.2% of right, stops 58.3% of wrong answers"
+        "  unknown below a score of 0.621: keeps 95.2% of right, stops 58.3% of wrong answers"
         in summary(with_threshold).splitlines()
     )
     without = changed(with_threshold, confidence=Confidence(1.0, 0.0, 24, 1.0, 0.0))
     assert (
         "  nothing is called unknown: 3 of 24 answers are wrong, and a fit needs 10"
         in summary(without).splitlines()
+    )
+
+
+def test_summary_tells_what_similarities_stop() -> None:
+    confidence = Confidence(1.4, 0.42, 24, 0.95, 0.25, 0.6512, 0.95, 0.952, 0.939, 0.964)
+    rows = (LeftOutClass("a", 12, 0.75, 0.25), LeftOutClass("b", 12, 0.85, 0.35))
+    similarity = SimilarityRecord(rows, 0.8, 0.81, 2, 100)
+    text = summary(changed(result("a.tflite"), confidence=confidence, similarity=similarity))
+    assert (
+        "  unknown below a similarity of 0.651: kept 95.2% of known images on objects left out of"
+        " the fit (95 % interval 93.9% to 96.4%)\n"
+        "  a class left out: AUROC 0.800, 30.0% of its images stopped (means of 2 classes)\n"
+        "  unsure below a score of 0.420: keeps 95.0% of right, stops 25.0% of wrong answers\n"
+        in text
     )
 
 

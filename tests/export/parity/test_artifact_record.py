@@ -20,8 +20,8 @@ def test_what_is_written_is_read(records: dict[str, ArtifactRecord], tmp_path: P
     [
         ("[]", "expected an object"),
         ('{"schema": 4}', "expected an object with schema and artifacts"),
-        ('{"schema": 3, "artifacts": {}}', "another version of Quince"),
-        ('{"schema": 4, "artifacts": {"a": {}}}', "a: field 'bytes' is missing"),
+        ('{"schema": 4, "artifacts": {}}', "another version of Quince"),
+        ('{"schema": 5, "artifacts": {"a": {}}}', "a: field 'bytes' is missing"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -30,10 +30,10 @@ def test_other_files_are_refused(tmp_path: Path, text: str, reason: str) -> None
         read_records(tmp_path)
 
 
-def test_the_keys_of_schema_4_stay(exported: Path) -> None:
+def test_the_keys_of_schema_5_stay(exported: Path) -> None:
     artifacts = json.loads((exported / "parity.json").read_text())["artifacts"]
     assert set(artifacts["model.int8.tflite"]) == {
         *("bytes", "command", "versions", "made_by", "parity", "limits", "outcome", "reasons"),
         *("doubts", "devices", "confidence", "latency", "calibration", "warnings", "layers"),
-        *("ladder", "poor_model"),
+        *("ladder", "poor_model", "similarity"),
     }

@@ -7,7 +7,15 @@ import pytest
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
 from export.inputs.keras_loader import scores
-from export.parity.gate import ParityLimits, apply_limits, compare_on_test_split, require_deciding
+from export.parity.evaluate import Outputs
+from export.parity.gate import (
+    ParityLimits,
+    apply_limits,
+    compare_on_test_split,
+    judge_similarity,
+    require_deciding,
+)
+from export.similarity.measure import LeftOutClass, SimilarityRecord
 from runtime.errors import CheckFailed, InputRefused
 from runtime.shared.parity import compare
 
@@ -87,6 +95,21 @@ def test_limits_outside_0_to_1_are_refused(drop: float, agreement: float) -> Non
         ParityLimits(drop, agreement)
 
 
+@pytest.mark.parametrize(
+    ("auroc", "images", "refused"),
+    [(0.80, 50, True), (0.895, 50, False), (0.80, 2, False), (0.95, 50, False)],
+)
+def test_file_that_tells_strangers_worse_is_refused(
+    auroc: float, images: int, refused: bool
+) -> None:
+    """With 2 images of a class a single pair of images is worth more than the limit."""
+    rows = tuple(LeftOutClass(label, images, auroc, 0.5) for label in "abcd")
+    record = SimilarityRecord(rows, auroc, 0.9, 1, 100)
+    reasons = list(judge_similarity(record, ParityLimits()))
+    assert bool(reasons) == refused
+    assert not list(judge_similarity(None, ParityLimits()))
+
+
 def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(
     opened, keras_model, calibration, manifest, tmp_path
 ) -> None:
@@ -96,8 +119,8 @@ def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(
     after_normalization = keras.Model(normalize.output, keras_model.output)
     wrong = keras.Model(inputs, after_normalization(keras.layers.Rescaling(1 / 255)(inputs)))
 
-    def reference(pixels):
-        return scores(keras_model, pixels)
+    def outputs(pixels):
+        return Outputs(scores(keras_model, pixels), None)
 
     agreement = {}
     for name, model in (("right", keras_model), ("wrong", wrong)):
@@ -107,7 +130,7 @@ def test_the_right_model_agrees_and_one_fed_other_pixel_values_does_not(
         )
         agreement |= {
             file: judged.parity
-            for file, judged in compare_on_test_split(opened, reference, [file]).items()
+            for file, judged in compare_on_test_split(opened, outputs, [file], {}, 0.95).items()
         }
     assert agreement["right.tflite"].agreement == 1
     assert agreement["right.tflite"].worst_score_error < 1e-4
