@@ -117,7 +117,7 @@ async function explain() {
     await map.decode();
     map.hidden = false;
     if (previous) URL.revokeObjectURL(previous);
-    setText("why-note", "of the image at the press");
+    setText("why-note", "the image when you pressed");
   } catch {
     setText("why-note", "no heat map now; see what camera prints");
   }
