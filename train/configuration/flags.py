@@ -10,6 +10,7 @@ from train.backbones.registry import BACKBONES
 from train.configuration.options import (
     Augment,
     ClassWeights,
+    Features,
     Flip,
     Grey16Rule,
     MixedPrecision,
@@ -80,6 +81,12 @@ FLAGS = (
         tuple(RECIPES),
         "the head and its training: that of Quince, or flattened features and a hidden layer "
         "as in the article",
+    ),
+    Flag(
+        "--features",
+        get_args(Features),
+        "what the head sees: the averages of the last layer, or those of each block but the last, "
+        "which suits surfaces",
     ),
     Flag(
         "--thaw",

@@ -14,6 +14,7 @@ ClassWeights = Literal["none", "balanced"]
 MixedPrecision = Literal["auto", "off"]
 Grey16Rule = Literal["upper-bits", "data-range"]
 Augment = float | Literal["auto"]
+Features = Literal["last", "blocks"]
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "input_size": (1, 4096),
@@ -45,6 +46,7 @@ class TrainOptions:
     weights: str | None = None
     width: float | None = None
     recipe: RecipeName = "quince"
+    features: Features = "last"
     thaw: Thaw | None = None
     input_size: int | None = None
     fit: Fit = "crop"

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from runtime.errors import InputRefused
 from train.backbones.registry import BACKBONES, OFFLINE, find_backbone
-from train.configuration.options import TrainOptions
+from train.configuration.options import Features, TrainOptions
 from train.configuration.recipes import RECIPES, Thaw
 
 SMALL = "simple-cnn"
@@ -23,6 +23,7 @@ class ResolvedOptions:
 
     weights: str
     width: float
+    features: Features
     thaw: Thaw
     solve_head: bool
     head_epochs: int
@@ -68,6 +69,11 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         raise InputRefused(
             "--thaw", "without pretrained weights all layers are trained at once; leave it out"
         )
+    if options.features == "blocks" and (weights == "none" or recipe.hidden):
+        raise InputRefused(
+            "--features",
+            "expected last from scratch and in the recipe article, found blocks; leave it out",
+        )
     width = _first(options.width, 1.0)
     if options.width is not None and not backbone.widths:
         names = ", ".join(name for name, row in BACKBONES.items() if row.widths)
@@ -86,6 +92,7 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
     return ResolvedOptions(
         weights=weights,
         width=width,
+        features=options.features,
         thaw=options.thaw or recipe.thaw or backbone.thaw,
         solve_head=solve_head,
         head_epochs=1 if solve_head else _first(options.head_epochs, recipe.head_epochs),

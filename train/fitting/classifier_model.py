@@ -5,11 +5,12 @@ from keras import layers
 
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing
+from train.backbones.blocks import block_ends
 from train.backbones.build import build_network, normalize
 from train.backbones.pretrained_weights import load_pretrained
 from train.backbones.registry import Backbone
 from train.configuration.resolved_options import ResolvedOptions
-from train.fitting.schedule import FLATTEN, INPUT, POOL
+from train.fitting.schedule import FLATTEN, INPUT, LAST_POOL, POOL
 
 BATCH_NORM_MOMENTUM = 0.9
 """The momentum of BatchNorm's moving averages in a network without pretrained weights.
@@ -45,16 +46,34 @@ def build_model(
         for layer in base.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = BATCH_NORM_MOMENTUM
-    return keras.Model(pixels, _head(features, classes, settings))
+    return keras.Model(pixels, _head(base, classes, settings))
 
 
-def _head(
-    features: keras.KerasTensor, classes: int, settings: ResolvedOptions
-) -> keras.KerasTensor:
+def _head(base: keras.Model, classes: int, settings: ResolvedOptions) -> keras.KerasTensor:
     if settings.hidden:
-        x = layers.Flatten(name=FLATTEN)(features)
+        x = layers.Flatten(name=FLATTEN)(base.output)
         x = layers.Dense(settings.hidden, activation="relu", name="hidden")(x)
+    elif settings.features == "blocks":
+        x = _block_averages(base, settings)
     else:
-        x = layers.GlobalAveragePooling2D(name=POOL)(features)
+        x = layers.GlobalAveragePooling2D(name=POOL)(base.output)
     x = layers.Dropout(settings.dropout, name="dropout")(x)
     return layers.Dense(classes, activation="softmax", name="scores")(x)
+
+
+def _block_averages(base: keras.Model, settings: ResolvedOptions) -> keras.KerasTensor:
+    """Returns the averages of the outputs of all blocks but the last, which is left out.
+
+    If blocks are to be thawed, the first is the last block that is not: a stage has one input.
+    """
+    ends = block_ends(base)[:-1]
+    if settings.epochs and settings.thaw != "all":
+        ends = ends[-settings.thaw - 1 :]
+    if not ends:
+        raise InputRefused("--features", "expected last for a backbone of one block, found blocks")
+    averages = [
+        layers.GlobalAveragePooling2D(name=f"{POOL}_{end}")(base.get_layer(end).output)
+        for end in ends[:-1]
+    ]
+    last = layers.GlobalAveragePooling2D(name=LAST_POOL)(base.get_layer(ends[-1]).output)
+    return layers.Concatenate(name=POOL)([*averages, last])

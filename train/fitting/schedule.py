@@ -11,8 +11,11 @@ from train.configuration.resolved_options import ResolvedOptions
 INPUT, POOL, FLATTEN = "pixels", "pool", "flatten"
 """The name of a network's first layer, and of the layer before its head.
 
-The latter averages the features of an image, or flattens them as in the article.
+The latter averages the features of an image, or flattens them as in the article. With
+`--features blocks` it joins the averages of several blocks.
 """
+LAST_POOL = "pool_last"
+"""The name of the layer that averages the last of several blocks."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
 
 def backbone_blocks(model: keras.Model, settings: ResolvedOptions) -> tuple[str, ...]:
     """Returns the name of the last layer of each backbone block, from the input on."""
-    return block_ends(keras.Model(model.input, model.get_layer(_head_input(settings)).input))
+    last = LAST_POOL if settings.features == "blocks" else _head_input(settings)
+    return block_ends(keras.Model(model.input, model.get_layer(last).input))
 
 
 def _head_input(settings: ResolvedOptions) -> str:

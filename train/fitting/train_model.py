@@ -87,7 +87,9 @@ def train_model(context: TrainingContext) -> TrainedModel:
             strategy.feature_function or feature_function,
         )
         families = possible_families(options)
-        if options.augment == "auto" and stages[0].solved:
+        if options.views == 1:
+            families = ()  # the only view is the image itself
+        elif options.augment == "auto" and stages[0].solved:
             families = choose_families(context, frozen, stages[0].boundary, seed)
         frozen = replace(frozen, augment=build_augmentation(options, seed, families))
         with strategy.scope():

@@ -99,6 +99,17 @@ def test_frozen_features_are_those_of_the_whole_model(fine_tuned, loss_on, data:
     assert loss_on(model, "val") == pytest.approx(best.val_loss, rel=0.01)
 
 
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_head_on_blocks_is_solved_on_the_features_of_the_whole_model(
+    build: Build, fit_model, loss_on, lite: TrainOptions, tmp_path: Path, epochs: int
+) -> None:
+    options = replace(lite, features="blocks", head_epochs=None, epochs=epochs, rate=0.0)
+    model = build(options)
+    solved = fit_model(model, options, tmp_path)[0]
+    assert loss_on(model, "val") == pytest.approx(solved.val_loss, rel=5e-3)
+    assert solved.accuracy > 0.9
+
+
 @pytest.mark.parametrize("position", [0, 3, -1])
 def test_weights_of_the_best_epoch_are_kept(
     build: Build,

@@ -58,6 +58,22 @@ def test_blocks_are_named_by_their_last_layers(model: keras.Model, lite: TrainOp
     assert blocks[-2:] == ("block14_add", "head_relu")
 
 
+@pytest.mark.parametrize(
+    ("epochs", "thaw", "averaged", "boundary"),
+    [(1, None, 9, "block6_add"), (1, "all", 15, INPUT), (1, 15, 15, INPUT), (0, None, 15, POOL)],
+)
+def test_head_sees_blocks_from_the_last_frozen_one_on_without_the_last(
+    build: Callable[..., keras.Model], epochs: int, thaw, averaged: int, boundary: str
+) -> None:
+    options = TrainOptions(features="blocks", epochs=epochs, thaw=thaw)
+    model = build(options)
+    assert len(model.get_layer(POOL).input) == averaged
+    assert _stages(model, options)[-1].boundary == boundary
+    blocks = backbone_blocks(model, resolve_options(options))
+    assert (len(blocks), blocks[-1]) == (15, "block14_add")
+    assert "head_conv" not in {layer.name for layer in model.layers}
+
+
 def test_article_trains_its_flattened_head_and_then_the_last_block_too(
     build: Callable[..., keras.Model], lite: TrainOptions
 ) -> None:
