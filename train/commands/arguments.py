@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from runtime.cli.identity import program_name
+from runtime.cli.parser import positive_int_argument
 from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
 from runtime.system.lazy_loading import require_packages
@@ -40,6 +41,16 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds --json."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def names_argument(text: str) -> tuple[str, ...]:
+    """Returns the parts between commas; it is the `type` of an argument."""
+    return tuple(text.split(","))
+
+
+def sizes_argument(text: str) -> tuple[int, ...]:
+    """Returns the numbers between commas; it is the `type` of an argument."""
+    return tuple(positive_int_argument(part) for part in text.split(","))
 
 
 def require_new_page(path: Path, *, overwrite: bool) -> None:

@@ -9,12 +9,19 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, positive_int_argument
+from runtime.cli.parser import CommandParser
 from runtime.errors import DONE, CheckFailed
 from runtime.shared.statistics import counted_images
 from runtime.system.terminal import escape_control_chars
 from train.backbones.registry import OFFLINE
-from train.commands.arguments import add_cache, add_data, add_json, training_command
+from train.commands.arguments import (
+    add_cache,
+    add_data,
+    add_json,
+    names_argument,
+    sizes_argument,
+    training_command,
+)
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.selection.choice import Limits, Row
@@ -106,14 +113,6 @@ def _limit_argument(text: str) -> float:
     return limit
 
 
-def _names_argument(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
-def _sizes_argument(text: str) -> tuple[int, ...]:
-    return tuple(positive_int_argument(part) for part in text.split(","))
-
-
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} choose",
@@ -148,7 +147,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--backbones",
-        type=_names_argument,
+        type=names_argument,
         default=(),
         metavar="NAME,NAME",
         help=f"networks to compare, each in all its widths (default: {','.join(OFFLINE)}, whose "
@@ -156,7 +155,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--input-sizes",
-        type=_sizes_argument,
+        type=sizes_argument,
         default=(),
         metavar="N,N",
         help="sides of the input in pixels (default: three for each backbone, up to the size that "

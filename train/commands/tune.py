@@ -11,7 +11,15 @@ from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE
 from runtime.system.terminal import escape_control_chars
-from train.commands.arguments import add_cache, add_data, add_json, add_strict, training_command
+from train.commands.arguments import (
+    add_cache,
+    add_data,
+    add_json,
+    add_strict,
+    names_argument,
+    sizes_argument,
+    training_command,
+)
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.tuning.search_space import TUNABLE
@@ -25,10 +33,12 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command line `arguments`; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     tuned = tuple(name for name in TUNABLE if getattr(parsed, name) is None)
+    lists = {"backbone": parsed.backbones, "input_size": parsed.input_sizes}
+    choices = {name: values for name, values in lists.items() if values}
     options = options_from_arguments(parsed)
     data_name = os.path.basename(os.path.realpath(parsed.data))
     settings = StudySettings(
-        parsed.study or data_name, parsed.storage, tuned, parsed.trials, parsed.timeout
+        parsed.study or data_name, parsed.storage, tuned, parsed.trials, parsed.timeout, choices
     )
     with ends_soon(f"{NAME} tune", "the same command continues the study"):
         result = tune(
@@ -75,10 +85,10 @@ def _seconds_argument(text: str) -> float:
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} tune",
-        description="Train repeatedly on a folder of images with other learning rates, dropout, "
-        "and numbers of thawed blocks, and report which were best on the validation images. An "
-        "option on the command line is not tuned. The same command continues a study; several "
-        "processes may work on one study.",
+        description="Train repeatedly on a folder of images with other learning rates, momentum, "
+        "dropout, hidden units and numbers of thawed blocks, and report which were best on the "
+        "validation images. An option on the command line is not tuned. The same command continues "
+        "a study; several processes may work on one study.",
     )
     add_data(parser)
     parser.add_argument(
@@ -111,6 +121,20 @@ def _parser() -> CommandParser:
         "--study",
         metavar="NAME",
         help="name of the study in the database (default: that of the folder of images)",
+    )
+    parser.add_argument(
+        "--backbones",
+        type=names_argument,
+        default=(),
+        metavar="NAME,NAME",
+        help="tune the backbone among these; the first takes the place of --backbone",
+    )
+    parser.add_argument(
+        "--input-sizes",
+        type=sizes_argument,
+        default=(),
+        metavar="N,N",
+        help="tune the side of the input among these; the first takes the place of --input-size",
     )
     add_flags(parser)
     add_cache(parser)

@@ -16,7 +16,7 @@ from train.configuration.options import (
     MixedPrecision,
     TrainOptions,
 )
-from train.configuration.recipes import RECIPES, Thaw
+from train.configuration.recipes import MOMENTUM, RECIPES, Thaw
 
 
 class Flag(NamedTuple):
@@ -127,6 +127,12 @@ FLAGS = (
         "--rate",
         float,
         f"learning rate of the head and the thawed blocks, very small {_by_recipe('rate')}",
+    ),
+    Flag("--momentum", float, f"momentum (beta_1) of Adam, 0..0.999 (default: {MOMENTUM})"),
+    Flag(
+        "--hidden",
+        int,
+        f"units of the hidden layer of the recipe article (default: {RECIPES['article'].hidden})",
     ),
     Flag("--batch", int, "images in a step"),
     Flag("--views", int, "views of each training image: the image itself, and augmented ones"),

@@ -23,6 +23,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "epochs": (0, 10_000),
     "head_rate": (0, math.inf),
     "rate": (0, math.inf),
+    "momentum": (0, 0.999),
+    "hidden": (1, 100_000),
     "batch": (1, 10_000),
     "views": (1, 1000),
     "dropout": (0, 0.99),
@@ -56,6 +58,8 @@ class TrainOptions:
     epochs: int | None = None
     head_rate: float | None = None
     rate: float | None = None
+    momentum: float | None = None
+    hidden: int | None = None
     batch: int = 32
     views: int = 3
     dropout: float | None = None

@@ -6,6 +6,8 @@ from typing import Literal
 RecipeName = Literal["quince", "article"]
 Thaw = int | Literal["all"]
 """How many of the last blocks are fine-tuned with the head, at least one; or all layers."""
+MOMENTUM = 0.9
+"""The default of Adam's beta_1 (Kingma and Ba, ICLR 2015)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from runtime.errors import InputRefused
 from train.backbones.registry import BACKBONES, OFFLINE, find_backbone
 from train.configuration.options import Features, TrainOptions
-from train.configuration.recipes import RECIPES, Thaw
+from train.configuration.recipes import MOMENTUM, RECIPES, Thaw
 
 SMALL = "simple-cnn"
 Number = TypeVar("Number", int, float)
@@ -31,6 +31,7 @@ class ResolvedOptions:
     head_rate: float
     rate: float
     dropout: float
+    momentum: float
     hidden: int | None
     average: float | None
 
@@ -74,6 +75,10 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
             "--features",
             "expected last from scratch and in the recipe article, found blocks; leave it out",
         )
+    if options.hidden and not recipe.hidden:
+        raise InputRefused(
+            "--hidden", "only the recipe article has a hidden layer; add --recipe article"
+        )
     width = _first(options.width, 1.0)
     if options.width is not None and not backbone.widths:
         names = ", ".join(name for name, row in BACKBONES.items() if row.widths)
@@ -100,7 +105,8 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         head_rate=_first(options.head_rate, recipe.head_rate),
         rate=_first(options.rate, recipe.rate),
         dropout=_first(options.dropout, recipe.dropout),
-        hidden=recipe.hidden,
+        momentum=_first(options.momentum, MOMENTUM),
+        hidden=options.hidden or recipe.hidden,
         average=recipe.average,
     )
 

@@ -6,6 +6,7 @@ import keras
 
 from runtime.errors import InputRefused
 from train.backbones.blocks import block_ends
+from train.configuration.recipes import MOMENTUM
 from train.configuration.resolved_options import ResolvedOptions
 
 INPUT, POOL, FLATTEN = "pixels", "pool", "flatten"
@@ -22,7 +23,7 @@ LAST_POOL = "pool_last"
 class Stage:
     """Describes one part of a training: layers after `boundary` learn, those up to it do not.
 
-    average: the momentum of the running average of the weights; see Recipe.
+    momentum: of Adam. average: that of the running average of the weights; see Recipe.
     solved: the layer after `boundary` is solved, not trained; the stage is one epoch.
     """
 
@@ -30,6 +31,7 @@ class Stage:
     boundary: str
     rate: float
     epochs: int
+    momentum: float = MOMENTUM
     batch_norm: bool = False
     average: float | None = None
     solved: bool = False
@@ -46,12 +48,15 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
     """
     if not settings.pretrained:
         epochs = settings.head_epochs + settings.epochs
-        return (Stage("all", INPUT, settings.head_rate, epochs, batch_norm=True),)
+        return (
+            Stage("all", INPUT, settings.head_rate, epochs, settings.momentum, batch_norm=True),
+        )
     head = Stage(
         "head",
         _head_input(settings),
         settings.head_rate,
         settings.head_epochs,
+        settings.momentum,
         solved=settings.solve_head,
     )
     fine_tune = Stage(
@@ -59,6 +64,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         _thaw_boundary(model, settings),
         settings.rate,
         settings.epochs,
+        settings.momentum,
         average=settings.average,
     )
     return tuple(stage for stage in (head, fine_tune) if stage.epochs)

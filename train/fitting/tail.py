@@ -16,9 +16,9 @@ class WeightAveraging(keras.optimizers.Adam):  # type: ignore[misc]
     one epoch, and the next epoch continues from the weights, so `put_average` does it instead.
     """
 
-    def __init__(self, rate: Any, momentum: float | None) -> None:
-        """Creates an optimizer; `momentum` of the average is kept per step (None: no average)."""
-        super().__init__(rate, use_ema=momentum is not None, ema_momentum=momentum or 0.0)
+    def __init__(self, rate: Any, momentum: float, average: float | None) -> None:
+        """Creates an optimizer whose average keeps `average` of itself per step (None: none)."""
+        super().__init__(rate, momentum, use_ema=average is not None, ema_momentum=average or 0.0)
 
     def finalize_variable_values(self, trainable_variables: Sequence[Any]) -> None:
         """Keeps the weights at the end of `fit`."""
@@ -44,7 +44,7 @@ def compiled_tail(
     for layer in model.layers:
         is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = layer.name in learning and (stage.batch_norm or not is_batch_norm)
-    optimizer = WeightAveraging(_learning_rate(stage, steps), stage.average)
+    optimizer = WeightAveraging(_learning_rate(stage, steps), stage.momentum, stage.average)
     tail.compile(
         optimizer,
         "categorical_crossentropy",

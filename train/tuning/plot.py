@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from train.tuning.search_space import Dimension
+from train.tuning.search_space import Choice, TunedOption
 from train.tuning.trials import Trial, TrialOutcome, best_trial
 from workstation.plotting import save_png
 
@@ -21,7 +21,7 @@ MARKS: dict[TrialOutcome, tuple[str, str]] = {
 BEST_COLOR = "tab:orange"
 
 
-def plot_trials(folder: Path, trials: Sequence[Trial], dimensions: Sequence[Dimension]) -> None:
+def plot_trials(folder: Path, trials: Sequence[Trial], dimensions: Sequence[TunedOption]) -> None:
     """Writes trials.png: the accuracy over the trials, then over each tuned option.
 
     A line shows the best accuracy so far. Diverged trials are drawn at the bottom.
@@ -41,10 +41,15 @@ def plot_trials(folder: Path, trials: Sequence[Trial], dimensions: Sequence[Dime
         panels[0].legend(fontsize="small")
     for panel, dimension in zip(panels[1:], dimensions, strict=False):
         shown = [trial for trial in finished if dimension.name in trial.options]
-        _mark(panel, shown, [trial.options[dimension.name] for trial in shown], bottom)
+        values = [trial.options[dimension.name] for trial in shown]
         panel.set(xlabel=dimension.name.replace("_", " "))
-        if dimension.step is None:
+        if isinstance(dimension, Choice):
+            names = list(map(str, dimension.values))
+            panel.set_xticks(range(len(names)), names)
+            values = [names.index(str(value)) for value in values]
+        elif dimension.step is None:
             panel.set_xscale("log")
+        _mark(panel, shown, list(map(float, values)), bottom)
     for number, panel in enumerate(panels):
         panel.set_visible(number <= len(dimensions))
         panel.grid(alpha=0.3)

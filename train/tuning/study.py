@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from runtime.errors import InputRefused, MachineError
 from train.checkpoints.resume import option_differences
-from train.tuning.search_space import Dimension
+from train.tuning.search_space import TunedOption
 from train.tuning.trials import Trial, TrialOutcome
 
 HEARTBEAT_S, GRACE_S = 10, 60
@@ -64,7 +64,7 @@ def open_study(url: str, name: str, seed: int, warmup: int, made_by: Mapping[str
     return study
 
 
-def enqueue_defaults(study: Study, dimensions: Sequence[Dimension]) -> None:
+def enqueue_defaults(study: Study, dimensions: Sequence[TunedOption]) -> None:
     """Queues a trial with the default values, unless the study has one already."""
     for trial in study.get_trials(deepcopy=False):
         if trial.user_attrs.get(DEFAULTS) and trial.state != TrialState.FAIL:
@@ -73,7 +73,7 @@ def enqueue_defaults(study: Study, dimensions: Sequence[Dimension]) -> None:
     study.enqueue_trial(defaults, user_attrs={DEFAULTS: True})
 
 
-def study_trials(study: Study, dimensions: Sequence[Dimension]) -> list[Trial]:
+def study_trials(study: Study, dimensions: Sequence[TunedOption]) -> list[Trial]:
     """Returns all trials, in the order they began."""
     return [_trial(trial, dimensions) for trial in study.get_trials(deepcopy=False)]
 
@@ -160,7 +160,7 @@ def _require_same_origin(study: Study, made_by: Mapping[str, Any]) -> None:
         )
 
 
-def _trial(trial: FrozenTrial, dimensions: Sequence[Dimension]) -> Trial:
+def _trial(trial: FrozenTrial, dimensions: Sequence[TunedOption]) -> Trial:
     states: dict[TrialState, TrialOutcome] = {
         TrialState.COMPLETE: "complete",
         TrialState.PRUNED: "diverged" if FAULT in trial.user_attrs else "pruned",

@@ -16,17 +16,21 @@ from optuna.trial import TrialState
 
 from runtime.errors import CheckFailed
 from runtime.system.terminal import say
+from train.backbones.registry import find_backbone
 from train.checkpoints.history import Epoch, select_best_epoch
 from train.configuration.options import TrainOptions
 from train.configuration.resolved_options import resolve_options
-from train.data.preparation import PreparedData
+from train.data.image_folder import scan_image_folder
+from train.data.preparation import PreparedData, decode_images
+from train.data.split import SplitFractions
 from train.fitting.classifier_model import build_model
 from train.fitting.feature_cache import shrink_cache
 from train.fitting.schedule import backbone_blocks
 from train.fitting.train_model import train_model
 from train.fitting.training_context import TrainingContext
-from train.tuning.search_space import Dimension
+from train.tuning.search_space import Choice, TunedOption, Value
 from train.tuning.study import FAULT, RESULT
+from train.tuning.trials import value_text
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -35,14 +39,15 @@ def count_blocks(prepared: PreparedData, options: TrainOptions) -> int:
     """Returns the number of blocks of the backbone, the most that can be thawed."""
     settings = replace(resolve_options(options), weights="none")
     classes = len(prepared.data.labels)
-    model = build_model(prepared.backbone, prepared.pixels.preprocessing, classes, settings)
+    backbone = find_backbone(options.backbone)
+    model = build_model(backbone, prepared.pixels.preprocessing, classes, settings)
     return len(backbone_blocks(model, settings))
 
 
 def run_trials(
     study: Study,
     context: TrainingContext,
-    dimensions: Sequence[Dimension],
+    dimensions: Sequence[TunedOption],
     after_trial: Callable[[], None],
     *,
     trials: int,
@@ -81,9 +86,11 @@ class _TrialRunner:
     lost: whether another process took over the last trial, because this one seemed dead.
     """
 
-    def __init__(self, context: TrainingContext, dimensions: Sequence[Dimension]) -> None:
+    def __init__(self, context: TrainingContext, dimensions: Sequence[TunedOption]) -> None:
         self.lost = False
         self._context, self._dimensions = context, dimensions
+        geometry = context.options.backbone, context.options.input_size
+        self._pixels = {geometry: context.pixels}
         self._head_epochs = resolve_options(context.options).head_epochs
 
     def train(self, trial: optuna.Trial) -> float:
@@ -94,7 +101,9 @@ class _TrialRunner:
             dimension.name: dimension.value(_draw(trial, dimension))
             for dimension in self._dimensions
         }
-        drawn = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in values.items())
+        drawn = ", ".join(
+            f"{name.replace('_', ' ')} {value_text(value)}" for name, value in values.items()
+        )
         say(f"trial {trial.number}: {drawn}")
 
         def after_epoch(epoch: Epoch) -> None:
@@ -104,11 +113,7 @@ class _TrialRunner:
             if trial.should_prune():
                 raise optuna.TrialPruned("worse than the median")
 
-        context = replace(
-            self._context,
-            options=replace(self._context.options, **values),
-            after_epoch=after_epoch,
-        )
+        context = replace(self._with_options(values), after_epoch=after_epoch)
         context.unfinished.remove()
         try:
             train_model(context)
@@ -128,6 +133,19 @@ class _TrialRunner:
             keras.backend.clear_session()
         return best.val_accuracy
 
+    def _with_options(self, values: dict[str, Any]) -> TrainingContext:
+        """Returns the context of a trial, with the images in the size that it trains on."""
+        context = self._context
+        options = replace(context.options, **values)
+        geometry = options.backbone, options.input_size
+        if geometry not in self._pixels:
+            folder = scan_image_folder(context.data.root)
+            fractions = SplitFractions(options.test_fraction, options.val_fraction)
+            cache = context.feature_folder.parent
+            self._pixels[geometry] = decode_images(folder, options, fractions, cache)[1]
+        backbone = find_backbone(options.backbone)
+        return replace(context, options=options, backbone=backbone, pixels=self._pixels[geometry])
+
     def _step(self, epoch: Epoch) -> int:
         """Returns the index of an epoch among those of all stages."""
         before = self._head_epochs if epoch.stage == "fine-tune" else 0
@@ -145,7 +163,10 @@ class _TrialRunner:
         return best
 
 
-def _draw(trial: optuna.Trial, dimension: Dimension) -> float:
+def _draw(trial: optuna.Trial, dimension: TunedOption) -> Value:
+    if isinstance(dimension, Choice):
+        chosen: Any = trial.suggest_categorical(dimension.name, dimension.values)
+        return dimension.value(chosen)
     name, low, high, step = dimension.name, dimension.low, dimension.high, dimension.step
     if dimension.whole:
         return trial.suggest_int(name, int(low), int(high), step=int(step or 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.system.atomic_files import write_file
+from train.tuning.search_space import Value
 
 TRIALS = "trials.csv"
 TrialOutcome = Literal["complete", "pruned", "diverged", "failed", "running", "waiting"]
@@ -26,7 +27,7 @@ class Trial:
 
     number: int
     state: TrialOutcome
-    options: Mapping[str, float]
+    options: Mapping[str, Value]
     val_accuracy: float | None
     val_loss: float | None
     epochs: int
@@ -59,7 +60,12 @@ def write_trials(folder: Path, trials: Sequence[Trial], names: Sequence[str]) ->
     writer.writerow(["trial", "state", "val_accuracy", "val_loss", "epochs", "seconds", *names])
     for trial in trials:
         options = [trial.options.get(name) for name in names]
-        numbers = [trial.val_accuracy, trial.val_loss, trial.epochs, trial.seconds, *options]
-        cells = ["" if number is None else f"{number:.6g}" for number in numbers]
+        results = [trial.val_accuracy, trial.val_loss, trial.epochs, trial.seconds]
+        cells = ["" if value is None else value_text(value) for value in [*results, *options]]
         writer.writerow([trial.number, trial.state, *cells])
     write_file(folder / TRIALS, text.getvalue())
+
+
+def value_text(value: Value) -> str:
+    """Returns a number with at most six digits, or the text itself."""
+    return value if isinstance(value, str) else f"{value:.6g}"

@@ -1,6 +1,6 @@
 """Finds the options that train best on an image folder; writes study.db, trials.csv, trials.png."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from train.configuration.resolved_options import ResolvedOptions, resolve_option
 from train.data.dataset_report import listing_refused, report_dataset
 from train.data.preparation import PreparedData, prepare
 from train.fitting.training_context import TrainingContext
-from train.tuning.search_space import Dimension, search_space
+from train.tuning.search_space import TunedOption, search_space
 from train.tuning.trials import TRIALS, Trial, best_trial, write_trials
 from workstation.keras_setup import prepare_tensorflow
 
@@ -36,7 +36,8 @@ class StudySettings:
     """Describes what a study tries, for how long, and where it is kept.
 
     storage: the URL of a database; None: study.db in the output folder.
-    tuned: the names of the options to tune.
+    tuned: the names of the options to tune between bounds.
+    choices: the values to choose from of other options, by name, the default first.
     trials: how many finished trials the study shall have, those of other processes included.
     timeout_s: no trial starts later than this; None: no limit.
     """
@@ -46,6 +47,7 @@ class StudySettings:
     tuned: Collection[str]
     trials: int
     timeout_s: float | None
+    choices: Mapping[str, tuple[int | str, ...]]
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def tune(
         CheckFailed: no trial completed.
     """
     _require_usable(folder, settings.storage)
+    first: dict[str, Any] = {name: values[0] for name, values in settings.choices.items()}
+    options = replace(options, **first)
     with listing_refused(program_name("train"), data):
         prepared = prepare(data, folder, options, cache=cache, packages=("optuna", "sqlalchemy"))
     report_dataset(prepared, strict=strict)
@@ -104,11 +108,11 @@ def tune(
             study_trials,
         )
         from train.tuning.trial_runner import run_trials
-    dimensions = _dimensions(prepared, options, resolved, settings.tuned)
+    dimensions = _dimensions(prepared, options, resolved, settings)
     names = [dimension.name for dimension in dimensions]
     made_by: dict[str, Any] = {
         **prepared.made_by,
-        "options": asdict(options) | dict.fromkeys(settings.tuned),
+        "options": asdict(options) | dict.fromkeys(settings.tuned) | dict(settings.choices),
     }
     url = settings.storage or f"sqlite:///{folder.resolve() / DATABASE}"
 
@@ -152,16 +156,22 @@ def _dimensions(
     prepared: PreparedData,
     options: TrainOptions,
     resolved: ResolvedOptions,
-    tuned: Collection[str],
-) -> tuple[Dimension, ...]:
-    """Returns the search space; raises InputRefused if it is empty."""
+    settings: StudySettings,
+) -> tuple[TunedOption, ...]:
+    """Returns the search space; raises InputRefused if it is empty, or backbones do not fit."""
+    backbones = settings.choices.get("backbone", (options.backbone,))
+    variants = [replace(options, backbone=str(backbone)) for backbone in backbones]
+    if any(resolve_options(each).pretrained != resolved.pretrained for each in variants):
+        raise InputRefused(
+            "--backbones", "expected networks that all have pretrained weights, or that all do not"
+        )
     blocks = 1
-    if "thaw" in tuned and resolved.pretrained:
+    if "thaw" in settings.tuned and resolved.pretrained:
         with quiet(), requires_extra("train", "tuning"):
             from train.tuning.trial_runner import count_blocks
         with quiet():
-            blocks = count_blocks(prepared, options)
-    dimensions = search_space(resolved, tuned, blocks)
+            blocks = min(count_blocks(prepared, each) for each in variants)
+    dimensions = search_space(resolved, settings.tuned, blocks, settings.choices)
     if not dimensions:
         raise InputRefused(
             "tune", "expected an option to tune, found all of them set; leave one out"

@@ -51,6 +51,7 @@ def test_backbone_fills_weights_and_blocks(backbone: str, weights: str, thaw: in
     [
         ({"backbone": "simple-cnn", "weights": "imagenet"}, "--weights", "efficientnet-lite0"),
         ({"backbone": "mobilenet-v2", "weights": "none", "thaw": 2}, "--thaw", "trained at once"),
+        ({"hidden": 64}, "--hidden", "recipe article"),
         ({"features": "blocks", "weights": "none"}, "--features", "from scratch"),
         ({"features": "blocks", "recipe": "article"}, "--features", "recipe article"),
         ({"backbone": "vgg16", "width": 0.5}, "--width", "mobilenet-v2"),

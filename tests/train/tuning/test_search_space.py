@@ -20,7 +20,8 @@ def _space(options: TrainOptions, tuned=TUNABLE, blocks: int = 17) -> dict[str, 
 )
 def test_defaults_lie_within_and_on_a_step(recipe, backbone: str) -> None:
     space = _space(TrainOptions(backbone=backbone, recipe=recipe))
-    assert set(space) == set(TUNABLE) - ({"head_rate"} if recipe == "quince" else set())
+    without = {"article": set(), "quince": {"head_rate", "hidden"}}
+    assert set(space) == set(TUNABLE) - without[recipe]
     for dimension in space.values():
         assert dimension.low <= dimension.default <= dimension.high
         if dimension.step:
@@ -41,12 +42,19 @@ def test_no_more_blocks_are_thawed_than_there_are(blocks: int) -> None:
 
 
 def test_options_without_effect_or_set_by_the_user_are_not_tuned() -> None:
-    assert set(_space(TrainOptions(backbone="simple-cnn"))) == {"head_rate", "dropout"}
+    assert set(_space(TrainOptions(backbone="simple-cnn"))) == {"head_rate", "momentum", "dropout"}
     assert set(_space(TrainOptions(epochs=0))) == {"dropout"}, "a solved head has no rate"
-    assert set(_space(TrainOptions(head_epochs=2))) == set(TUNABLE)
-    assert set(_space(TrainOptions(head_epochs=0))) == set(TUNABLE) - {"head_rate"}
-    assert set(_space(TrainOptions(thaw="all"))) == set(TUNABLE) - {"head_rate", "thaw"}
+    ours = set(TUNABLE) - {"hidden"}
+    assert set(_space(TrainOptions(head_epochs=2))) == ours
+    assert set(_space(TrainOptions(head_epochs=0))) == ours - {"head_rate"}
+    assert set(_space(TrainOptions(thaw="all"))) == ours - {"head_rate", "thaw"}
     assert set(_space(TrainOptions(), tuned=("dropout",))) == {"dropout"}
+
+
+def test_a_choice_takes_its_first_value_by_default() -> None:
+    choices = {"backbone": ("efficientnet-lite1", "efficientnet-lite0")}
+    *_, choice = search_space(resolve_options(TrainOptions()), (), 17, choices)
+    assert (choice.name, choice.default) == ("backbone", "efficientnet-lite1")
 
 
 def test_values_are_short_enough_for_a_command_line() -> None:

@@ -15,8 +15,10 @@ import pytest
 QUICK = (
     "--backbone",
     "simple-cnn",
-    "--input-size",
-    "32",
+    "--input-sizes",
+    "32,48",
+    "--seed",
+    "1",
     "--head-epochs",
     "2",
     "--epochs",
@@ -94,7 +96,8 @@ def test_it_writes_a_table_a_plot_and_a_study_and_tries_the_defaults_first(
     folder, result = tuned
     assert {path.name for path in folder.iterdir()} == FILES
     first, second = _rows(folder)
-    assert (first["head_rate"], first["dropout"]) == ("0.003", "0.2")
+    assert (first["head_rate"], first["dropout"], first["momentum"]) == ("0.003", "0.2", "0.9")
+    assert [first["input_size"], second["input_size"]] == ["32", "48"], "with this seed"
     assert first["head_rate"] != second["head_rate"]
     assert "rate" not in first, "one stage alone learns in a network trained from scratch"
     assert result["complete"] == 2
