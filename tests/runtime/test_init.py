@@ -38,6 +38,7 @@ def test_predict_of_one_image_imports_only_what_it_needs(exported: Path, photo: 
         "zipfile",
         "hashlib",  # OpenSSL
         "runtime.models.first_trial",
+        "PIL.JpegImagePlugin",  # the photo is a PNG
         "runtime.bundles.recommendation",
         "runtime.models.labels",
     )

@@ -150,3 +150,16 @@ def test_refusals_are_printed_while_threads_decode_tiffs(
         list(decoding)
     say("last")
     assert capfd.readouterr().err.splitlines() == [*lines, "last"]
+
+
+@pytest.mark.parametrize("broken", ["signature alone", "no chunk", "checksum"])
+def test_png_whose_header_is_broken_is_no_image(broken: str) -> None:
+    """A PNG goes straight to its decoder, and still is refused as `Image.open` refuses it."""
+    content = encoded(Image.new("RGB", (4, 4)))
+    damaged = {
+        "signature alone": content[:8],
+        "no chunk": content[:8] + bytes(50),
+        "checksum": content[:29] + bytes(4) + content[33:],
+    }[broken]
+    with pytest.raises(ImageRefused, match="not an image"):
+        preprocess(damaged, Preprocessing(8, 8))
