@@ -16,6 +16,7 @@ from export.commands.artifact_arguments import (
     require_plain_auto,
 )
 from export.commands.external_model_arguments import add_external_options, external_options
+from export.commands.judge import add_judge_arguments, run_judge
 from export.commands.output import HEADINGS, attempt_line, output_warnings, summary, table_row
 from export.emulation.devices import DEVICES, choose_device
 from export.exporter import EVERY_PRECISION, ExportResult, export
@@ -37,12 +38,14 @@ from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
-ALL = "all"
+ALL, JUDGE = "all", "judge"
 
 
 def main(words: Sequence[str]) -> int:
     """Runs the command line and returns the exit code."""
     arguments = _parser().parse_args(list(words))
+    if arguments.format == JUDGE:
+        return run_judge(arguments)
     external, specs = external_options(arguments), _specs(arguments)
     options = _options(arguments, rerun_command("export", list(words)))
     bundle = arguments.output or _default_bundle(arguments.run, external)
@@ -159,6 +162,9 @@ def _parser() -> argparse.ArgumentParser:
         add_artifact_arguments(command, name)
         _add_arguments(command)
     _add_arguments(commands.add_parser(ALL, help="every format in every precision"))
+    add_judge_arguments(
+        commands.add_parser(JUDGE, help="measure what a bundle says to images of no class")
+    )
     return parser
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.inputs.trained_run import TrainedRun
 from export.parity.confidence_fit import fit_confidence
 from export.parity.evaluate import Outputs, ReferenceOutputs, score_all
-from export.similarity.measure import SimilarityRecord, leave_classes_out, mean_auroc
+from export.similarity.measure import SimilarityRecord, leave_classes_out, mean_auroc, select_known
 from export.similarity.prototypes import PrototypeFacts
 from runtime.errors import CheckFailed, InputRefused
 from runtime.models.confidence import Confidence
@@ -125,7 +125,8 @@ def _measure_similarity(
     keras_auroc = None
     if expected.similarities is not None:
         keras_auroc = mean_auroc(leave_classes_out(expected.similarities, truth, labels, keep))
-    return SimilarityRecord(rows, mean_auroc(rows), keras_auroc, facts.looks, facts.images)
+    known = select_known(of_file.similarities)
+    return SimilarityRecord(rows, mean_auroc(rows), keras_auroc, facts.looks, facts.images, known)
 
 
 def judge_similarity(record: SimilarityRecord | None, limits: ParityLimits) -> Iterator[str]:

@@ -17,6 +17,8 @@ STEPS = 10_000
 """A threshold is rounded down to 1 / STEPS, so that the last digit of another processor's value
 does not refuse the image that set the threshold."""
 
+MAX_KNOWN = 500
+
 Values = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]
 
@@ -42,7 +44,8 @@ class SimilarityRecord:
 
     classes: each left out in turn. auroc, keras_auroc: the means over these classes, of the file
     and of the Keras model with prototypes of its own; None if they could not be measured. looks:
-    prototypes of a class. images: training images that the prototypes come from.
+    prototypes of a class. images: training images that the prototypes come from. known: the highest
+    similarity of each test image, in rising order; of more than MAX_KNOWN, evenly chosen ones.
     """
 
     classes: tuple[LeftOutClass, ...]
@@ -50,6 +53,7 @@ class SimilarityRecord:
     keras_auroc: float | None
     looks: int
     images: int
+    known: tuple[float, ...] = ()
 
     @property
     def stopped(self) -> float | None:
@@ -85,6 +89,13 @@ def leave_classes_out(
                 )
             )
     return tuple(rows)
+
+
+def select_known(similarities: Values) -> tuple[float, ...]:
+    """Returns the highest of (n, classes) similarities of each image, as in SimilarityRecord."""
+    highest = np.sort(similarities.max(1))
+    chosen = np.linspace(0, len(highest) - 1, min(MAX_KNOWN, len(highest))).astype(int)
+    return tuple(np.round(highest[chosen].astype(float), 4).tolist())
 
 
 def mean_auroc(rows: Sequence[LeftOutClass]) -> float | None:
