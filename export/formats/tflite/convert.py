@@ -22,7 +22,7 @@ from export.formats.registry import Conversion
 from export.formats.targets.targets import targets_of_format
 from export.formats.tflite.calibrate import Images, calibrate, representative_dataset
 from export.formats.tflite.float_scores import float_tensors, without_score_range
-from export.formats.tflite.metadata import LABELS_FILE, metadata_buffer
+from export.formats.tflite.metadata import LABELS_FILE, METADATA_NAME, metadata_buffer
 from export.formats.tflite.model_objects import add_metadata
 from export.formats.tflite.quantize import quantize_model
 from export.formats.tflite.ranges import check_ranges
@@ -64,7 +64,7 @@ def convert(
     values = split_input_normalization(model)[0] if spec.precision in PIXEL_IS_INPUT else RAW
     if spec.precision in CALIBRATED:
         check_ranges(content, model)
-    content = add_metadata(content, "TFLITE_METADATA", metadata_buffer(manifest, values))
+    content = add_metadata(content, METADATA_NAME, metadata_buffer(manifest, values))
     return Conversion(content + _appended_zip(manifest))
 
 

@@ -10,7 +10,9 @@ from flatbuffers import Builder
 
 from export.graph.input_normalization import InputQuantization
 from runtime.models.manifest import Manifest
+from runtime.models.outputs import SIMILARITY
 
+METADATA_NAME = "TFLITE_METADATA"
 LABELS_FILE = "labels.txt"
 IDENTIFIER = b"M001"
 MIN_PARSER_VERSION = "1.0.0"
@@ -27,8 +29,12 @@ AddField = Callable[[], None]
 """Writes one field of the table that the builder has started."""
 
 
-def metadata_buffer(manifest: Manifest, normalization: InputQuantization) -> bytes:
+def metadata_buffer(
+    manifest: Manifest, normalization: InputQuantization, *, similarity: bool = False
+) -> bytes:
     """Returns the ModelMetadata of a classifier of one image, with one probability a label.
+
+    With `similarity` it has a second output, the similarity to each class, with the same labels.
 
     `normalization` gives the model's real-valued input of a pixel: value = (pixel - mean) / std.
     """
@@ -67,20 +73,11 @@ def metadata_buffer(manifest: Manifest, normalization: InputQuantization) -> byt
         process_units=[unit],
     )
 
-    labels = _strings(b, {0: LABELS_FILE, 1: "class names in output order"})
-    file = _table(
-        b, 5, {**_offsets(b, labels), 2: lambda: b.PrependInt8Slot(2, TENSOR_AXIS_LABELS, 0)}
-    )
-    feature = _table(b, 0, {})
-    scores = _tensor(
-        b,
-        "probability",
-        "of each class",
-        _union(b, 3, 0, FEATURE_PROPERTIES, feature),
-        associated_files=[file],
-    )
-
-    inputs, outputs = _vector(b, [image]), _vector(b, [scores])
+    described = [("probability", "of each class")]
+    if similarity:
+        described.append((SIMILARITY, "to the training images of each class, a cosine"))
+    inputs = _vector(b, [image])
+    outputs = _vector(b, [_labelled_output(b, *output) for output in described])
     subgraph = _table(b, 10, _offsets(b, {2: inputs, 3: outputs}))
     model = _strings(
         b, {0: manifest.name, 1: "image classifier, made with Quince", 7: MIN_PARSER_VERSION}
@@ -112,6 +109,15 @@ def _table(b: Builder, slots: int, fields: dict[int, AddField]) -> int:
     for add in fields.values():
         add()
     return int(b.EndObject())
+
+
+def _labelled_output(b: Builder, name: str, description: str) -> int:
+    labels = _strings(b, {0: LABELS_FILE, 1: "class names in output order"})
+    file = _table(
+        b, 5, {**_offsets(b, labels), 2: lambda: b.PrependInt8Slot(2, TENSOR_AXIS_LABELS, 0)}
+    )
+    properties = _union(b, 3, 0, FEATURE_PROPERTIES, _table(b, 0, {}))
+    return _tensor(b, name, description, properties, associated_files=[file])
 
 
 def _union(b: Builder, slots: int, slot: int, member: int, value: int) -> int:

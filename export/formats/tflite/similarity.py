@@ -11,8 +11,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from export.formats.tflite.metadata import METADATA_NAME, metadata_buffer
 from export.formats.tflite.model_objects import new_buffer, read_model, write_model
+from export.graph.input_normalization import RAW, InputQuantization
 from export.similarity.prototypes import Prototypes
+from runtime.backends.base import EMBEDDED_MANIFEST
+from runtime.file_formats.appended_zip import texts_in_tail
+from runtime.models.manifest import Manifest
 from runtime.models.outputs import FEATURES, SIMILARITY
 
 OPERATORS = schema.BuiltinOperator
@@ -70,6 +75,7 @@ def with_similarity(content: bytes, prototypes: Prototypes) -> bytes:
         result = graft.add_operator(
             OPERATORS.REDUCE_MAX, [result, axis], (1, classes), options=schema.ReducerOptionsT()
         )
+    graft.describe_similarity()
     return graft.finish(result, SIMILARITY)
 
 
@@ -146,6 +152,19 @@ class _Graft:
         operator.builtinOptions = options
         self._graph.operators.append(operator)
         return output
+
+    def describe_similarity(self) -> None:
+        """Adds the second output to the TFLite Metadata, whose readers count the outputs."""
+        manifest = Manifest.from_json(texts_in_tail(self._tail)[EMBEDDED_MANIFEST], "manifest")
+        quantization = self._graph.tensors[self._graph.inputs[0]].quantization
+        normalization = RAW
+        scaled = quantization is not None and quantization.scale is not None
+        if scaled and self._graph.tensors[self._graph.inputs[0]].type == schema.TensorType.UINT8:
+            scale, zero_point = float(quantization.scale[0]), int(quantization.zeroPoint[0])
+            normalization = InputQuantization(scale, zero_point)
+        data = metadata_buffer(manifest, normalization, similarity=True)
+        (entry,) = [entry for entry in self.model.metadata if entry.name.decode() == METADATA_NAME]
+        self.model.buffers[entry.buffer] = new_buffer(np.frombuffer(data, np.uint8))
 
     def finish(self, output: int, name: str) -> bytes:
         """Returns the file with this tensor as second output."""

@@ -12,7 +12,9 @@ from PIL import Image
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import PRECISIONS, convert
-from export.formats.tflite.flatbuffer import add_buffer
+from export.formats.tflite.model_objects import ALIGNMENT, add_metadata
+from export.formats.tflite.similarity import with_similarity
+from export.similarity.prototypes import Prototypes
 from runtime.classifier import Classifier
 
 MEDIAPIPE = """
@@ -34,9 +36,10 @@ def test_mediapipe_gives_our_labels(
     precision: str, keras_model, calibration, manifest, opened, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(
-        convert(keras_model, ArtifactSpec("tflite", precision), calibration, manifest).content
-    )
+    content = convert(keras_model, ArtifactSpec("tflite", precision), calibration, manifest).content
+    size = keras_model.layers[-1].input.shape[-1]
+    table = np.ones((len(manifest.labels), 1, size), np.float32)
+    model.write_bytes(with_similarity(content, Prototypes(table)))
     ours = Classifier(model)
     files = []
     for number, image in enumerate(opened.split("test")):
@@ -100,22 +103,26 @@ def test_weights_in_fewer_bits_make_smaller_files(keras_model, calibration, mani
     assert size["int8"] < size["fp16"] < size["fp32"]
 
 
-def test_an_added_buffer_leaves_the_bytes_and_their_alignment(
+def test_an_added_buffer_leaves_the_others_and_their_alignment(
     keras_model, calibration, manifest
 ) -> None:
     from tensorflow.lite.python import schema_py_generated as schema
 
     content = convert(keras_model, ArtifactSpec("tflite", "int8"), calibration, manifest).content
-    more = add_buffer(content, "second", b"hello" * 7)
-    assert more.endswith(content)
-    assert (len(more) - len(content)) % 16 == 0
+    more = add_metadata(content, "second", b"hello" * 7)
+    read = schema.Model.GetRootAs(more, 0)
+    for number in range(read.BuffersLength()):
+        if length := read.Buffers(number).DataLength():
+            values = read.Buffers(number).DataAsNumpy()
+            place = more.index(values.tobytes()) if length > 64 else 0
+            assert place % ALIGNMENT == 0
     model = schema.ModelT.InitFromPackedBuf(more, 0)
     names = {
         entry.name.decode(): bytes(model.buffers[entry.buffer].data) for entry in model.metadata
     }
     assert names["second"] == b"hello" * 7
     assert names["TFLITE_METADATA"][4:8] == b"M001"
-    before, after = (
-        Interpreter(model_content=file).get_tensor_details() for file in (content, more)
-    )
-    assert [tensor["name"] for tensor in before] == [tensor["name"] for tensor in after]
+    before, after = (Interpreter(model_content=file) for file in (content, more))
+    assert [tensor["name"] for tensor in before.get_tensor_details()] == [
+        tensor["name"] for tensor in after.get_tensor_details()
+    ]
