@@ -136,10 +136,7 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
         head.loss, head.accuracy, head.val_loss, head.val_accuracy
     )
     seconds = time.monotonic() - started_at
-    say(
-        f"solved head: validation accuracy {head.val_accuracy:.4f} after {run.seconds:.0f} s; "
-        "fine-tuning starts from it"
-    )
+    say(f"solved head: validation accuracy {head.val_accuracy:.4f} after {run.seconds:.0f} s")
     run.history.append(Epoch(stage.name, 1, loss, accuracy, val_loss, val_accuracy, seconds))
 
 

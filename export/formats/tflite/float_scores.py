@@ -48,7 +48,8 @@ def float_tensors(
 def score_tensors(content: bytes) -> list[str]:
     """Returns the outputs of the last activation of a TFLite model, and of a small Dense before it.
 
-    If the Dense joins averages, theirs are returned too. Returns nothing if the model does not end with a softmax or a sigmoid.
+    If the Dense joins averages, theirs are returned too. Returns nothing if the model does not end
+    with a softmax or a sigmoid.
     """
     with quiet():
         interpreter = Interpreter(model_content=content)
