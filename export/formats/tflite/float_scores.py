@@ -2,11 +2,10 @@
 
 A softmax in int8 rounds each score to 1/256, and most right answers share the score 255/256. The
 softmax therefore stays in float. So does the Dense layer before it if it is small: with few
-classes, logits in 8 bits tie too. Averages that are joined before it stay in float, because in int8
-they would share one scale.
+classes, logits in 8 bits tie too.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -17,7 +16,6 @@ from export.graph.surgery import graph_nodes, rebuild
 from runtime.system.terminal import quiet
 
 ACTIVATIONS, SHAPES, DENSE = ("SOFTMAX", "LOGISTIC"), ("RESHAPE", "SQUEEZE"), "FULLY_CONNECTED"
-JOIN, AVERAGE = "CONCATENATION", "MEAN"
 """Operators at the end of a classifier, by the interpreter's names."""
 KERNEL = 1
 """The place of the kernel among the inputs of DENSE."""
@@ -48,8 +46,7 @@ def float_tensors(
 def score_tensors(content: bytes) -> list[str]:
     """Returns the outputs of the last activation of a TFLite model, and of a small Dense before it.
 
-    If the Dense joins averages, theirs are returned too. Returns nothing if the model does not end
-    with a softmax or a sigmoid.
+    Returns nothing if the model does not end with a softmax or a sigmoid.
     """
     with quiet():
         interpreter = Interpreter(model_content=content)
@@ -77,22 +74,9 @@ def score_tensors(content: bytes) -> list[str]:
         else:
             break
         if is_small:
-            joined = _joined_averages(operator["inputs"][0], producers)
-            names += [details[index]["name"] for index in joined]
             break
         tensor = operator["inputs"][0]
     return names
-
-
-def _joined_averages(tensor: int, producers: Mapping[int, Any]) -> list[int]:
-    """Returns `tensor` and the averages that it joins, or nothing if it joins none."""
-    join = producers.get(tensor)
-    if join is None or join["op_name"] != JOIN:
-        return []
-    inputs = [int(index) for index in join["inputs"]]
-    if any(index not in producers or producers[index]["op_name"] != AVERAGE for index in inputs):
-        return []
-    return [tensor, *inputs]
 
 
 def without_score_range(model: keras.Model) -> keras.Model:

@@ -61,18 +61,6 @@ def test_only_the_end_is_in_float(
     assert names.count("DEQUANTIZE") == 1
 
 
-def test_averages_that_are_joined_are_in_float(calibration, manifest) -> None:
-    inputs = keras.Input((64, 64, 3))
-    first = layers.Conv2D(4, 3, 2)(inputs)
-    second = layers.Conv2D(4, 3, 2)(first)
-    averages = [layers.GlobalAveragePooling2D()(block) for block in (first, second)]
-    output = layers.Dense(2, "softmax")(layers.Concatenate()(averages))
-    model = keras.Model(inputs, output)
-    names = operators(convert(model, INT8, calibration[:4], manifest).content)
-    assert names.count("DEQUANTIZE") == 2, "of the two blocks"
-    assert names[-3:] == ["CONCATENATION", "FULLY_CONNECTED", "SOFTMAX"]
-
-
 def test_a_model_without_an_activation_has_no_score_tensors(
     calibration, manifest, answers: Callable
 ) -> None:
