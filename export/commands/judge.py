@@ -25,6 +25,8 @@ from runtime.sources.paths import walk
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
+MANY_NAMED = 0.05
+"""From this share of named strangers on, the text says what to do."""
 MAX_NAMED = 3
 """The most frequent classes that strangers were taken for, of which the text names so many."""
 
@@ -141,5 +143,6 @@ def _text(result: Judgement, strangers: Path) -> str:
         most = list(result.named.items())[:MAX_NAMED]
         listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)
         lines.append(f"  most often: {listed}")
+    if named > MANY_NAMED * result.images:
         lines.append("  next: add such images to training as a class of their own, or lower --keep")
     return "\n".join(lines)
