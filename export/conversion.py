@@ -228,6 +228,7 @@ def _artifact(
         devices=devices,
         confidence=result.confidence,
         similarity=result.similarity,
+        classes=result.classes,
         latency=latency,
         calibration=session.calibration.id if calibrated else None,
         warnings=tuple(warnings),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.layer_error import LayerError
+from export.parity.class_findings import ClassFinding
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
 from export.parity.typed_json import read_as
@@ -82,7 +83,8 @@ class ArtifactRecord:
     """Everything that was measured of one artifact, and how it was made.
 
     command: as the user typed it. versions: of the packages that made it, by name.
-    similarity: None if the file has no similarities.
+    similarity: None if the file has no similarities. classes: what goes wrong in each class, the
+    worst first.
     devices: by the device's name. calibration: the id of the set in calibration.json, if any.
     warnings: on that set and on the conversion.
     layers: the most damaged first; empty if they were not measured.
@@ -103,6 +105,7 @@ class ArtifactRecord:
     devices: Mapping[str, DeviceParity]
     confidence: Confidence
     similarity: SimilarityRecord | None
+    classes: tuple[ClassFinding, ...]
     latency: Latency
     calibration: str | None
     warnings: tuple[str, ...]

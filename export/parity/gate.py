@@ -1,5 +1,6 @@
 """Compares each artifact with the Keras model on every test image, and applies the limits."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.inputs.trained_run import TrainedRun
+from export.parity.class_findings import ClassFinding, find_per_class
 from export.parity.confidence_fit import fit_confidence
 from export.parity.evaluate import Outputs, ReferenceOutputs, score_all
 from export.similarity.measure import SimilarityRecord, leave_classes_out, mean_auroc, select_known
@@ -69,6 +71,7 @@ class ParityResult(NamedTuple):
     reference_scores, scores: of the Keras model and of the file, (n, classes) float32, in the
         order of the images.
     similarity: what was measured of the similarities; None if the file has none.
+    classes: what goes wrong in each class, the worst first.
     """
 
     parity: ParityReport
@@ -76,6 +79,7 @@ class ParityResult(NamedTuple):
     reference_scores: NDArray[np.float32]
     scores: NDArray[np.float32]
     similarity: SimilarityRecord | None = None
+    classes: tuple[ClassFinding, ...] = ()
 
 
 def compare_on_test_split(
@@ -97,18 +101,25 @@ def compare_on_test_split(
     truth = np.array([labels.index(image.label) for image in images])
     names = [image.path for image in images]
     groups = [image.group for image in images]
-    return {
-        file: ParityResult(
+    training_images = Counter(image.label for image in run.images if image.split == "train")
+    results = {}
+    for file, of_file in outputs.items():
+        confidence = fit_confidence(of_file.scores, truth, of_file.similarities, groups, keep)
+        unknown = np.zeros(len(truth), bool)
+        if of_file.similarities is not None and confidence.min_similarity is not None:
+            unknown = of_file.similarities.max(1) < confidence.min_similarity
+        answers = of_file.scores.argmax(1)
+        results[file] = ParityResult(
             parity=compare(names, truth, expected.scores, of_file.scores, labels, groups),
-            confidence=fit_confidence(of_file.scores, truth, of_file.similarities, groups, keep),
+            confidence=confidence,
             reference_scores=expected.scores,
             scores=of_file.scores,
             similarity=_measure_similarity(
                 expected, of_file, truth, labels, keep, prototypes.get(file)
             ),
+            classes=find_per_class(truth, answers, unknown, labels, training_images),
         )
-        for file, of_file in outputs.items()
-    }
+    return results
 
 
 def _measure_similarity(

@@ -14,6 +14,7 @@ from export.parity.artifact_record import ArtifactRecord
 from export.quantization.calibration_record import CalibrationSets, calibrated_on
 from export.report.flipped_images import flipped_images
 from export.report.heat_maps import heat_maps
+from export.report.next_steps import next_steps
 from export.report.plots import drop_plot, score_plot
 from export.report.thumbnails import thumbnails
 from export.report.wording import (
@@ -78,6 +79,7 @@ def render(
         commands=grouped(records, lambda record: record.command),
         versions=grouped(records, lambda record: record.versions),
         unknown=grouped(records, unknown_sentences),
+        steps=grouped(records, lambda record: next_steps(record.classes, record.confidence.keep)),
         left_out=[
             (file, record.similarity)
             for file, record in records.items()

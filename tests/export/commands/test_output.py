@@ -53,6 +53,7 @@ def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
         devices={},
         confidence=Confidence(1.4, 0.6213, 24, 0.952, 0.5834),
         similarity=None,
+        classes=(),
         latency=Latency(1234.5, 30, 2, "a processor"),
         calibration=None,
         warnings=("calibration: all of one class",),
