@@ -40,7 +40,7 @@ def fit_confidence(
 
     If fewer than MIN_WRONG answers are wrong, it changes no score. With similarities, the
     thresholds need no wrong answer: that of "unknown" keeps `keep` of all images, and that of
-    "unsure" keeps `keep` of the right answers, but is at most MAX_UNSURE.
+    "unsure" keeps `keep` of the right answers, but is at most MAX_UNSURE without so many mistakes.
 
     Args:
         scores: (n, classes) of the file for n held-out images, 0..1.
@@ -59,7 +59,7 @@ def fit_confidence(
     probabilities = apply_temperature(scores, temperature)
     right, top = probabilities.argmax(1) == truth, probabilities.max(1)
     threshold = max(0.0, threshold_to_keep(top[right], keep))
-    if similarities is not None:
+    if few_wrong:
         threshold = min(threshold, MAX_UNSURE)
     kept = top >= threshold
     confidence = Confidence(

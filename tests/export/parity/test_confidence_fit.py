@@ -93,3 +93,24 @@ def test_nothing_is_fitted_to_a_handful_of_mistakes(wrong: int, fitted: bool) ->
     confidence = fit_confidence(scores, np.array([1] * wrong + [0] * (50 - wrong)))
     assert (confidence.min_score > 0, confidence.temperature != 1) == (fitted, fitted)
     assert confidence.images == 50
+
+
+def test_with_similarities_thresholds_need_no_mistake() -> None:
+    scores = np.tile(np.float32([0.9, 0.1]), (100, 1))
+    scores[:20] = (0.7, 0.3)
+    similarities = np.linspace(0.4, 0.8, 200, dtype=np.float32).reshape(100, 2)
+    confidence = fit_confidence(scores, np.zeros(100, int), similarities)
+    assert (confidence.temperature, confidence.min_score) == (1.0, 0.5)
+    assert confidence.min_similarity is not None
+    kept = (similarities.max(1) >= confidence.min_similarity).mean()
+    assert 0.95 <= kept <= 0.97
+    assert confidence.known_kept == pytest.approx(0.95, abs=0.02)
+
+
+def test_unsure_stops_mistakes_between_two_classes() -> None:
+    """The best of two probabilities is never below 0.5, so a threshold of 0.5 would stop none."""
+    scores, truth = answers(2.0, 600, classes=2)
+    similarities = np.full((600, 2), 0.7, np.float32)
+    confidence = fit_confidence(scores, truth, similarities)
+    assert confidence.min_score > 0.5
+    assert confidence.wrong_refused > 0.05
