@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
@@ -13,7 +14,7 @@ from export.parity.keras_outputs import keras_outputs
 from export.parity.similarity_sample import SimilaritySample, file_features
 from export.similarity.prototypes import Prototypes, choose_prototypes
 from runtime.classifier import Classifier
-from runtime.errors import InputRefused
+from runtime.errors import CheckFailed, InputRefused
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.manifest import Manifest
 
@@ -102,3 +103,13 @@ def test_table_of_another_number_of_classes_is_refused(tmp_path: Path, name: str
     file.write_bytes(FORMATS[name].with_similarity.load()(content, table))
     with pytest.raises(InputRefused, match="similarity"):
         Classifier(file, checked=True)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_similarity_that_is_no_number_is_an_error(tmp_path: Path, name: str) -> None:
+    table = np.full((5, 1, 64), np.nan, np.float32)
+    file = tmp_path / f"model.{name}"
+    content = convert(name, "fp32", small_network())
+    file.write_bytes(FORMATS[name].with_similarity.load()(content, Prototypes(table)))
+    with pytest.raises(CheckFailed, match="NaN"):
+        Classifier(file, checked=True).classify(Image.new("RGB", (40, 40)))
