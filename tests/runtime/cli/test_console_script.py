@@ -62,3 +62,15 @@ def test_anything_else_is_one_line_and_exit_2(quince, words: list[str]) -> None:
     done = quince(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_module_of_the_same_name_does_the_same_without_an_installation() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quince", "run", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: quince run ")
