@@ -6,8 +6,9 @@ from quince import Classifier
 
 classifier = Classifier(sys.argv[1])
 for file in sys.argv[2:]:
-    best, *others = classifier.classify(file, top=3)
-    if best.score < classifier.min_score:
-        print(f"{file}: unknown, perhaps {best.label}")
-    else:
+    answer = classifier.classify(file, top=3)
+    best = answer[0]
+    if answer.verdict == "known":
         print(f"{file}: {best.label} ({best.score:.0%})")
+    else:
+        print(f"{file}: {answer.verdict}, perhaps {best.label}")

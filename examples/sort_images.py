@@ -1,6 +1,7 @@
 """Sorts a folder of images by class: python sort_images.py BUNDLE FOLDER DESTINATION
 
-Images whose score is too low go to DESTINATION/unknown: label those by hand and train again.
+Images without a clear class go to DESTINATION/unknown or DESTINATION/unsure: label those by hand
+and train again.
 """
 
 import shutil
@@ -14,8 +15,8 @@ classifier = Classifier(bundle)
 for file in sorted(folder.rglob("*")):
     if file.suffix.lower() not in (".jpg", ".jpeg", ".png"):
         continue
-    (best,) = classifier.classify(file, top=1)
-    label = best.label if best.score >= classifier.min_score else "unknown"
+    answer = classifier.classify(file, top=1)
+    label = answer[0].label if answer.verdict == "known" else answer.verdict
     (destination / label).mkdir(parents=True, exist_ok=True)
     shutil.copy(file, destination / label / file.name)
     print(f"{file} -> {label}")

@@ -154,14 +154,17 @@ def _with_similarity(
     A file whose scores are integers is for devices without floats, and stays as it is.
     """
     row = FORMATS[spec.format]
-    if not spec.float_scores:
+    if not spec.float_scores or row.with_features is None or row.with_similarity is None:
         return conversion, None
+    sample = session.similarity_sample
+    if sample is None:
+        warning = "without training images (--calib) a low score alone means unknown"
+        return Conversion(conversion.content, (*conversion.warnings, warning)), None
     with tensorflow_imports():
         content = row.with_features.load()(conversion.content)
     if content is None:
         warning = "has no features before its scores, so a low score alone means unknown"
         return Conversion(conversion.content, (*conversion.warnings, warning)), None
-    sample = session.similarity_sample
     features = file_features(session.write(spec.file, content), sample.pixels)
     prototypes = choose_prototypes(
         features, sample.truth, len(session.run.manifest.labels), len(conversion.content)

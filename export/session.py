@@ -104,8 +104,10 @@ class Session:
         return self._scores[key]
 
     @cached_property
-    def similarity_sample(self) -> SimilaritySample:
-        """The training images that prototypes come from."""
+    def similarity_sample(self) -> SimilaritySample | None:
+        """The training images that prototypes come from; None if the run has none."""
+        if not any(image.split == "train" for image in self.run.images):
+            return None
         return choose_sample(self.run, self.options.seed, self.reference)
 
     @cached_property

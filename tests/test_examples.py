@@ -57,7 +57,7 @@ def test_sort_images_copies_each_image_into_one_folder(
     lines = run("sort_images.py", exported, images, tmp_path / "sorted", tmp_path=tmp_path)
     copies = [file for file in (tmp_path / "sorted").rglob("*") if file.is_file()]
     assert len(lines) == len(copies) == 4
-    assert {file.parent.name for file in copies} <= {"mono", "poly", "unknown"}
+    assert {file.parent.name for file in copies} <= {"mono", "poly", "unknown", "unsure"}
 
 
 def test_count_answers_counts_every_image_of_a_folder(

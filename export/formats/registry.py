@@ -21,7 +21,8 @@ class Format:
     convert: loads (model, spec, calibration, manifest) -> Conversion.
     with_manifest: loads (content, manifest) -> bytes, the same file with another manifest inside.
     with_features, with_similarity: load (content) -> bytes | None and (content, prototypes) ->
-        bytes, the same file with a second output (`export.similarity`).
+        bytes, the same file with a second output (`export.similarity`). Without them the files of a
+        format have no similarities.
     check_target: loads (file, content, target) -> None; it raises InputRefused if the target
         runtime cannot read the file.
     precisions: what `convert` can make, the default first.
@@ -35,10 +36,10 @@ class Format:
 
     convert: LazyObject
     with_manifest: LazyObject
-    with_features: LazyObject
-    with_similarity: LazyObject
     check_target: LazyObject
     precisions: tuple[str, ...]
+    with_features: LazyObject | None = None
+    with_similarity: LazyObject | None = None
     runtimes: tuple[str, ...] = ()
     default_target: str = ""
     layer_errors: LazyObject | None = None

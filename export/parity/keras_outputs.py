@@ -18,14 +18,15 @@ UNLIMITED_BYTES = 2**40
 
 
 def keras_outputs(
-    model: keras.Model, sample: SimilaritySample, labels: tuple[str, ...]
+    model: keras.Model, sample: SimilaritySample | None, labels: tuple[str, ...]
 ) -> ReferenceOutputs:
     """Returns a function from (n, height, width, channels) uint8 pixels to the model's outputs.
 
-    There are no similarities if the model does not end with a Dense layer. The function raises
+    There are no similarities without a sample, or if the model does not end with a Dense layer. The
+    function raises
     CheckFailed for an answer that is no number.
     """
-    features = last_features(model)
+    features = last_features(model) if sample else None
     if features is None:
         both = model
     else:
@@ -42,7 +43,7 @@ def keras_outputs(
             raise CheckFailed("model.keras", "the Keras model itself answers NaN or infinity")
         return outputs
 
-    if features is None:
+    if features is None or sample is None:
         return lambda pixels: Outputs(compute(pixels)[0], None)
     prototypes = choose_prototypes(
         compute(sample.pixels)[1], sample.truth, len(labels), UNLIMITED_BYTES

@@ -49,7 +49,7 @@ def choose_output(
         return
     counts = {}
     for output, tensor in outputs.items():
-        if holds_scores(tensor):
+        if holds_scores(tensor) and output != SIMILARITY:
             backend.choose_output(output)
             counts[output] = _count(name, backend, measure_shape)
     for count in (classes, 1 if classes == 2 else None):

@@ -15,7 +15,7 @@ from runtime.backends.litert import TFLiteBackend
 from runtime.errors import InputRefused
 from runtime.file_formats.appended_zip import MAX_TEXT_BYTES
 from runtime.models.io_adapter import InputSpec, ModelAdapter
-from runtime.models.outputs import require_one_output
+from runtime.models.outputs import second_output
 
 Change = Callable[[schema.ModelT], object]
 
@@ -111,10 +111,10 @@ def _four_dimensional_output(model: schema.ModelT) -> None:
 def test_other_outputs_are_refused_with_what_was_found(content: bytes) -> None:
     with pytest.raises(
         InputRefused,
-        match=r"some\.tflite: expected one input and one output,"
+        match=r"some\.tflite: expected the scores and at most the output similarity,"
         r" found .*uint8 \(1, 64, 64, 3\).*int8",
     ):
-        require_one_output("some.tflite", load(rewritten(content, _two_outputs)))
+        second_output("some.tflite", load(rewritten(content, _two_outputs)))
     with pytest.raises(
         InputRefused,
         match=r"some\.tflite: expected one vector of class scores \(1, classes\),"

@@ -53,8 +53,8 @@ BUNDLE_FAULTS = [
     (damage_manifest, ["manifest.json", "plain file name", "../x.tflite"]),
     (add_a_label, [INT8, "2 outputs", "3 labels"]),
     (drop_the_labels, ["manifest.json", "labels"]),
-    (flip_a_bit, [INT8, "sha256"]),
-    (zero_a_page, [INT8, "sha256"]),
+    (flip_a_bit, [INT8, "CRC-32"]),
+    (zero_a_page, [INT8, "CRC-32"]),
     (remove_the_model, [INT8, "no such file"]),
     (remove_the_manifest, ["no manifest.json"]),
 ]
