@@ -5,28 +5,10 @@ Numpy and the interpreter are loaded when a name is first used.
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from runtime import (
-        Bundle,
-        Classifier,
-        Explanation,
-        ModelSpec,
-        Prediction,
-        Preprocessing,
-        explain,
-        preprocess,
-    )
+from runtime import __all__
 
-__all__ = [
-    "Bundle",
-    "Classifier",
-    "Explanation",
-    "ModelSpec",
-    "Prediction",
-    "Preprocessing",
-    "explain",
-    "preprocess",
-]
+if TYPE_CHECKING:
+    from runtime import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:

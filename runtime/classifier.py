@@ -88,10 +88,10 @@ class Classifier:
             confidence = self.confidence
             self.thresholds = Thresholds(confidence.min_score, confidence.min_similarity)
 
-    @property
-    def has_similarity(self) -> bool:
-        """Whether the model file says how similar an image is to its training images."""
-        return self.model.second == SIMILARITY
+    def require_similarities(self, option: str) -> None:
+        """Raises InputRefused, naming `option`, if the model file has no similarities."""
+        if self.model.second != SIMILARITY:
+            raise InputRefused(option, f"{self.file} has no similarities; use --min-score")
 
     def classify(self, image: Path | str | bytes | Image.Image, top: int = 3) -> Answer:
         """Returns the `top` classes of an image file, of its content or of an image, best first.
@@ -110,19 +110,16 @@ class Classifier:
         Raises:
             CheckFailed: the model answered NaN.
         """
-        probabilities, similarities = self.outputs(pixels)
-        similarity = None if similarities is None else float(similarities.max())
+        probabilities, similarity = self.outputs(pixels)
         verdict = self.thresholds.verdict(float(probabilities.max()), similarity)
         return Answer(rank(probabilities, self.labels, top), verdict, similarity)
 
-    def outputs(
-        self, pixels: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Returns (classes,) probabilities, 0..1, and (classes,) similarities, -1..1.
+    def outputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float | None]:
+        """Returns (classes,) probabilities, 0..1, and the highest similarity to a class, -1..1.
 
         The probabilities are `scores` at the temperature that was fitted on this file: about 80 %
         of the answers with a score of 0.8 are right. A similarity is the cosine between the
-        features of the image and the nearest look of a class; they are None if the file has none.
+        features of the image and the nearest look of a class; None if the file has none.
 
         Raises:
             CheckFailed: a value is not a finite number.
@@ -130,7 +127,7 @@ class Classifier:
         scores, similarities = self.raw_outputs(pixels)
         if self.confidence:
             scores = apply_temperature(scores, self.confidence.temperature)
-        return scores, similarities
+        return scores, None if similarities is None else float(similarities.max())
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the first part of `outputs`."""

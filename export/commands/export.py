@@ -223,6 +223,11 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
             ParityLimits.max_class_drop,
             "the accuracy of one class falls by more than this",
         ),
+        (
+            "--max-auroc-drop",
+            ParityLimits.max_auroc_drop,
+            "the AUROC of the similarities falls by more than this",
+        ),
     ):
         command.add_argument(
             flag,
@@ -231,13 +236,6 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
             metavar="FRACTION",
             help=f"refuse if {reason}, 0..1",
         )
-    command.add_argument(
-        "--max-auroc-drop",
-        type=float,
-        default=ParityLimits.max_auroc_drop,
-        metavar="FRACTION",
-        help="refuse if the similarities tell known images from others worse by more, 0..1",
-    )
     command.add_argument(
         "--keep",
         type=float,

@@ -58,7 +58,7 @@ def fit_confidence(
     temperature = 1.0 if few_wrong else fit_temperature(scores, truth)
     probabilities = apply_temperature(scores, temperature)
     right, top = probabilities.argmax(1) == truth, probabilities.max(1)
-    threshold = max(0.0, threshold_to_keep(top[right], keep))
+    threshold = threshold_to_keep(top[right], keep)
     if few_wrong:
         threshold = min(threshold, MAX_UNSURE)
     kept = top >= threshold

@@ -13,8 +13,6 @@ from export.similarity.prototypes import choose_prototypes
 from runtime.errors import CheckFailed
 
 MAX_BATCH = 32
-UNLIMITED_BYTES = 2**40
-"""Leaves the number of prototypes to the images alone."""
 
 
 def keras_outputs(
@@ -45,9 +43,7 @@ def keras_outputs(
 
     if features is None or sample is None:
         return lambda pixels: Outputs(compute(pixels)[0], None)
-    prototypes = choose_prototypes(
-        compute(sample.pixels)[1], sample.truth, len(labels), UNLIMITED_BYTES
-    )
+    prototypes = choose_prototypes(compute(sample.pixels)[1], sample.truth, len(labels))
 
     def with_similarities(pixels: NDArray[np.uint8]) -> Outputs:
         scores, rows = compute(pixels)

@@ -47,7 +47,10 @@ class PrototypeFacts(NamedTuple):
 
 
 def choose_prototypes(
-    features: NDArray[Any], truth: NDArray[np.integer[Any]], classes: int, file_bytes: int
+    features: NDArray[Any],
+    truth: NDArray[np.integer[Any]],
+    classes: int,
+    file_bytes: int | None = None,
 ) -> Prototypes:
     """Returns the prototypes of each class from its training images.
 
@@ -58,11 +61,14 @@ def choose_prototypes(
         features: (n, size) of the training images.
         truth: (n,) index of the class.
         classes: how many there are.
-        file_bytes: the size of the model file, which limits the number of prototypes.
+        file_bytes: the size of the model file, which limits the number of prototypes; None for a
+            model that is in no such file.
     """
     rows = unit_rows(features)
-    room = int(MAX_SHARE * file_bytes / (4 * rows.shape[1] * classes))
-    most = max(1, min(MAX_LOOKS, room))
+    most = MAX_LOOKS
+    if file_bytes is not None:
+        room = int(MAX_SHARE * file_bytes / (4 * rows.shape[1] * classes))
+        most = max(1, min(most, room))
     looks = []
     for index in range(classes):
         of_class = rows[truth == index]

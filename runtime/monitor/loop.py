@@ -153,8 +153,7 @@ class _Monitor:
         except ImageRefused as refusal:
             self._refuse(frame, refusal)
             return
-        scores, similarities = classifier.outputs(pixels)
-        similarity = None if similarities is None else float(similarities.max())
+        scores, similarity = classifier.outputs(pixels)
         latency_ms = (time.perf_counter() - start) * 1000
         self._frames, self._frame_name = self._frames + 1, frame.name
         self._decide(frame, scores, similarity, latency_ms)

@@ -7,7 +7,6 @@ less 128. The scores are float32, apart from int8 output and int16x8. In int16x8
 and real values are pixels, 0..255.
 """
 
-import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -23,7 +22,7 @@ from export.formats.targets.targets import targets_of_format
 from export.formats.tflite.calibrate import Images, calibrate, representative_dataset
 from export.formats.tflite.float_scores import float_tensors, without_score_range
 from export.formats.tflite.metadata import LABELS_FILE, METADATA_NAME, metadata_buffer
-from export.formats.tflite.model_objects import add_metadata
+from export.formats.tflite.model_objects import add_metadata, zip_start
 from export.formats.tflite.quantize import quantize_model
 from export.formats.tflite.ranges import check_ranges
 from export.formats.tflite.target_check import knows_per_channel_dense
@@ -70,9 +69,7 @@ def convert(
 
 def with_manifest(content: bytes, manifest: Manifest) -> bytes:
     """Returns a file that `convert` made, with another manifest of the same labels inside."""
-    with zipfile.ZipFile(BytesIO(content)) as archive:
-        start = min(member.header_offset for member in archive.infolist())
-    return content[:start] + _appended_zip(manifest)
+    return content[: zip_start(content)] + _appended_zip(manifest)
 
 
 def _fp32(model: keras.Model, spec: ArtifactSpec, calibration: Images) -> bytes:

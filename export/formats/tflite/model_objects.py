@@ -4,6 +4,8 @@ The objects are those of TensorFlow Lite's schema, as LiteRT's package brings th
 loses the 16-byte alignment of the weights, so the buffers are written here.
 """
 
+import zipfile
+from io import BytesIO
 from typing import Any
 
 import flatbuffers
@@ -53,6 +55,18 @@ def new_buffer(data: Any) -> AlignedBuffer:
     buffer = AlignedBuffer()
     buffer.data = data
     return buffer
+
+
+def zip_start(content: bytes) -> int:
+    """Returns where the zip begins that TFLite Metadata appends to the flatbuffer, if it has one.
+
+    Without a zip it is the length of the file.
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            return min(member.header_offset for member in archive.infolist())
+    except zipfile.BadZipFile:
+        return len(content)
 
 
 def add_metadata(content: bytes, name: str, data: bytes) -> bytes:

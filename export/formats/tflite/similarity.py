@@ -3,35 +3,24 @@
 The operators that make the scores stay as they are, so no score changes.
 """
 
-from io import BytesIO
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from export.formats.tflite.metadata import METADATA_NAME, metadata_buffer
-from export.formats.tflite.model_objects import new_buffer, read_model, write_model
+from export.formats.tflite.model_objects import new_buffer, read_model, write_model, zip_start
 from export.graph.input_normalization import RAW, InputQuantization
 from export.similarity.prototypes import Prototypes
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.file_formats.appended_zip import texts_in_tail
+from runtime.file_formats.output_activation import find_origin
+from runtime.file_formats.tflite import ACTIVATIONS, PASSING, read_graph
 from runtime.models.manifest import Manifest
 from runtime.models.outputs import FEATURES, SIMILARITY
 
 OPERATORS = schema.BuiltinOperator
-PASSED = frozenset(
-    {
-        OPERATORS.SOFTMAX,
-        OPERATORS.LOGISTIC,
-        OPERATORS.RESHAPE,
-        OPERATORS.SQUEEZE,
-        OPERATORS.QUANTIZE,
-        OPERATORS.DEQUANTIZE,
-    }
-)
-"""Operators between the last layer with a kernel and the scores."""
 HEADS = (OPERATORS.FULLY_CONNECTED, OPERATORS.CONV_2D)
 DEQUANTIZE_VERSIONS = {schema.TensorType.INT16: 3, schema.TensorType.FLOAT16: 3}
 DEFAULT_DEQUANTIZE_VERSION = 2
@@ -84,28 +73,23 @@ class _Graft:
 
     def __init__(self, content: bytes) -> None:
         self.model = read_model(content)
-        self._tail = content[_flatbuffer_length(content) :]
+        self._tail = content[zip_start(content) :]
         (self._graph,) = self.model.subgraphs
-        self.features = self._find_features()
+        self.features = self._find_features(content)
 
     @property
     def feature_shape(self) -> tuple[int, ...]:
         return tuple(int(side) for side in self._graph.tensors[self.features].shape)
 
-    def _find_features(self) -> int | None:
+    def _find_features(self, content: bytes) -> int | None:
         """Returns the tensor that the last layer with a kernel reads."""
-        writers = {output: op for op in self._graph.operators for output in op.outputs}
-        tensor = int(self._graph.outputs[0])
-        while tensor in writers:
-            operator = writers[tensor]
-            code = _code(self.model.operatorCodes[operator.opcodeIndex])
-            tensor = int(operator.inputs[0])
-            if code in HEADS:
-                shape = self._graph.tensors[tensor].shape
-                return tensor if np.prod(shape) == shape[-1] else None
-            if code not in PASSED:
-                return None
-        return None
+        graph = read_graph(content)
+        logits = find_origin(graph.outputs[0], graph.producers, PASSING | ACTIVATIONS.keys())
+        layer = graph.operators.get(logits)
+        if layer is None or layer.code not in HEADS:
+            return None
+        shape = self._graph.tensors[layer.inputs[0]].shape
+        return layer.inputs[0] if np.prod(shape) == shape[-1] else None
 
     def float_features(self) -> int:
         """Returns the features as a float32 tensor."""
@@ -196,12 +180,3 @@ class _Graft:
 
 def _code(row: Any) -> int:
     return int(max(row.builtinCode, row.deprecatedBuiltinCode))
-
-
-def _flatbuffer_length(content: bytes) -> int:
-    """Returns where the zip that TFLite Metadata appends begins."""
-    try:
-        with ZipFile(BytesIO(content)) as archive:
-            return min(member.header_offset for member in archive.infolist())
-    except BadZipFile:
-        return len(content)

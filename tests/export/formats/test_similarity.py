@@ -64,7 +64,9 @@ def test_similarities_are_those_of_the_keras_model_and_no_score_changes(
         row.with_manifest.load()(row.with_similarity.load()(content, prototypes), MANIFEST)
     )
     both = Classifier(file, checked=True)
-    assert both.has_similarity
+    both.require_similarities("--min-similarity")
+    with pytest.raises(InputRefused, match="no similarities"):
+        plain.require_similarities("--min-similarity")
     expected = keras_outputs(model, sample, LABELS)(sample.pixels).similarities
     assert expected is not None
     for pixels, similar in zip(sample.pixels, expected, strict=True):

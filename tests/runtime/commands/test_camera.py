@@ -202,3 +202,15 @@ def test_replaced_model_answers_next_and_each_line_has_its_id(
     running.error("is not used", second["id"], "goes on")
     stream.colour = "lime"
     assert json.loads(running.line('"gruen"'))["id"] == second["id"]
+
+
+@pytest.mark.parametrize("command", ["camera", "predict"])
+def test_min_similarity_of_a_file_without_similarities_is_refused(
+    onnx_model, colours, run_cli, command: str
+) -> None:
+    images = colours("grey")
+    words = ["--source", images] if command == "camera" else [images]
+    done = run_cli("runtime", command, onnx_model(), *words, "--min-similarity", "0.5")
+    assert done.returncode == 2
+    assert "--min-similarity" in done.stderr
+    assert not done.stdout
