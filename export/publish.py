@@ -78,6 +78,20 @@ def open_bundle(
     return manifest, records
 
 
+def require_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Refuses a place that is taken, unless a bundle is there that may be replaced.
+
+    Raises:
+        InputRefused: `path` holds something else, or `overwrite` is not set.
+    """
+    if not path.exists() or not any(path.iterdir()) or (overwrite and _is_bundle(path)):
+        return
+    remedy = "--overwrite replaces only a bundle; use another -o"
+    if _is_bundle(path):
+        remedy = "use --overwrite or another -o"
+    raise InputRefused(str(path), f"is there already; {remedy}")
+
+
 def _is_bundle(path: Path) -> bool:
     """Whether `path` holds what `publish` writes and nothing of a run, so it may be replaced."""
     parts = (MANIFEST, PARITY, LABELS)

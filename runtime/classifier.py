@@ -10,6 +10,7 @@ from PIL import Image
 from runtime.answer import NO_THRESHOLDS, Answer, Thresholds, rank
 from runtime.backends.base import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundles.bundle import ID_LENGTH, RECOMMENDED, Bundle
+from runtime.bundles.bundled_model import open_bundled_model
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.images.preprocessing import preprocess
@@ -213,7 +214,9 @@ class Classifier:
             try:
                 self.backend = self._load(bundle.path / candidate.file, content)
                 self.file = bundle.path / candidate.file
-                own_manifest, self.model = open_quince_model(self.file, self.backend, self.manifest)
+                own_manifest, self.model = open_bundled_model(
+                    self.file, content, self.backend, self.manifest
+                )
                 self.confidence = own_manifest.confidence
                 return
             except MachineError as error:

@@ -30,7 +30,7 @@ ROOMS = {
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "similarity, graph, emulation < inputs, formats < parity < quantization"
-    " < report, options < publish < session < baseline_check < conversion < exporter"
+    " < report, options < publish < adoption, session < baseline_check < conversion < exporter"
     " < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < fitting, evaluation < report, selection, tuning < review, train_and_evaluate"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from export.auto_precision import search_precision
+from export.commands.adopt import add_adopt_arguments, run_adopt
 from export.commands.artifact_arguments import (
     AUTO,
     add_artifact_arguments,
@@ -38,7 +39,7 @@ from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
-ALL, JUDGE = "all", "judge"
+ALL, JUDGE, ADOPT = "all", "judge", "adopt"
 
 
 def main(words: Sequence[str]) -> int:
@@ -46,6 +47,8 @@ def main(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(list(words))
     if arguments.format == JUDGE:
         return run_judge(arguments)
+    if arguments.format == ADOPT:
+        return run_adopt(arguments, words)
     external, specs = external_options(arguments), _specs(arguments)
     options = _options(arguments, rerun_command("export", list(words)))
     bundle = arguments.output or _default_bundle(arguments.run, external)
@@ -164,6 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_arguments(commands.add_parser(ALL, help="every format in every precision"))
     add_judge_arguments(
         commands.add_parser(JUDGE, help="measure what a bundle says to images of no class")
+    )
+    add_adopt_arguments(
+        commands.add_parser(ADOPT, help="judge a finished .tflite or .onnx, and bundle it as it is")
     )
     return parser
 

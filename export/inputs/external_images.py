@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runtime.errors import ImageRefused, InputRefused
@@ -52,6 +52,7 @@ def find_images(verify: Path, calib: Path | None, labels: tuple[str, ...]) -> Ex
     calib_paths = [("", path) for path in _calibration_paths(calib)] if calib else []
     root = Path(os.path.commonpath([folder.resolve() for folder in (verify, calib) if folder]))
     tests, notes = _read(test_paths, root, "test", "verification images")
+    tests = _with_objects(tests, verify, root)
     if not tests:
         raise InputRefused(str(verify), "holds no images to verify with")
     notes += _missing_labels(verify, labels, tests)
@@ -105,6 +106,25 @@ def _read(
         more = counted(len(refused) - MAX_NAMES, "more file")
         notes.append(f"left out {more}, no images either")
     return [result for result in results if isinstance(result, ImageRecord)], notes
+
+
+def _with_objects(tests: list[ImageRecord], verify: Path, root: Path) -> list[ImageRecord]:
+    """Adds the object that an image shows: the folder inside its class folder that it lies in.
+
+    A class with all its images in one such folder has no objects. Training has the same rule
+    (`train.data.groups`).
+    """
+    base = os.path.relpath(verify.resolve(), root)
+    folders = [Path(os.path.relpath(image.path, base)).parent.parts for image in tests]
+    members: dict[str, set[tuple[str, ...]]] = {}
+    for image, parts in zip(tests, folders, strict=True):
+        members.setdefault(image.label, set()).add(parts[1:])
+    return [
+        replace(image, group="/".join((image.label, *parts[1:])))
+        if parts[1:] and len(members[image.label]) > 1
+        else image
+        for image, parts in zip(tests, folders, strict=True)
+    ]
 
 
 def _missing_labels(verify: Path, labels: Sequence[str], tests: Sequence[ImageRecord]) -> list[str]:

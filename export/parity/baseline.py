@@ -25,6 +25,9 @@ MIN_OTHERS = 5
 """Images of other classes: a useful model, wrong on half of them at most, seldom misses all 5."""
 
 
+KERAS_MODEL = "the Keras model"
+
+
 class PoorModel(CheckFailed):
     """The Keras model itself is no better than answers that ignore the image."""
 
@@ -54,7 +57,12 @@ class Baseline:
         return not (self.poor or self.doubt)
 
 
-def check_answers(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> Baseline:
+def check_answers(
+    truth: Indices,
+    answers: Indices,
+    labels: tuple[str, ...],
+    model: str = KERAS_MODEL,
+) -> Baseline:
     """Checks answers by two comparisons of their mean recall, each in 1,000 seeded draws.
 
     The first draws give the same answers to the images in another order (a permutation test, as in
@@ -67,6 +75,7 @@ def check_answers(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> 
         truth: (n,) index of the right class.
         answers: (n,) index of the class that the model answers.
         labels: (classes,) names.
+        model: what messages call the model.
     """
     images, right = len(truth), int((truth == answers).sum())
     present, counts = np.unique(truth, return_counts=True)
@@ -75,7 +84,7 @@ def check_answers(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> 
         hits = np.bincount(truth[truth == given], minlength=len(labels))
         return float((hits[present] / counts).mean())
 
-    if reason := _one_answer(truth, answers, labels):
+    if reason := _one_answer(truth, answers, labels, model):
         return Baseline(right, images, poor=reason)
     recall, generator = mean_recall(answers), np.random.default_rng(0)
     enough = recall - 1e-9
@@ -86,20 +95,18 @@ def check_answers(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> 
     useful = (generator.binomial(counts, half_way, (DRAWS, len(counts))) / counts).mean(axis=1)
     if (useful <= recall + 1e-9).mean() > MAX_USEFUL:
         subject = f"{counted(images, 'test image')} {'is' if images == 1 else 'are'} too few"
-        return Baseline(
-            right, images, doubt=f"{subject} to tell the Keras model from answers by luck"
-        )
+        return Baseline(right, images, doubt=f"{subject} to tell {model} from answers by luck")
     luck = float(np.isin(answers, present).mean() / len(present))
     return Baseline(
         right,
         images,
-        poor=f"the Keras model itself is right on {right} of {counted(images, 'test image')}: the"
+        poor=f"{model} itself is right on {right} of {counted(images, 'test image')}: the"
         f" mean over the classes is {recall:.2f}, and answers that ignore the image have"
         f" {luck:.2f}",
     )
 
 
-def _one_answer(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> str:
+def _one_answer(truth: Indices, answers: Indices, labels: tuple[str, ...], model: str) -> str:
     """Returns the reason if nearly all images of other classes get one answer, else ""."""
     values, counts = np.unique(answers, return_counts=True)
     answer = values[counts.argmax()]
@@ -108,6 +115,6 @@ def _one_answer(truth: Indices, answers: Indices, labels: tuple[str, ...]) -> st
     if len(others) < MIN_OTHERS or least < ONE_ANSWER:
         return ""
     return (
-        f"the Keras model itself answers '{labels[answer]}' to {counts.max()} of"
+        f"{model} itself answers '{labels[answer]}' to {counts.max()} of"
         f" {counted(len(truth), 'test image')}, and {len(truth) - len(others)} are of that class"
     )

@@ -27,11 +27,12 @@ MAX_LABEL_CHARS, MAX_SUFFIX_CHARS = 40, 6
 
 
 def write_golden_images(
-    bundle: Path, run: TrainedRun, reference: Reference, seed: int
+    bundle: Path, run: TrainedRun, reference: Reference, seed: int, key: str = REFERENCE
 ) -> tuple[GoldenSample, ...]:
     """Copies up to 16 test images into the bundle's golden folder, evenly over the classes.
 
-    Beside each goes what the model takes for it. Returns the samples with the Keras model's scores.
+    Beside each goes what the model takes for it. Returns the samples with the reference's scores,
+    under `key`.
     """
     folder = bundle / FOLDER
     folder.mkdir()
@@ -42,7 +43,7 @@ def write_golden_images(
         (folder / name).write_bytes(content)
         decoded = run.manifest.preprocessing.decode(content, image.path)
         pixels = resize(decoded, run.manifest.preprocessing)
-        scores = {REFERENCE: tuple(map(float, reference(pixels[np.newaxis])[0]))}
+        scores = {key: tuple(map(float, reference(pixels[np.newaxis])[0]))}
         hashes = sha256_of(content), sha256_of(decoded), sha256_of(pixels)
         sample = GoldenSample(name, image.label, *hashes, scores)
         write_pixels(folder, sample, pixels)

@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime.backends.base import EMBEDDED_MANIFEST, load_backend
 from runtime.bundles.bundle import ID_LENGTH, Bundle
+from runtime.bundles.bundled_model import open_bundled_model
 from runtime.bundles.contents import check_labels_file
 from runtime.bundles.parity_record import read_parity_record
 from runtime.errors import InputRefused, MachineError
@@ -106,7 +107,7 @@ def _describe_artifact(
     backend, lacking = None, ""
     try:
         backend = load_backend(bundle.path / artifact.file, content, 1)
-        open_quince_model(bundle.path / artifact.file, backend, bundle.manifest)
+        open_bundled_model(bundle.path / artifact.file, content, backend, bundle.manifest)
     except MachineError as error:
         lacking = error.reason
     return ModelDescription(

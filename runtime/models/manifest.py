@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from runtime.errors import InputRefused, naming
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.confidence import Confidence
+from runtime.models.model_spec import AdoptedSpec
 from runtime.system.json_records import (
     MAX_NAME_LENGTH,
     REQUIRED,
@@ -76,7 +77,9 @@ class Manifest:
     """Holds everything about a model except its weights.
 
     labels: class names in output order. provenance: where the model came from.
-    confidence: of the model file that this manifest is inside; a bundle's own manifest has none.
+    confidence: of the model file that this manifest is inside; a bundle's own manifest has none,
+        unless it holds an adopted file.
+    adopted: how to feed and read the model file of a bundle that Quince did not make.
     """
 
     name: Name
@@ -86,6 +89,7 @@ class Manifest:
     provenance: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
     schema: Annotated[int, {"const": SCHEMA}] = field(default=SCHEMA, metadata=REQUIRED)
     confidence: Confidence | None = None
+    adopted: AdoptedSpec | None = None
 
     def __post_init__(self) -> None:
         expect_names(self, "name")
@@ -118,8 +122,9 @@ class Manifest:
     def to_json(self) -> str:
         """Returns the text of manifest.json."""
         fields = asdict(self)
-        if self.confidence is None:
-            del fields["confidence"]
+        for name in ("confidence", "adopted"):
+            if fields[name] is None:
+                del fields[name]
         if self.preprocessing.channels == 3:  # so that readers from before grey models accept it
             del fields["preprocessing"]["channels"]
         if self.preprocessing.grey16 is None:
@@ -146,6 +151,8 @@ class Manifest:
                 )
                 if data.get("confidence") is not None:
                     data["confidence"] = from_json_object(Confidence, data["confidence"])
+                if data.get("adopted") is not None:
+                    data["adopted"] = AdoptedSpec.from_json(data["adopted"])
             return from_json_object(cls, data)
 
 

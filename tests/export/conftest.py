@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import pytest
 
 from workstation.keras_setup import prepare_tensorflow
@@ -12,12 +13,26 @@ from workstation.keras_setup import prepare_tensorflow
 prepare_tensorflow()
 
 import keras
+import tensorflow as tf
 
 from export.inputs.keras_loader import load
 from export.inputs.trained_run import open_run
 from export.parity.artifact_record import ArtifactRecord, read_records
 from export.publish import bundle_manifest
 from export.quantization.calibration import choose_calibration
+from runtime.system.terminal import quiet
+
+
+class FloatOnnx(NamedTuple):
+    """An external .onnx file, with the options that it needs."""
+
+    path: Path
+    labels: Path
+    normalize: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--labels", str(self.labels), "--normalize", self.normalize)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +120,31 @@ def widened(trained: Path, widen):
     for number in range(3):
         widen(model, number)
     return model
+
+
+@pytest.fixture(scope="session")
+def float_onnx(trained: Path, keras_model, tmp_path_factory: pytest.TempPathFactory):
+    """The trained network as another tool would write it: float planes in, logits out."""
+    from export.formats.onnx.graph import INPUT, keras_to_onnx
+    from export.graph.input_normalization import split_input_normalization
+
+    folder = tmp_path_factory.mktemp("float")
+    normalization, inner = split_input_normalization(keras_model)
+    with quiet(1, 2):
+        model = keras_to_onnx(inner, tf.float32, 1, folder)
+    (softmax,) = [node for node in model.graph.node if node.op_type == "Softmax"]
+    logits = softmax.input[0]
+    model.graph.node.remove(softmax)
+    model.graph.output[0].name = logits
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    assert model.graph.input[0].name == INPUT
+    path = folder / "cells.onnx"
+    onnx.save(model, path)
+    labels = folder / "labels.txt"
+    labels.write_text("mono\npoly\n")
+    normalize = f"{normalization.zero_point},{1 / normalization.scale}"
+    return FloatOnnx(path, labels, normalize)
 
 
 @pytest.fixture

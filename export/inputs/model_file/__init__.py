@@ -1,0 +1,1 @@
+"""Reads finished `.tflite` and `.onnx` files, in a limited child process first."""
