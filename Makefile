@@ -9,7 +9,7 @@ PI := build/pi
 # What the wheel for a device is built from. The packages that need a workstation stay out.
 ON_THE_PI := pyproject.toml README.md LICENSE quince.py runtime benchmarks
 
-.PHONY: demo test device-test device-test-all camera-test check dist reference clean
+.PHONY: demo test device-test device-test-all camera-test lowest-newest check dist reference clean
 
 demo: $(VENV)/installed
 	$(BIN)/python demo.py
@@ -27,6 +27,10 @@ device-test-all: $(VENV)/installed
 camera-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/system/camera_vm -s
 
+# The lowest and the newest version of every range in pyproject.toml; about 20 minutes
+lowest-newest: $(VENV)/installed
+	$(BIN)/python -m pytest tests/system/lowest_newest
+
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,9 +46,10 @@ dist: $(VENV)/installed
 	$(BIN)/python -m build --quiet --no-isolation --wheel --outdir dist $(PI)
 	@ls -l dist
 
-# docs/reference: written from --help and docstrings
+# docs/reference, written from --help and docstrings, and what shells need for completion
 reference: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py
+	$(BIN)/python docs/write_completion.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

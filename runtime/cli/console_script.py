@@ -7,6 +7,7 @@ import os
 import runpy
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from runtime.cli.identity import CONSOLE_VARIABLE, CONSOLE_VERBS, quince_version
 from runtime.cli.signals import handle_signals
@@ -17,7 +18,12 @@ USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says
   train    a folder of images becomes a trained run
   export   a run becomes model files for a device, each checked
   run      classify images with them
-  bench    measure how fast they are on this machine"""
+  bench    measure how fast they are on this machine
+  completion bash | zsh    print what a shell needs to complete these words"""
+NEXT_ON_THE_WORKSTATION = "next: quince train sample elpv -o images, then quince train images"
+NEXT_ON_THE_DEVICE = "next: quince run doctor BUNDLE, with a bundle that quince export wrote"
+COMPLETION = {"bash": "quince.bash", "zsh": "_quince"}
+"""The file for each shell; `make reference` writes them, so completing starts no Python."""
 
 
 def main() -> None:
@@ -30,9 +36,13 @@ def main() -> None:
         _print(f"quince {quince_version()}")
     elif word == "--help":
         _print(USAGE)
+    elif not word:
+        trains = find_spec(packages["train"]) is not None
+        _print(f"{USAGE}\n{NEXT_ON_THE_WORKSTATION if trains else NEXT_ON_THE_DEVICE}")
+    elif word == "completion":
+        _print(_completion(sys.argv[2:]))
     elif word not in packages:
-        found = f", found {word}" if word else ""
-        say(f"quince: expected {', '.join(packages)}{found} (see quince --help)")
+        say(f"quince: expected {', '.join(packages)}, found {word} (see quince --help)")
         raise SystemExit(REFUSED)
     elif find_spec(packages[word]) is None:
         say(
@@ -43,6 +53,15 @@ def main() -> None:
     else:
         sys.argv[:2] = [f"quince {word}"]
         runpy.run_module(packages[word], run_name="__main__")
+
+
+def _completion(words: list[str]) -> str:
+    """Returns the script for the shell that the command line names."""
+    if len(words) != 1 or words[0] not in COMPLETION:
+        found = " ".join(words) or "nothing"
+        say(f"quince completion: expected {' or '.join(COMPLETION)}, found {found}")
+        raise SystemExit(REFUSED)
+    return (Path(__file__).parent / "completion" / COMPLETION[words[0]]).read_text()
 
 
 def _print(text: str) -> None:

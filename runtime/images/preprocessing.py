@@ -157,15 +157,22 @@ def resize(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8
     """Returns an upright RGB image at the target size: (height, width, channels) uint8, 0..255."""
     target = (preprocessing.width, preprocessing.height)
     if preprocessing.fit == "pad":
-        from PIL import ImageOps  # imported late, as in `runtime.images.upright`
-
-        image = ImageOps.pad(image, target, Image.Resampling.BILINEAR, color=GREY)
+        image = _padded(image, target)
     elif preprocessing.fit == "crop":
         image = image.resize(target, Image.Resampling.BILINEAR, box=_centre_box(image, target))
     else:
         image = image.resize(target, Image.Resampling.BILINEAR)
     pixels = np.array(image)
     return to_grey(pixels) if preprocessing.channels == 1 else pixels
+
+
+def _padded(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    from PIL import ImageOps  # imported late, as in `runtime.images.upright`
+
+    try:
+        return ImageOps.pad(image, target, Image.Resampling.BILINEAR, color=GREY)
+    except ValueError:  # before Pillow 13, where a side of the image would round to 0 pixels
+        return Image.new("RGB", target, GREY)
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

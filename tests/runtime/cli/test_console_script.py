@@ -57,7 +57,45 @@ def test_version_and_help(quince, run_cli) -> None:
     assert done.stdout.startswith("usage: quince {")
 
 
-@pytest.mark.parametrize("words", [[], ["classify"], ["--surprise"]], ids=str)
+def test_alone_it_prints_the_four_programs_and_the_next_step(quince) -> None:
+    done = quince()
+    assert (done.returncode, done.stderr) == (0, "")
+    *usage, last = done.stdout.splitlines()
+    assert [line.split()[0] for line in usage[1:5]] == ["train", "export", "run", "bench"]
+    assert last.startswith("next: quince train sample elpv -o images, then quince train images")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("", "train export run bench completion"),
+        ("run pre", "predict"),
+        ("run predict --th", "--threads"),
+        ("train sa", "sample"),
+        ("train --recipe ", "quince article"),
+        ("export ", "tflite onnx all judge"),
+    ],
+)
+def test_bash_completes(quince, tmp_path: Path, typed: str, offered: str) -> None:
+    script = tmp_path / "quince.bash"
+    script.write_text(quince("completion", "bash").stdout)
+    words = " ".join(f"'{word}'" for word in ("quince", *typed.split(" ")))
+    code = f"""source {script}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+    _shtab_quince; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.stdout.strip(), done.stderr) == (offered, "")
+
+
+def test_completion_is_what_the_parsers_say(tmp_path: Path) -> None:
+    """`make reference` writes it anew."""
+    pytest.importorskip("shtab")
+    subprocess.run([sys.executable, ROOT / "docs/write_completion.py", tmp_path], check=True)
+    written = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    kept = {file.name: file.read_text() for file in (ROOT / "runtime/cli/completion").iterdir()}
+    assert written == kept
+
+
+@pytest.mark.parametrize("words", [["completion"], ["classify"], ["--surprise"]], ids=str)
 def test_anything_else_is_one_line_and_exit_2(quince, words: list[str]) -> None:
     done = quince(*words)
     assert (done.returncode, done.stdout) == (2, "")
