@@ -73,7 +73,7 @@ def test_alone_it_prints_the_four_programs_and_the_next_step(quince) -> None:
         ("run predict --th", "--threads"),
         ("train sa", "sample"),
         ("train --recipe ", "quince article"),
-        ("export ", "tflite onnx all judge"),
+        ("export tfl", "tflite"),
     ],
 )
 def test_bash_completes(quince, tmp_path: Path, typed: str, offered: str) -> None:
