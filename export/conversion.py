@@ -23,14 +23,16 @@ from export.parity.gate import (
     judge_similarity,
 )
 from export.parity.latency import Latency
+from export.parity.one_class import check_one_class, compare_one_class
 from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
 from export.session import Session, tensorflow_imports
-from export.similarity.prototypes import PrototypeFacts, choose_prototypes
+from runtime.errors import InputRefused
 from runtime.models.manifest import Artifact
 from runtime.shared.progress import Progress
 from runtime.system.hashing import sha256_of
 from runtime.system.provenance import source_digest, versions
+from workstation.similarity.prototypes import PrototypeFacts, choose_prototypes
 
 PACKAGES = (
     "quince-edge",
@@ -66,14 +68,20 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
     files = {
         file: session.write(file, conversion.content) for file, conversion in conversions.items()
     }
-    results = compare_on_test_split(
-        session.run,
+    run = session.run
+    compare = compare_one_class if run.is_one_class else compare_on_test_split
+    results = compare(
+        run,
         session.reference_outputs,
         list(files.values()),
         prototypes,
         options.keep,
     )
-    baseline = check_baseline(session, next(iter(results.values())).reference_scores)
+    first = next(iter(results.values()))
+    if run.is_one_class:
+        baseline = check_one_class(first)
+    else:
+        baseline = check_baseline(session, first.reference_scores)
     latencies = session.latencies(files)
     verdicts = {
         file: apply_limits(result.parity, options.limits).with_reasons(
@@ -154,6 +162,12 @@ def _with_similarity(
     A file whose scores are integers is for devices without floats, and stays as it is.
     """
     row = FORMATS[spec.format]
+    if session.run.is_one_class and not spec.float_scores:
+        raise InputRefused(
+            "--io",
+            "expected auto or float for a model of one class, whose answer is a float; leave it"
+            " out",
+        )
     if not spec.float_scores or row.with_features is None or row.with_similarity is None:
         return conversion, None
     sample = session.similarity_sample

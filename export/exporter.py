@@ -162,7 +162,7 @@ class ExportTask:
             update = BundleUpdate(
                 session.run,
                 passed,
-                session.reference,
+                session.reference_scores,
                 session.options.seed,
                 sets,
                 session.options.devices,

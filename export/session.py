@@ -75,7 +75,8 @@ class Session:
         """The Keras model on raw pixels; its scores of a few test images are probabilities."""
         with tensorflow_imports():
             from export.inputs.keras_loader import check_probabilities, check_scores_differ, load
-        model = load(self.run.model, self.run.preparation)
+        one_class = self.run.is_one_class
+        model = load(self.run.model, self.run.preparation, one_class=one_class)
         shape, expected = model.input_shape[1:], self.run.manifest.preprocessing.shape
         if shape != expected:
             raise InputRefused(
@@ -83,6 +84,8 @@ class Session:
                 f"expected a model of (height, width, channels) {expected}, as manifest.json says,"
                 f" found one of {shape}; train again",
             )
+        if one_class:  # its answer is the similarity
+            return model
         pixels = self.test_pixels(CHECKED_IMAGES)
         name = str(self.run.path if self.run.is_external else self.run.model)
         softmax_added = self.run.preparation.softmax
@@ -116,6 +119,15 @@ class Session:
         with tensorflow_imports():
             from export.parity.keras_outputs import keras_outputs
         return keras_outputs(self.model, self.similarity_sample, self.run.manifest.labels)
+
+    def reference_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Returns what the scores of a file are compared with, (n, classes) float32.
+
+        These are the Keras model's scores, or its similarities if it has one class.
+        """
+        if self.run.is_one_class:
+            return self.reference_outputs(pixels).scores
+        return self.reference(pixels)
 
     def prepared(self, spec: ArtifactSpec) -> Any:
         """Returns the Keras model to convert: equalized or fine-tuned if the spec says so."""

@@ -54,21 +54,25 @@ class Answer(tuple[Prediction, ...]):
 
     verdict: "known": the first class is the answer. "unsure": it is one of the first two, but not
     clear which. "unknown": the image is none of the classes. similarity: the highest to any class,
-    -1..1; None for a model file without similarities.
+    -1..1; None for a model file without similarities. one_class: the model has a single class, and
+    the similarity is its score.
     """
 
     verdict: Verdict
     similarity: float | None
+    one_class: bool
 
     def __new__(
         cls,
         predictions: tuple[Prediction, ...],
         verdict: Verdict = "known",
         similarity: float | None = None,
+        *,
+        one_class: bool = False,
     ) -> "Answer":
         """Returns an answer of these predictions."""
         answer = super().__new__(cls, predictions)
-        answer.verdict, answer.similarity = verdict, similarity
+        answer.verdict, answer.similarity, answer.one_class = verdict, similarity, one_class
         return answer
 
 

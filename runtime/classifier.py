@@ -89,6 +89,14 @@ class Classifier:
             confidence = self.confidence
             self.thresholds = Thresholds(confidence.min_score, confidence.min_similarity)
 
+    @property
+    def is_one_class(self) -> bool:
+        """Whether the model tells its only class from all else.
+
+        The score of an image is then its similarity, or 0 if that is negative.
+        """
+        return len(self.labels) == 1
+
     def require_similarities(self, option: str) -> None:
         """Raises InputRefused, naming `option`, if the model file has no similarities."""
         if self.model.second != SIMILARITY:
@@ -113,7 +121,8 @@ class Classifier:
         """
         probabilities, similarity = self.outputs(pixels)
         verdict = self.thresholds.verdict(float(probabilities.max()), similarity)
-        return Answer(rank(probabilities, self.labels, top), verdict, similarity)
+        ranked = rank(probabilities, self.labels, top)
+        return Answer(ranked, verdict, similarity, one_class=self.is_one_class)
 
     def outputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float | None]:
         """Returns (classes,) probabilities, 0..1, and the highest similarity to a class, -1..1.
@@ -126,7 +135,7 @@ class Classifier:
             CheckFailed: a value is not a finite number.
         """
         scores, similarities = self.raw_outputs(pixels)
-        if self.confidence:
+        if self.confidence and not self.is_one_class:
             scores = apply_temperature(scores, self.confidence.temperature)
         return scores, None if similarities is None else float(similarities.max())
 
@@ -161,6 +170,8 @@ class Classifier:
             )
         if not (np.isfinite(scores).all() and (second is None or np.isfinite(second).all())):
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
+        if self.is_one_class and second is not None and self.model.second == SIMILARITY:
+            scores = second.clip(0, 1)
         return scores, second
 
     def _open_bundle(self, bundle: Bundle, artifact: str | None, threads: int | None) -> None:

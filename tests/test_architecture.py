@@ -26,15 +26,15 @@ ROOMS = {
     "runtime": "errors, answer < system, file_formats < cli, images, backends < models, sources"
     " < bundles"
     " < classifier < explanation < deployment, shared, monitor < commands",
-    "workstation": "keras_setup, keras_classes, plotting, zip_archive < keras_config"
+    "workstation": "similarity, keras_setup, keras_classes, plotting, zip_archive < keras_config"
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
-    "export": "similarity, graph, emulation < inputs, formats < parity < quantization"
+    "export": "graph, emulation < inputs, formats < parity < quantization"
     " < report, options < publish < adoption, session < baseline_check < conversion < exporter"
     " < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
-    " < fitting, evaluation < report, selection, tuning < review, train_and_evaluate"
-    " < trainer < commands",
+    " < fitting, evaluation < report, selection, tuning"
+    " < review, train_and_evaluate, train_one_class < trainer < commands",
     "benchmarks": "measurement < reporting, recommendation"
     " < latency, comparison, accuracy, soak < commands < recorded < claims, peers",
 }

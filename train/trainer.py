@@ -1,7 +1,7 @@
 """Trains a classifier on an image folder; writes a run folder with model, results and report."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,18 @@ from workstation.run_folder import IMAGES_FILE, MODEL, NEAR_DUPLICATES_FILE, wri
 
 FINISHED = b"finished"
 """What the first worker sends to the others if the run is there already."""
+
+
+@dataclass(frozen=True)
+class OneClassResult:
+    """Describes a finished run of one class.
+
+    figures: see `train.train_one_class.OneClassFigures`. reused: whether the run was there already.
+    """
+
+    run: str
+    figures: Mapping[str, Any]
+    reused: bool
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,13 @@ def train(
     resume: bool = False,
     command: str = "",
     strategy: DistributionStrategy = ALONE,
-) -> TrainResult | None:
+) -> TrainResult | OneClassResult | None:
     """Trains a classifier on `data` and writes the run folder `run`, whole or not at all.
 
     A run that the same command made of the same data is reused, and an unfinished one resumed; see
     train.checkpoints.resume. `command` is only shown in the report. Of several workers the first
-    writes the run, and the others return None.
+    writes the run, and the others return None. With the option `one_class`, see
+    train.train_one_class.
 
     Raises:
         InputRefused: the data cannot be used or changes during the training, or `run` or
@@ -78,6 +91,8 @@ def train(
         MachineError: a package is missing, or the disk is full.
         CheckFailed: the training diverged.
     """
+    if options.one_class and strategy is not ALONE:
+        raise InputRefused("--distribute", "has no use with --one-class; leave it out")
     with listing_refused(program_name("train"), data):
         prepared = prepare(
             data,
@@ -98,7 +113,7 @@ def train(
         prepare_resume(unfinished, resume=resume, overwrite=overwrite)
     if strategy.gather(FINISHED if finished else b"")[0] == FINISHED:
         strategy.leave()
-        return TrainResult(str(run), **finished["results"], reused=True) if finished else None
+        return _result(run, finished["results"], options, reused=True) if finished else None
 
     prepare_tensorflow()
     context = TrainingContext.of(prepared, options, cache, strategy.shared(unfinished), strategy)
@@ -109,7 +124,15 @@ def train(
         return None
     results = _write_run(run, prepared, context, command)
     unfinished.remove()
-    return TrainResult(str(run), **results, reused=False)
+    return _result(run, results, options, reused=False)
+
+
+def _result(
+    run: Path, results: Mapping[str, Any], options: TrainOptions, *, reused: bool
+) -> TrainResult | OneClassResult:
+    if options.one_class:
+        return OneClassResult(str(run), results, reused)
+    return TrainResult(str(run), **results, reused=reused)
 
 
 def _write_run(
@@ -117,12 +140,17 @@ def _write_run(
 ) -> dict[str, Any]:
     """Trains, and writes the whole run folder; returns the results in its manifest."""
     with quiet(), requires_extra("train", "training"):
+        from train.report.one_class import write_one_class_report
         from train.report.report import write_report
         from train.train_and_evaluate import train_and_evaluate
+        from train.train_one_class import SIMILARITIES, train_one_class
     packages = [*KERAS_PACKAGES, "imagehash", "scipy"]
     data, quality = context.data, prepared.quality
     with new_folder(run) as folder:
-        results = train_and_evaluate(context, folder)
+        if context.options.one_class:
+            results = asdict(train_one_class(context, folder))
+        else:
+            results = train_and_evaluate(context, folder)
         artifact = Artifact(MODEL, "keras", "fp32", sha256_of((folder / MODEL).read_bytes()))
         provenance = {
             "data": str(data.root.resolve()),
@@ -142,7 +170,11 @@ def _write_run(
         write_images(folder, list(data.images))
         write_pairs(folder / NEAR_DUPLICATES_FILE, quality)
         (folder / MANIFEST).write_text(manifest.to_json())
-        write_report(folder, context, manifest, quality.faults + quality.remarks)
+        findings = quality.faults + quality.remarks
+        if context.options.one_class:
+            write_one_class_report(folder, context, manifest, folder / SIMILARITIES, findings)
+        else:
+            write_report(folder, context, manifest, findings)
     return results
 
 
@@ -172,6 +204,7 @@ def _read_finished(run: Path, made_by: Mapping[str, Any]) -> Mapping[str, Any] |
         return None
     results = manifest.provenance.get("results")
     expected = {field.name for field in fields(TrainResult)} - {"run", "reused"}
-    if not isinstance(results, dict) or set(results) != expected:
+    is_whole = isinstance(results, dict) and (set(results) == expected or len(manifest.labels) == 1)
+    if not is_whole:
         return None
     return manifest.provenance if manifest.provenance.get("made_by") == made_by else None

@@ -34,7 +34,10 @@ OLD_IMAGES_FILE = "pictures.csv"
 COLUMNS = ("split", "label", "path", "sha256", "reason", "group")
 """Runs from before version 0.2.0 have no groups."""
 
-Split = Literal["train", "val", "test", "refused"]
+Split = Literal["train", "val", "test", "strange", "refused"]
+"""Where an image is used. "strange": to measure, with a model of one class, what is none of it."""
+UNLABELLED: frozenset[Split] = frozenset({"strange", "refused"})
+"""The splits whose images need not have a class of the model."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def read_run(run: Path) -> tuple[Manifest, tuple[ImageRecord, ...]]:
         )
     images = tuple(read_images(run))
     for image in images:
-        if image.split != "refused" and image.label not in manifest.labels:
+        if image.split not in UNLABELLED and image.label not in manifest.labels:
             raise InputRefused(
                 str(run),
                 f"images.csv has the class '{image.label}', which manifest.json lacks; train again",

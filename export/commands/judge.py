@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from export.parity.artifact_record import read_records
-from export.similarity.measure import auroc
 from runtime.answer import Answer
 from runtime.bundles.bundle import PARITY
 from runtime.classifier import Classifier
@@ -23,6 +22,7 @@ from runtime.shared.statistics import wilson_interval
 from runtime.shared.wording import counted
 from runtime.sources.paths import walk
 from runtime.system.terminal import escape_control_chars, say
+from workstation.similarity.measure import auroc
 
 NAME = program_name("export")
 MANY_NAMED = 0.05

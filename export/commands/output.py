@@ -66,17 +66,21 @@ def summary(result: ExportResult) -> str:
     accuracy = f"accuracy {parity.candidate_accuracy:.4f}, Keras {parity.reference_accuracy:.4f}"
     interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}"
     errors = f"score error mean {parity.mean_score_error:.4f}, worst {parity.worst_score_error:.4f}"
+    same = "same top-1"
     worst_class = escape_control_chars(parity.worst_class)
     calibration = (
         f"calibration error {parity.candidate_calibration_error:.4f},"
         f" Keras {parity.reference_calibration_error:.4f}"
     )
+    classes = [f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}"]
+    if record.similarity and record.similarity.one_class:
+        accuracy, same, classes = f"right verdicts: {accuracy}", "same verdict", []
     return "\n".join(
         (
             f"{result.artifact}: {outcome}, {size}, {speed} ({threads})",
             f"  {accuracy}: drop {parity.drop:+.4f} ({interval}) on {parity.sample}",
-            f"  same top-1 {parity.agreement:.4f}, {errors}",
-            f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}",
+            f"  {same} {parity.agreement:.4f}, {errors}",
+            *classes,
             *(f"  {sentence}" for sentence in unknown_sentences(record)),
             *map(_device_lines, record.devices.values()),
             f"  bundle {escape_control_chars(result.bundle)}",

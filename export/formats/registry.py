@@ -21,8 +21,8 @@ class Format:
     convert: loads (model, spec, calibration, manifest) -> Conversion.
     with_manifest: loads (content, manifest) -> bytes, the same file with another manifest inside.
     with_features, with_similarity: load (content) -> bytes | None and (content, prototypes) ->
-        bytes, the same file with a second output (`export.similarity`). Without them the files of a
-        format have no similarities.
+        bytes, the same file with a second output (`workstation.similarity`). Without them the files
+        of a format have no similarities.
     check_target: loads (file, content, target) -> None; it raises InputRefused if the target
         runtime cannot read the file.
     precisions: what `convert` can make, the default first.

@@ -22,16 +22,18 @@ SUM_TOLERANCE = 1e-2
 """How far the scores of one image may add up to another sum than 1: float16 keeps three digits."""
 
 
-def load(path: Path, preparation: Wrapping = NO_WRAPPING) -> keras.Model:
+def load(
+    path: Path, preparation: Wrapping = NO_WRAPPING, *, one_class: bool = False
+) -> keras.Model:
     """Returns the checked `.keras` file or SavedModel folder as a flat model on raw pixels.
 
-    No code from inside the file runs.
+    No code from inside the file runs. With `one_class` a single score stays the only one.
 
     Raises:
         InputRefused: Keras cannot load it, or it is not one image in, one vector of scores out.
         CheckFailed: a weight is not a finite number; names the layer.
     """
-    return _flat(_read(path, preparation), path, preparation)
+    return _flat(_read(path, preparation), path, preparation, one_class=one_class)
 
 
 def _read(path: Path, preparation: Wrapping) -> keras.Model:
@@ -47,9 +49,11 @@ def _read(path: Path, preparation: Wrapping) -> keras.Model:
     return keras.Model(model.inputs, chosen, name=model.name)
 
 
-def _flat(model: keras.Model, path: Path, preparation: Wrapping) -> keras.Model:
+def _flat(
+    model: keras.Model, path: Path, preparation: Wrapping, *, one_class: bool = False
+) -> keras.Model:
     signature = read_signature(model, str(path), preparation.input_size)
-    if signature.classes == 1:
+    if signature.classes == 1 and not one_class:
         flat = flatten(model, signature, replace(preparation, softmax=False))
         flat = with_two_scores(flat, str(path), is_logit=preparation.softmax)
     else:

@@ -38,6 +38,11 @@ class TrainedRun:
         return self.model.parent != self.path
 
     @property
+    def is_one_class(self) -> bool:
+        """Whether the model tells its only class from all else."""
+        return len(self.manifest.labels) == 1
+
+    @property
     def model_sha256(self) -> str:
         """The identity of the trained model."""
         return self.manifest.artifacts[0].sha256

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.similarity.measure import kept_of_new_objects, threshold_to_keep
 from runtime.models.confidence import (
     DEFAULT_KEEP,
     MAX_TEMPERATURE,
@@ -17,6 +16,7 @@ from runtime.models.confidence import (
     apply_temperature,
     log_scores,
 )
+from workstation.similarity.measure import kept_of_new_objects, threshold_to_keep
 
 MIN_WRONG = 10
 """The wrong answers that a fit needs.

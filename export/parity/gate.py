@@ -13,13 +13,18 @@ from export.inputs.trained_run import TrainedRun
 from export.parity.class_findings import ClassFinding, find_per_class
 from export.parity.confidence_fit import fit_confidence
 from export.parity.evaluate import Outputs, ReferenceOutputs, score_all
-from export.similarity.measure import SimilarityRecord, leave_classes_out, mean_auroc, select_known
-from export.similarity.prototypes import PrototypeFacts
 from runtime.errors import CheckFailed, InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport, compare
 from runtime.shared.statistics import images_to_decide
 from runtime.shared.wording import counted
+from workstation.similarity.measure import (
+    SimilarityRecord,
+    leave_classes_out,
+    mean_auroc,
+    select_known,
+)
+from workstation.similarity.prototypes import PrototypeFacts
 
 Outcome = Literal["passed", "undecided", "failed"]
 
@@ -31,7 +36,7 @@ class ParityLimits:
     max_drop: of accuracy below the Keras model's. max_class_drop: the same in any one class.
     min_agreement: part of the images with the same top-1 label.
     max_auroc_drop: of the similarities' mean AUROC below that of the Keras model (see
-        `export.similarity.measure`).
+        `workstation.similarity.measure`).
     strict: refuse also what too few images leave undecided.
     allow_poor_model: do not refuse a Keras model that is no better than luck (see
         `export.parity.baseline`).

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from export.graph.batch_size import safe_batch_size
 from export.parity.evaluate import Outputs, ReferenceOutputs
 from export.parity.similarity_sample import SimilaritySample
-from export.similarity.prototypes import choose_prototypes
 from runtime.errors import CheckFailed
+from workstation.similarity.prototypes import choose_prototypes
 
 MAX_BATCH = 32
 
@@ -47,7 +47,10 @@ def keras_outputs(
 
     def with_similarities(pixels: NDArray[np.uint8]) -> Outputs:
         scores, rows = compute(pixels)
-        return Outputs(scores, prototypes.similarity(rows))
+        similarities = prototypes.similarity(rows)
+        if len(labels) == 1:  # as `Classifier.raw_outputs`
+            scores = similarities.clip(0, 1)
+        return Outputs(scores, similarities)
 
     return with_similarities
 

@@ -41,7 +41,8 @@ def heat_maps(
     slow = 0
     for flip in flipped:
         answer = flip.answers[0]
-        if answer.file not in models or flip.image not in images or answer.label not in labels:
+        label = labels[0] if run.is_one_class else answer.label
+        if answer.file not in models or flip.image not in images or label not in labels:
             continue
         explainer = open_explainer(answer.file)
         slow += explainer.head is None
@@ -51,6 +52,6 @@ def heat_maps(
             pixels = preprocess(run.read(images[flip.image]), preprocessing)
         except InputRefused:
             continue
-        explanation = explainer.explain(pixels, labels.index(answer.label))
+        explanation = explainer.explain(pixels, labels.index(label))
         urls[flip.image] = image_data_url(overlay(pixels, explanation.map), side)
     return urls

@@ -62,6 +62,7 @@ def render(
     return _template().render(
         head=html_head(f"{run.manifest.name} – export report"),
         manifest=run.manifest,
+        one_class=run.is_one_class,
         records=records,
         first=next(iter(records.values())),
         outcomes=OUTCOMES,

@@ -7,6 +7,7 @@ from export.parity.artifact_record import ArtifactRecord
 from export.parity.confidence_fit import MIN_WRONG
 from runtime.shared.parity import ParityReport
 from runtime.shared.wording import counted
+from workstation.similarity.measure import SimilarityRecord
 
 Part = TypeVar("Part")
 
@@ -71,6 +72,8 @@ def unknown_sentences(record: ArtifactRecord) -> list[str]:
             f": kept {confidence.known_kept:.1%} of known images on objects left out of the fit"
             f" (95 % interval {low:.1%} to {high:.1%})"
         )
+    if similarity and similarity.one_class:
+        return [first, _bad_parts(similarity)]
     sentences = [first]
     if similarity and similarity.auroc is not None:
         sentences.append(
@@ -82,6 +85,19 @@ def unknown_sentences(record: ArtifactRecord) -> list[str]:
         f" right, stops {confidence.wrong_refused:.1%} of wrong answers"
     )
     return sentences
+
+
+def _bad_parts(similarity: SimilarityRecord) -> str:
+    """Returns what a file of one class does with bad parts."""
+    if similarity.auroc is None:
+        return "no bad parts among the test images: how many are stopped is not known"
+    images = sum(row.images for row in similarity.classes)
+    stopped = sum(row.images * row.stopped for row in similarity.classes)
+    keras = "" if similarity.keras_auroc is None else f", Keras {similarity.keras_auroc:.3f}"
+    return (
+        f"bad parts: stopped {stopped / images:.1%} of {counted(images, 'image')}, AUROC"
+        f" {similarity.auroc:.3f}{keras}"
+    )
 
 
 def short_name(file: str) -> str:

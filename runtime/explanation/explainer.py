@@ -1,6 +1,6 @@
 """Finds the part of an image that speaks for a class, in the model file that runs on the device."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from runtime.explanation.occlusion import occlusion_map
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.system.hashing import sha256_of
 
-Method = Literal["class activation map", "occlusion"]
+Method = Literal["class activation map", "occlusion", "features left out"]
 
+SMALLEST = 1e-6
 FLOOR = 0.2
 """What is weaker than a fifth of the strongest place is left out.
 
@@ -30,11 +31,13 @@ class Explanation(NamedTuple):
     map: (height, width) float32 of the pixels' size. 1 is the place that speaks most for the class,
         and 0 one that speaks little for it, or against it. It is 0 everywhere if nothing speaks for
         the class.
-    method: how it was made.
+    method: how it was made. unlike: of a model of one class. 1 is then the place that makes the
+        image least like the training images.
     """
 
     map: NDArray[np.float32]
     method: Method
+    unlike: bool = False
 
 
 class Explainer:
@@ -60,18 +63,58 @@ class Explainer:
         self._classifier = classifier
         self.head = open_linear_head(classifier, content)
 
+    def caption(self, class_index: int) -> str:
+        """Returns the words that stand before the score of a class below its map."""
+        label = self._classifier.labels[class_index]
+        return f"similarity to {label}" if self._classifier.is_one_class else label
+
     def explain(self, pixels: NDArray[np.uint8], class_index: int) -> Explanation:
         """Returns what speaks for a class in (height, width, channels) uint8 pixels.
+
+        Of a model of one class it returns what speaks against it.
 
         Raises:
             CheckFailed: the model answers NaN.
         """
+        if self._classifier.is_one_class:
+            return self._unlike(pixels)
         if self.head:
             values = self.head.activation_map(pixels, class_index)
             return Explanation(_scaled(values, pixels.shape), "class activation map")
         scores = self._classifier.scores
         values = occlusion_map(lambda hidden: float(scores(hidden)[class_index]), pixels)
         return Explanation(_scaled(values, pixels.shape), "occlusion")
+
+    def _unlike(self, pixels: NDArray[np.uint8]) -> Explanation:
+        """Returns what makes (height, width, channels) uint8 pixels unlike the training images."""
+        if self.head:
+            values = gain_without(self.head.features(pixels), self.head.kernel[:, 0])
+            return Explanation(_scaled(values, pixels.shape), "features left out", unlike=True)
+        scores = self._classifier.scores
+        values = occlusion_map(lambda hidden: -float(scores(hidden)[0]), pixels)
+        return Explanation(_scaled(values, pixels.shape), "occlusion", unlike=True)
+
+
+def gain_without(features: NDArray[np.float32], direction: NDArray[np.float32]) -> Any:
+    """Returns how much more similar an image would be without each of its places.
+
+    The similarity of an image is the cosine between a direction and the sum of the features of all
+    places. So that of the others is known exactly, without running the model again.
+
+    Args:
+        features: (height, width, size) float32.
+        direction: (size,) float32.
+    """
+    rows = features.reshape(-1, features.shape[-1]).astype(np.float64)
+    unit = direction / max(float(np.linalg.norm(direction)), SMALLEST)
+    total = rows.sum(0)
+
+    def cosine(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = sums @ unit / np.linalg.norm(sums, axis=-1).clip(SMALLEST)
+        return values
+
+    gains = cosine(total - rows) - cosine(total)
+    return gains.reshape(features.shape[:2]).astype(np.float32)
 
 
 def explain(classifier: Classifier, pixels: NDArray[np.uint8], class_index: int) -> Explanation:

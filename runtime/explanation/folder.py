@@ -55,5 +55,7 @@ class ExplanationFolder:
             CheckFailed: the model answers NaN.
             MachineError: the disk is full.
         """
-        explanation = self._explainer.explain(pixels, self._labels.index(best.label))
-        write_file(self.path(name), png(draw(pixels, explanation, best.label, best.score)))
+        index = self._labels.index(best.label)
+        explanation = self._explainer.explain(pixels, index)
+        picture = draw(pixels, explanation, self._explainer.caption(index), best.score)
+        write_file(self.path(name), png(picture))

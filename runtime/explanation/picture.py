@@ -69,11 +69,19 @@ def draw(
     room = picture.width - 2 * MARGIN - font.getlength(digits)
     line = _shortened(escape_unprintable(label), font, room) + digits
     write.text((MARGIN, height + MARGIN // 2), line, TEXT, font)
-    note = f"{explanation.method}: light places speak most for this answer"
-    if not explanation.map.any():
-        note = f"{explanation.method}: no place alone speaks for this answer"
+    note = f"{explanation.method}: {_meaning(explanation)}"
     write.text((MARGIN, height + MARGIN // 2 + LINE), note, SOFT, ImageFont.load_default(NOTE_SIZE))
     return picture
+
+
+def _meaning(explanation: Explanation) -> str:
+    if explanation.unlike:
+        if explanation.map.any():
+            return "light places are least like good parts"
+        return "no place alone is unlike good parts"
+    if explanation.map.any():
+        return "light places speak most for this answer"
+    return "no place alone speaks for this answer"
 
 
 def png(picture: Image.Image) -> bytes:

@@ -60,10 +60,19 @@ class ModelAdapter:
         logit), as Keras' `Dense(1, "sigmoid")` does. `predict` then returns two.
     """
 
-    def __init__(self, name: str, backend: Any, spec: InputSpec, second: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        backend: Any,
+        spec: InputSpec,
+        second: str | None = None,
+        *,
+        one_class: bool = False,
+    ) -> None:
         """Finds the encoder for the input and the number of classes; errors call the model `name`.
 
-        `second` is the name of a further output that `predict_both` returns.
+        `second` is the name of a further output that `predict_both` returns. With `one_class` a
+        single score is that of the only class.
 
         Raises:
             InputRefused: no image can go into the input, or the output is no vector of scores.
@@ -80,8 +89,8 @@ class ModelAdapter:
         self._quantization = output.quantization if output.dtype in INTEGERS else None
         shape = output_shape(backend, self.encode, spec)
         count = count_scores(name, shape, image_shape(backend.input)[0] or 1)
-        self.is_single = count == 1
-        self.classes = max(2, count)
+        self.is_single = count == 1 and not one_class
+        self.classes = max(1 if one_class else 2, count)
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """Returns (classes,) float32 probabilities of (height, width, 3) uint8 RGB pixels.

@@ -76,14 +76,15 @@ class Artifact:
 class Manifest:
     """Holds everything about a model except its weights.
 
-    labels: class names in output order. provenance: where the model came from.
+    labels: class names in output order; a single one if the model only tells that class from all
+        else, by its similarity. provenance: where the model came from.
     confidence: of the model file that this manifest is inside; a bundle's own manifest has none,
         unless it holds an adopted file.
     adopted: how to feed and read the model file of a bundle that Quince did not make.
     """
 
     name: Name
-    labels: Annotated[tuple[Name, ...], {"minItems": 2, "uniqueItems": True}]
+    labels: Annotated[tuple[Name, ...], {"minItems": 1, "uniqueItems": True}]
     preprocessing: Preprocessing
     artifacts: tuple[Artifact, ...] = field(default=(), metadata=REQUIRED)
     provenance: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
@@ -111,9 +112,9 @@ class Manifest:
                     f"expected labels of 1 to {MAX_NAME_LENGTH} characters without NUL,"
                     f" found {str(label)[:50]!r}",
                 )
-        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+        if not self.labels or len(set(self.labels)) < len(self.labels):
             raise InputRefused(
-                "manifest", f"expected at least 2 labels, all different, found {len(self.labels)}"
+                "manifest", f"expected at least 1 label, all different, found {len(self.labels)}"
             )
         files = [artifact.file for artifact in self.artifacts]
         if len(set(files)) < len(files):

@@ -56,7 +56,14 @@ def open_quince_model(
             f"its input is {(1, *spec.size, channels)}, but its manifest says"
             f" {(1, *preprocessing.shape)}",
         )
-    model = ModelAdapter(str(path), backend, spec, second)
+    one_class = len(manifest.labels) == 1
+    if one_class and second is None:
+        raise InputRefused(
+            str(path),
+            f"has one label and no output {SIMILARITY}, so it would know every image; export it"
+            " again",
+        )
+    model = ModelAdapter(str(path), backend, spec, second, one_class=one_class)
     if model.classes != len(manifest.labels):
         raise InputRefused(
             str(path),

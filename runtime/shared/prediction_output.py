@@ -247,6 +247,10 @@ def _show(
 
 def answer_line(answer: Answer) -> str:
     """Returns an answer with its scores, on one line."""
+    if answer.one_class:
+        label = escape_control_chars(answer[0].label)
+        words = label if answer.verdict == "known" else f"unknown: not like {label}"
+        return f"{words} (similarity {answer[0].score:.3f})"
     ranked = ", ".join(
         f"{escape_control_chars(prediction.label)} {prediction.score:.3f}" for prediction in answer
     )

@@ -12,6 +12,7 @@ from runtime.cli.parser import CommandParser, add_version
 from runtime.errors import DONE
 from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
+from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.arguments import add_cache, add_data, add_json, add_strict
 from train.commands.interrupts import ends_soon
@@ -25,7 +26,7 @@ from train.distribution.arguments import (
 )
 from train.distribution.connections import LOST
 from train.distribution.supervisor import run_supervised
-from train.trainer import TrainResult, train
+from train.trainer import OneClassResult, TrainResult, train
 
 MIN_GAP = 0.03
 """Validation accuracy above the test accuracy that is reported, if it is above its interval too."""
@@ -64,9 +65,16 @@ def _train(
             )
     if result is None:
         return DONE
-    if gap := _gap(result):
-        say(f"{NAME}: {gap}")
-    print_result(result, as_json=parsed.json, text=lambda: _text(result))
+    if isinstance(result, OneClassResult):
+        print_result(
+            {"run": result.run, **result.figures, "reused": result.reused},
+            as_json=parsed.json,
+            text=lambda: _one_class_text(result),
+        )
+    else:
+        if gap := _gap(result):
+            say(f"{NAME}: {gap}")
+        print_result(result, as_json=parsed.json, text=lambda: _text(result))
     say(f"report: {run / 'report.html'}")
     say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
     return DONE
@@ -84,6 +92,30 @@ def _text(result: TrainResult) -> str:
         f"balanced {result.balanced_accuracy:.4f}, "
         f"validation {result.val_accuracy:.4f} ({result.kept})"
     )
+
+
+def _one_class_text(result: OneClassResult) -> str:
+    figures = result.figures
+    images = counted_images(figures["test_images"], figures["test_objects"])
+    lines = [
+        f"{escape_control_chars(result.run)}: one class, from"
+        f" {counted(figures['train_images'], 'training image')}"
+        f"{', already there' if result.reused else ''}",
+        f"  kept {figures['kept']:.1%} of {images} of good parts for testing, at a similarity of"
+        f" {figures['threshold']:.3f}",
+    ]
+    if figures["auroc"] is None:
+        lines.append(
+            "  no bad parts to measure with: put good and bad ones into class folders of Test/"
+        )
+    else:
+        lines.append(
+            f"  stopped {figures['stopped']:.1%} of"
+            f" {counted(figures['bad_images'], 'image')} of bad parts; AUROC"
+            f" {figures['auroc']:.4f} (95 % interval {figures['auroc_low']:.4f} to"
+            f" {figures['auroc_high']:.4f})"
+        )
+    return "\n".join(lines)
 
 
 def _gap(result: TrainResult) -> str:
@@ -116,6 +148,12 @@ def _parser() -> CommandParser:
         help="run folder to write (default: runs/NAME-OF-DATA)",
     )
     add_flags(parser)
+    parser.add_argument(
+        "--one-class",
+        action="store_true",
+        help="learn what good parts look like from images of good ones only (a folder of images, or"
+        " Training/GOOD, and Test/ folders of good and bad ones to measure)",
+    )
     add_distribute(parser)
     add_cache(parser)
     add_strict(parser)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from runtime.errors import InputRefused
@@ -34,6 +34,11 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "seed": (0, 2**31),
 }
 """The lowest and the highest value of each option; both are allowed."""
+USED_BY_ONE_CLASS = frozenset(
+    {"backbone", "weights", "width", "input_size", "fit", "channels", "grey16", "test_fraction"}
+    | {"val_fraction", "seed", "group_by", "one_class"}
+)
+"""The options that mean something where nothing is trained."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class TrainOptions:
     val_fraction: float = 0.1
     seed: int = 7
     group_by: str | None = None
+    one_class: bool = False
 
     def __post_init__(self) -> None:
         for name, (lowest, highest) in LIMITS.items():
@@ -89,7 +95,22 @@ class TrainOptions:
             raise InputRefused(
                 "--thaw", f"expected a number of blocks, at least 1, or all, found {self.thaw}"
             )
+        if self.one_class:
+            self._refuse_unused()
         if self.head_epochs == self.epochs == 0:
             raise InputRefused(
                 "--epochs", "expected at least one epoch, here or in --head-epochs, found none"
+            )
+
+    def _refuse_unused(self) -> None:
+        """Refuses what has no effect on a model of one class, whose network stays as it is."""
+        for field in fields(self):
+            if field.name not in USED_BY_ONE_CLASS and getattr(self, field.name) != field.default:
+                raise InputRefused(
+                    f"--{field.name.replace('_', '-')}",
+                    "has no effect with --one-class, which trains no layer; leave it out",
+                )
+        if self.weights == "none":
+            raise InputRefused(
+                "--weights", "expected pretrained weights with --one-class, found none"
             )

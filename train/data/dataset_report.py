@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.errors import InputRefused
+from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars, say
 from train.data.dataset import ClassTooSmall, Dataset
 from train.data.preparation import PreparedData
@@ -36,8 +37,10 @@ def report_dataset(prepared: PreparedData, *, strict: bool) -> None:
     for line in (*class_table(data, MAX_CLASSES), size_line(quality, size)):
         say(line, escaped=True)
     counts = ", ".join(f"{len(data.split(split))} {split}" for split in ("train", "val", "test"))
+    if strange := data.split("strange"):
+        counts += f", {len(strange)} of other classes to measure"
     say(
-        f"{len(data.labels)} classes at {size}x{size} pixels: {counts}, "
+        f"{counted(len(data.labels), 'class', 'classes')} at {size}x{size} pixels: {counts}, "
         f"{quality.refused} refused of {quality.files} files"
     )
 

@@ -1,6 +1,7 @@
 """Lists the files of an image folder, once for a training; chooses the input size for them."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ import numpy as np
 
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import header_size, read_image
-from runtime.sources.paths import walk
-from train.data.folder_layout import LAYOUT, find_class_folders
+from runtime.sources.paths import subfolders, walk
+from train.data.folder_layout import LAYOUT, LabelledFolder, find_class_folders
 from workstation.run_folder import Split
 
 STRIDE = 32
@@ -58,27 +59,33 @@ class ImageFolder:
         return sorted((*inside, *self.outside), key=_name_bytes)
 
 
-def scan_image_folder(root: Path) -> ImageFolder:
+def scan_image_folder(root: Path, *, one_class: bool = False) -> ImageFolder:
     """Lists every file below `root` and checks that its folders form a data set.
 
+    With `one_class` the images may lie in `root` itself, and test folders of other classes get the
+    split "strange": they show what is none of the class.
+
     Raises:
-        InputRefused: there is no class folder, only one, or an empty one, or a split has a class
-            that the training folder lacks.
+        InputRefused: there is no class folder, only one (with `one_class`: several), or an empty
+            one, or a split has a class that the training folder lacks.
         MachineError: this user may not list a folder.
     """
-    folders, note = find_class_folders(root)
+    if one_class and os.path.isdir(root) and not subfolders(root):
+        label = unicodedata.normalize("NFC", os.path.basename(os.path.realpath(root)))
+        folders, note = [LabelledFolder(None, label, root)], ""
+    else:
+        folders, note = find_class_folders(root)
     labels = sorted({folder.label for folder in folders if folder.split in ("train", None)})
     if not labels:
         raise InputRefused(str(root), f"no class folders; {LAYOUT}")
-    if len(labels) < 2:
-        raise InputRefused(
-            str(root), f"only one class, '{labels[0]}'; a classifier needs at least 2"
-        )
+    _require_class_count(root, labels, one_class=one_class)
     class_folders = []
     left_out: list[Path] = []
     for folder in folders:
         split, label, path = folder.split, folder.label, folder.path
-        if label not in labels:
+        if label not in labels and one_class and split == "test":
+            split = "strange"
+        elif label not in labels:
             raise InputRefused(
                 str(path),
                 f"a class of the {split} folder that the training folder does not have; "
@@ -90,6 +97,21 @@ def scan_image_folder(root: Path) -> ImageFolder:
         class_folders.append(ClassFolder(path, split, label, files))
     outside = tuple(walk(root, {folder.path for folder in folders}, left_out))
     return ImageFolder(root, tuple(labels), tuple(class_folders), outside, tuple(left_out), note)
+
+
+def _require_class_count(root: Path, labels: Sequence[str], *, one_class: bool) -> None:
+    if one_class and len(labels) > 1:
+        raise InputRefused(
+            str(root),
+            f"expected one folder of good parts with --one-class, found {len(labels)}"
+            f" ('{labels[0]}', '{labels[1]}'); keep the good one, or leave out --one-class",
+        )
+    if not one_class and len(labels) < 2:
+        raise InputRefused(
+            str(root),
+            f"only one class, '{labels[0]}'; a classifier needs at least 2. To learn what good"
+            " parts look like from their images alone, add --one-class",
+        )
 
 
 def choose_input_size(files: Sequence[Path], native_size: int, min_size: int = STRIDE) -> int:

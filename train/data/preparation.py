@@ -78,7 +78,7 @@ def prepare(
             f"is in {data}, where the next training would take it for a class; choose another -o",
         )
     strategy.shard.require_even(options.batch)
-    folder = scan_image_folder(data)
+    folder = scan_image_folder(data, one_class=options.one_class)
     require_packages(
         "training", "train", *packages, "tensorflow", "keras", "matplotlib", "imagehash"
     )

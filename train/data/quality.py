@@ -30,7 +30,7 @@ PAIR_COLUMNS = (
     "split",
     "other_split",
 )
-SPLIT_ORDER = ("test", "val", "train")
+SPLIT_ORDER = ("strange", "test", "val", "train")
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,12 @@ def load_trained(run: Path, manifest: Manifest) -> "KerasClassifier":
         InputRefused: Keras cannot load it.
         MachineError: a package is missing.
     """
+    if len(manifest.labels) == 1:
+        raise InputRefused(
+            str(run),
+            "a model of one class: its answer is the similarity that export adds, and training has"
+            " measured it; export it, then use run predict",
+        )
     require_packages("a trained model", "train", "tensorflow", "keras")
     prepare_tensorflow()
     with quiet(), requires_extra("train", "a trained model"):

@@ -25,7 +25,8 @@ def build_model(
 ) -> keras.Model:
     """Returns a model from (n, height, width, channels) float pixels 0..255 to probabilities.
 
-    They are (n, classes). The channels are RGB or grey. Its first layers normalize the pixels.
+    They are (n, classes). The channels are RGB or grey. Its first layers normalize the pixels. A
+    single class has a sigmoid, because a softmax of one number is always 1.
 
     Raises:
         InputRefused: the weights file does not fit, or the images are too small for the backbone.
@@ -58,7 +59,8 @@ def _head(base: keras.Model, classes: int, settings: ResolvedOptions) -> keras.K
     else:
         x = layers.GlobalAveragePooling2D(name=POOL)(base.output)
     x = layers.Dropout(settings.dropout, name="dropout")(x)
-    return layers.Dense(classes, activation="softmax", name="scores")(x)
+    activation = "softmax" if classes > 1 else "sigmoid"
+    return layers.Dense(classes, activation=activation, name="scores")(x)
 
 
 def _block_averages(base: keras.Model, settings: ResolvedOptions) -> keras.KerasTensor:

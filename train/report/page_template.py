@@ -4,13 +4,19 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from runtime.shared.wording import counted
+
 
 def load_template(package: str, name: str) -> Template:
     """Returns the template of a page, which lies in `package` and escapes all values."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": percent_text, "fraction": fraction_text}
+    environment.filters |= {
+        "percent": percent_text,
+        "fraction": fraction_text,
+        "counted": counted,
+    }
     return environment.from_string((files(package) / name).read_text("utf-8"))
 
 

@@ -10,8 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.similarity.prototypes import SMALLEST, Prototypes
 from runtime.models.outputs import FEATURES, SIMILARITY
+from workstation.similarity.prototypes import SMALLEST, Prototypes
 
 PASSED = frozenset(
     {

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from export.formats.tflite.metadata import METADATA_NAME, metadata_buffer
 from export.formats.tflite.model_objects import new_buffer, read_model, write_model, zip_start
 from export.graph.input_normalization import RAW, InputQuantization
-from export.similarity.prototypes import Prototypes
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.file_formats.appended_zip import texts_in_tail
 from runtime.file_formats.output_activation import find_origin
 from runtime.file_formats.tflite import ACTIVATIONS, PASSING, read_graph
 from runtime.models.manifest import Manifest
 from runtime.models.outputs import FEATURES, SIMILARITY
+from workstation.similarity.prototypes import Prototypes
 
 OPERATORS = schema.BuiltinOperator
 HEADS = (OPERATORS.FULLY_CONNECTED, OPERATORS.CONV_2D)

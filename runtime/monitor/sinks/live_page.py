@@ -76,7 +76,9 @@ class _FrameExplainer:
             scores = classifier.probabilities(pixels)
             best = int(scores.argmax())
             explanation = self._explainer.explain(pixels, best)
-            return png(draw(pixels, explanation, classifier.labels[best], float(scores[best])))
+            return png(
+                draw(pixels, explanation, self._explainer.caption(best), float(scores[best]))
+            )
         except QuinceError as error:
             self._errors.report(error)
             return b""

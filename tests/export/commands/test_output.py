@@ -11,9 +11,9 @@ from export.formats.layer_error import LayerError
 from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, Attempt, DeviceParity
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
-from export.similarity.measure import LeftOutClass, SimilarityRecord
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityReport, TrueScores
+from workstation.similarity.measure import LeftOutClass, SimilarityRecord
 
 FIGURES = {
     "images": 24,

@@ -1,5 +1,6 @@
 """Tests the second output of both formats in every precision, through the device's code."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,18 +13,18 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
 from export.parity.keras_outputs import keras_outputs
 from export.parity.similarity_sample import SimilaritySample, file_features
-from export.similarity.prototypes import Prototypes, choose_prototypes
 from runtime.classifier import Classifier
 from runtime.errors import CheckFailed, InputRefused
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.manifest import Manifest
+from workstation.similarity.prototypes import Prototypes, choose_prototypes
 
 LABELS = ("a", "b", "c", "d", "e")
 MANIFEST = Manifest("test", LABELS, Preprocessing(32, 32))
 ALL = [(name, precision) for name, row in FORMATS.items() for precision in row.precisions]
 
 
-def small_network(*, dense: bool = True) -> keras.Model:
+def small_network(*, dense: bool = True, classes: int = 5) -> keras.Model:
     keras.utils.set_random_seed(0)
     values = pixels = keras.Input((32, 32, 3))
     values = layers.Rescaling(1 / 127.5, -1)(values)
@@ -32,7 +33,8 @@ def small_network(*, dense: bool = True) -> keras.Model:
         values = layers.ReLU(6)(values)
     if dense:
         values = layers.GlobalAveragePooling2D()(values)
-        return keras.Model(pixels, layers.Dense(5, activation="softmax")(values))
+        activation = "softmax" if classes > 1 else "sigmoid"
+        return keras.Model(pixels, layers.Dense(classes, activation=activation)(values))
     values = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 1)(values))
     return keras.Model(pixels, layers.Softmax()(values))
 
@@ -43,9 +45,9 @@ def images() -> SimilaritySample:
     return SimilaritySample(pixels, np.arange(40) % 5)
 
 
-def convert(name: str, precision: str, model: keras.Model) -> bytes:
+def convert(name: str, precision: str, model: keras.Model, manifest: Manifest = MANIFEST) -> bytes:
     spec = ArtifactSpec(name, precision)
-    return FORMATS[name].convert.load()(model, spec, images().pixels, MANIFEST).content
+    return FORMATS[name].convert.load()(model, spec, images().pixels, manifest).content
 
 
 @pytest.mark.parametrize(("name", "precision"), ALL)
@@ -115,3 +117,32 @@ def test_similarity_that_is_no_number_is_an_error(tmp_path: Path, name: str) -> 
     file.write_bytes(FORMATS[name].with_similarity.load()(content, Prototypes(table)))
     with pytest.raises(CheckFailed, match="NaN"):
         Classifier(file, checked=True).classify(Image.new("RGB", (40, 40)))
+
+
+@pytest.mark.parametrize(("name", "precision"), ALL)
+def test_score_of_the_only_class_is_its_similarity(
+    tmp_path: Path, name: str, precision: str
+) -> None:
+    model, sample, row = small_network(classes=1), images(), FORMATS[name]
+    manifest = replace(MANIFEST, labels=("a",))
+    content, file = convert(name, precision, model, manifest), tmp_path / f"model.{name}"
+    file.write_bytes(row.with_features.load()(content))
+    features = file_features(file, sample.pixels)
+    prototypes = choose_prototypes(features[:20], np.zeros(20, int), 1)
+    assert prototypes.table.shape == (1, 20, 64), "each of 20 images is a look"
+    file.write_bytes(row.with_similarity.load()(content, prototypes))
+    classifier = Classifier(file, checked=True)
+    for pixels, expected in zip(sample.pixels, prototypes.similarity(features), strict=True):
+        scores, similarities = classifier.raw_outputs(pixels)
+        assert similarities is not None
+        np.testing.assert_allclose(similarities, expected, atol=1e-3)
+        np.testing.assert_array_equal(scores, similarities.clip(0, 1))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_label_without_similarities_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / f"model.{name}"
+    manifest = replace(MANIFEST, labels=("a",))
+    file.write_bytes(convert(name, "fp32", small_network(classes=1), manifest))
+    with pytest.raises(InputRefused, match="would know every image"):
+        Classifier(file, checked=True)

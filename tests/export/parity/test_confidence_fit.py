@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from export.parity.confidence_fit import fit_confidence, fit_temperature
-from export.similarity.measure import threshold_to_keep
 from runtime.models.confidence import MAX_TEMPERATURE, MIN_TEMPERATURE, apply_temperature
 from runtime.shared.parity import calibration_error
+from workstation.similarity.measure import threshold_to_keep
 
 
 def answers(

@@ -15,9 +15,9 @@ from export.parity.gate import (
     judge_similarity,
     require_deciding,
 )
-from export.similarity.measure import LeftOutClass, SimilarityRecord
 from runtime.errors import CheckFailed, InputRefused
 from runtime.shared.parity import compare
+from workstation.similarity.measure import LeftOutClass, SimilarityRecord
 
 LABELS = ("a", "b")
 

@@ -192,7 +192,7 @@ def test_one_file_named_twice_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [["a"], ["a", "a"], ["a", ""], ["a", "x" * 1001], ["a", 5], ["a", None], ["a", ["b"]], "ab"],
+    [[], ["a", "a"], ["a", ""], ["a", "x" * 1001], ["a", 5], ["a", None], ["a", ["b"]], "ab"],
     ids=lambda x: str(x)[:20],
 )
 def test_labels_that_do_not_hold_up_are_refused(labels: object) -> None:

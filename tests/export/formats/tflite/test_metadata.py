@@ -14,8 +14,8 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import PRECISIONS, convert
 from export.formats.tflite.model_objects import ALIGNMENT, add_metadata
 from export.formats.tflite.similarity import with_similarity
-from export.similarity.prototypes import Prototypes
 from runtime.classifier import Classifier
+from workstation.similarity.prototypes import Prototypes
 
 MEDIAPIPE = """
 import json, sys

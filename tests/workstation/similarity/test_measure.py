@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export.similarity.measure import (
+from workstation.similarity.measure import (
     auroc,
     kept_of_new_objects,
     leave_classes_out,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from export.similarity.prototypes import choose_prototypes, unit_rows
+from workstation.similarity.prototypes import choose_prototypes, unit_rows
 
 
 def test_class_with_two_looks_gets_a_prototype_for_each() -> None:

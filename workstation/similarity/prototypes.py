@@ -15,6 +15,11 @@ Floats = NDArray[np.float32]
 MAX_LOOKS = 4
 """Prototypes of a class at most. On grocery-fruit, clothing-120 and sign-digits more did not
 separate unrelated images better (1, 2, 4 and 8 were tried)."""
+ONE_CLASS_LOOKS = 64
+"""Prototypes of the only class at most: there is no other class to compare with, so what counts is
+the nearest of many looks. Cosines to 4, 16, 64 and 600 prototypes told 617 held-out defective solar
+cells from 353 functional ones with an AUROC of 0.79, 0.81, 0.84 and 0.86 (EfficientNet-Lite0 at 224
+pixels). 64 take 8 % of its int8 file."""
 IMAGES_PER_LOOK = 5
 """A class needs so many training images for each of its prototypes."""
 MAX_SHARE = 0.08
@@ -62,9 +67,11 @@ def choose_prototypes(
         truth: (n,) index of the class.
         classes: how many there are.
         file_bytes: the size of the model file, which limits the number of prototypes; None for a
-            model that is in no such file.
+            model that is in no such file. The only class of a model has as many in every file.
     """
     rows = unit_rows(features)
+    if classes == 1:
+        return Prototypes(_group(rows, min(ONE_CLASS_LOOKS, len(rows)))[np.newaxis])
     most = MAX_LOOKS
     if file_bytes is not None:
         room = int(MAX_SHARE * file_bytes / (4 * rows.shape[1] * classes))

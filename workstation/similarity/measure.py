@@ -18,6 +18,7 @@ STEPS = 10_000
 does not refuse the image that set the threshold."""
 
 MAX_KNOWN = 500
+AUROC_ROUNDS = 1000
 
 Values = NDArray[np.floating[Any]]
 Indices = NDArray[np.integer[Any]]
@@ -46,6 +47,8 @@ class SimilarityRecord:
     and of the Keras model with prototypes of its own; None if they could not be measured. looks:
     prototypes of a class. images: training images that the prototypes come from. known: the highest
     similarity of each test image, in rising order; of more than MAX_KNOWN, evenly chosen ones.
+    one_class: the model has a single class. `classes` are then the kinds of bad parts in the test
+    images, `auroc` is over all of them, and `known` are the good ones.
     """
 
     classes: tuple[LeftOutClass, ...]
@@ -54,6 +57,7 @@ class SimilarityRecord:
     looks: int
     images: int
     known: tuple[float, ...] = ()
+    one_class: bool = False
 
     @property
     def stopped(self) -> float | None:
@@ -113,6 +117,35 @@ def auroc(known: Values, strangers: Values) -> float:
     below = np.searchsorted(ordered, known, "left")
     not_above = np.searchsorted(ordered, known, "right")
     return float((below + not_above).mean() / (2 * len(strangers)))
+
+
+def auroc_interval(
+    known: Values, strangers: Values, known_groups: Sequence[str], strange_groups: Sequence[str]
+) -> tuple[float, float]:
+    """Returns the 95 % interval of `auroc`, drawn object by object (a cluster bootstrap).
+
+    The groups name the object of each image; an empty name is one of its own.
+    """
+    generator = np.random.default_rng(0)
+    sides = [(known, _members(known_groups)), (strangers, _members(strange_groups))]
+
+    def draw(values: Values, members: Sequence[Indices]) -> Values:
+        chosen = generator.integers(0, len(members), len(members))
+        drawn: Values = values[np.concatenate([members[index] for index in chosen])]
+        return drawn
+
+    areas = []
+    for _ in range(AUROC_ROUNDS):
+        drawn = [draw(values, members) for values, members in sides]
+        areas.append(auroc(drawn[0], drawn[1]))
+    low, high = np.percentile(areas, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _members(groups: Sequence[str]) -> list[Indices]:
+    """Returns the indices of the images of each object."""
+    keys = np.array([group or str(index) for index, group in enumerate(groups)])
+    return [np.flatnonzero(keys == key) for key in np.unique(keys)]
 
 
 def threshold_to_keep(values: Values, fraction: float) -> float:
