@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.inputs.trained_run import TrainedRun, stratified_sample
 from export.parity.baseline import Baseline, Indices, PoorModel, check_answers
 from export.parity.label_orders import fitted_order, truth_in_order, usual_orders
-from export.session import Session, tensorflow_imports
+from export.session import Session
 from runtime.errors import QuinceError
 from runtime.models.labels import labels_file_text
 from runtime.models.normalization import MODES, Normalization
@@ -79,7 +79,9 @@ def check_baseline(session: Session, reference_scores: NDArray[np.float32]) -> B
     """
     run, limits = session.run, session.options.limits
     answers = reference_scores.argmax(1)
-    baseline = check_answers(_truth(run, run.split("test")), answers, run.manifest.labels)
+    baseline = check_answers(
+        _truth(run, run.split("test")), answers, run.manifest.labels, f"the {run.reference} model"
+    )
     if limits.allow_poor_model:
         return baseline
     if reason := baseline.poor or (baseline.doubt if limits.strict else ""):
@@ -94,7 +96,9 @@ def check_baseline(session: Session, reference_scores: NDArray[np.float32]) -> B
     if run.is_external and baseline.is_useful and baseline.accuracy <= 1 - MIN_GAIN:
         cause = _best_cause(session, answers, MAX_DOUBTED_IMAGES)
         if cause and cause.is_sure:
-            found = f"the Keras model is right on {baseline.accuracy:.0%} of the test images"
+            found = (
+                f"the {run.reference} model is right on {baseline.accuracy:.0%} of the test images"
+            )
             return replace(baseline, doubt=f"{found}. {_advice(session, cause)}")
     return baseline
 
@@ -165,8 +169,6 @@ def _other_normalizations(
     session: Session, pixels: NDArray[np.uint8]
 ) -> Iterator[tuple[str, Indices]]:
     """Yields each other value of --normalize with the answers, (n,), of the model under it."""
-    with tensorflow_imports():
-        from export.inputs.keras_loader import load, scores
     run = session.run
     modes: dict[str, Normalization | None] = {
         "none": None,
@@ -177,8 +179,7 @@ def _other_normalizations(
         for name, normalization in modes.items():
             if normalization != run.preparation.normalization:
                 try:
-                    model = load(run.model, replace(run.preparation, normalization=normalization))
-                    yield name, scores(model, pixels).argmax(1)
+                    yield name, session.scores_with(normalization, pixels).argmax(1)
                 except QuinceError:  # the model cannot take it, as grey with three means
                     continue
             bar.advance()

@@ -26,7 +26,7 @@ from export.parity.latency import Latency
 from export.parity.one_class import check_one_class, compare_one_class
 from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
-from export.session import Session, tensorflow_imports
+from export.session import Session
 from runtime.errors import InputRefused
 from runtime.models.manifest import Artifact
 from runtime.shared.progress import Progress
@@ -174,7 +174,7 @@ def _with_similarity(
     if sample is None:
         warning = "without training images (--calib) a low score alone means unknown"
         return Conversion(conversion.content, (*conversion.warnings, warning)), None
-    with tensorflow_imports():
+    with session.imports():
         content = row.with_features.load()(conversion.content)
     if content is None:
         warning = "has no features before its scores, so a low score alone means unknown"
@@ -194,8 +194,11 @@ def _convert(session: Session, spec: ArtifactSpec) -> Conversion:
         pixels = session.calibration.pixels
     else:
         pixels = np.empty((0, *session.run.manifest.preprocessing.shape), np.uint8)
-    with tensorflow_imports():
-        convert = FORMATS[spec.format].convert.load()
+    row = FORMATS[spec.format]
+    target = row.convert_onnx if session.run.onnx else row.convert
+    assert target is not None  # `open_export` refuses other formats
+    with session.imports():
+        convert = target.load()
     conversion: Conversion = convert(model, spec, pixels, bundle_manifest(session.run))
     return conversion
 
@@ -250,6 +253,7 @@ def _artifact(
         calibration=session.calibration.id if calibrated else None,
         warnings=tuple(warnings),
         layers=_layer_errors(session, spec, verdict),
+        reference=session.run.reference,
     )
     row = Artifact(spec.file, spec.format, spec.precision, sha256_of(content))
     return ConvertedArtifact(row, content, record)
@@ -266,7 +270,7 @@ def _layer_errors(session: Session, spec: ArtifactSpec, verdict: Verdict) -> tup
     target = FORMATS[spec.format].layer_errors
     if target is None or spec.qat or not worth_it:
         return ()
-    with tensorflow_imports():
+    with session.imports():
         layer_errors = target.load()
     with Progress("error of each layer", 1) as bar:
         errors = layer_errors(session.prepared(spec), session.calibration.pixels, spec)

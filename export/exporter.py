@@ -10,6 +10,7 @@ from export.conversion import artifact_inputs, convert_and_compare
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
 from export.inputs.trained_run import TrainedRun
+from export.onnx_session import OnnxSession
 from export.options import ExportOptions
 from export.parity.artifact_record import ArtifactRecord
 from export.parity.gate import require_deciding
@@ -89,9 +90,11 @@ def open_export(
     require_writable_target(bundle, run.path)
     if not run.is_external:
         _require_outside_images(bundle, run)
-    require_packages("export", "export", "tensorflow", "keras", "jinja2", "matplotlib")
+    packages = ("onnx", "onnxruntime") if run.onnx else ("tensorflow", "keras")
+    require_packages("export", "export", *packages, "jinja2", "matplotlib")
     require_deciding(options.limits, len(run.split("test")), str(run.path))
-    with Session(run, options, bundle.parent) as session:
+    kind = OnnxSession if run.onnx else Session
+    with kind(run, options, bundle.parent) as session:
         yield ExportTask(session, bundle, overwrite)
 
 

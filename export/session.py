@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from export.quantization.calibration_stability import measure_stability
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import preprocess
+from runtime.models.normalization import Normalization
 from runtime.shared.progress import Progress
 from runtime.system.atomic_files import scratch_folder
 from runtime.system.hashing import sha256_of
@@ -95,16 +97,20 @@ class Session:
         return model
 
     def reference(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the Keras model's scores, (n, classes) float32, and remembers them.
+        """Returns the reference's scores, (n, classes) float32, and remembers them.
 
         `pixels` are (n, height, width, channels) uint8.
         """
         key = sha256_of(pixels.tobytes())
         if key not in self._scores:
-            with tensorflow_imports():
-                from export.inputs.keras_loader import scores
-            self._scores[key] = scores(self.model, pixels)
+            self._scores[key] = self._compute_scores(pixels)
         return self._scores[key]
+
+    def _compute_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with tensorflow_imports():
+            from export.inputs.keras_loader import scores
+        result: NDArray[np.float32] = scores(self.model, pixels)
+        return result
 
     @cached_property
     def similarity_sample(self) -> SimilaritySample | None:
@@ -128,6 +134,23 @@ class Session:
         if self.run.is_one_class:
             return self.reference_outputs(pixels).scores
         return self.reference(pixels)
+
+    def scores_with(
+        self, normalization: Normalization | None, pixels: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Returns the (n, classes) scores that the model would give with another normalization.
+
+        Raises:
+            QuinceError: the model cannot take it.
+        """
+        with self.imports():
+            from export.inputs.keras_loader import load, scores
+        changed = replace(self.run.preparation, normalization=normalization)
+        return scores(load(self.run.model, changed), pixels)
+
+    def imports(self) -> AbstractContextManager[None]:
+        """Allows imports of what conversion needs in its block."""
+        return tensorflow_imports()
 
     def prepared(self, spec: ArtifactSpec) -> Any:
         """Returns the Keras model to convert: equalized or fine-tuned if the spec says so."""

@@ -30,8 +30,8 @@ ROOMS = {
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "graph, emulation < inputs, formats < parity < quantization"
-    " < report, options < publish < adoption, session < baseline_check < conversion < exporter"
-    " < auto_precision < commands",
+    " < report, options < publish < adoption, session < onnx_session, baseline_check < conversion"
+    " < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < fitting, evaluation < report, selection, tuning"
     " < review, train_and_evaluate, train_one_class < trainer < commands",

@@ -16,7 +16,7 @@ from export.commands.artifact_arguments import (
     chosen_epochs,
     require_plain_auto,
 )
-from export.commands.external_model_arguments import add_external_options, external_options
+from export.commands.external_model_arguments import ALL, add_external_options, external_options
 from export.commands.judge import add_judge_arguments, run_judge
 from export.commands.output import HEADINGS, attempt_line, output_warnings, summary, table_row
 from export.emulation.devices import DEVICES, choose_device
@@ -25,6 +25,10 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
 from export.formats.targets.targets import DEFAULT_TARGETS, choose_targets
 from export.inputs.external_model import ExternalModelOptions, open_external_model
+from export.inputs.model_file.onnx_classifier import (
+    OnnxClassifierOptions,
+    open_onnx_classifier,
+)
 from export.inputs.trained_run import TrainedRun, open_run
 from export.options import ExportOptions
 from export.parity.artifact_record import Attempt
@@ -39,7 +43,7 @@ from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
-ALL, JUDGE, ADOPT = "all", "judge", "adopt"
+JUDGE, ADOPT = "judge", "adopt"
 
 
 def main(words: Sequence[str]) -> int:
@@ -94,23 +98,33 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
 def _specs(arguments: argparse.Namespace) -> Sequence[ArtifactSpec]:
     """Returns what to export; empty: search for the precision."""
     if arguments.format == ALL:
-        return EVERY_PRECISION
+        return [spec for spec in EVERY_PRECISION if _can_be_made(spec, arguments.run)]
     if arguments.precision == AUTO:
         require_plain_auto(arguments)
         return []
     return [chosen_artifact_spec(arguments)]
 
 
-def _default_bundle(run: Path, external: ExternalModelOptions | None) -> Path:
+def _can_be_made(spec: ArtifactSpec, model: Path) -> bool:
+    """Whether a model of this kind can become such a file."""
+    return model.suffix != ".onnx" or FORMATS[spec.format].convert_onnx is not None
+
+
+def _default_bundle(run: Path, external: object | None) -> Path:
     if external:
         return Path("bundles") / Path(os.path.realpath(run)).stem
     return run / "bundle"
 
 
-def _open(arguments: argparse.Namespace, external: ExternalModelOptions | None) -> TrainedRun:
+def _open(
+    arguments: argparse.Namespace, external: ExternalModelOptions | OnnxClassifierOptions | None
+) -> TrainedRun:
     if not external:
         return open_run(arguments.run, arguments.data)
-    run = open_external_model(arguments.run, external)
+    if isinstance(external, OnnxClassifierOptions):
+        run = open_onnx_classifier(arguments.run, external)
+    else:
+        run = open_external_model(arguments.run, external)
     for note in run.notes:
         say(note)
     return run
@@ -178,7 +192,7 @@ def _add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "run",
         type=Path,
-        help="the run folder that training wrote; or a .keras file, .h5 file, or SavedModel",
+        help="the run folder that training wrote; or a .keras, .h5 or .onnx file, or a SavedModel",
     )
     command.add_argument(
         "-o",

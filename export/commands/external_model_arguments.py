@@ -1,32 +1,45 @@
 """Defines the options for an external model."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from export.formats.registry import FORMATS
 from export.graph.wrapping import Wrapping
 from export.inputs.external_model import (
     ExternalModelOptions,
     check_model_file,
     is_external,
+    missing_option,
     require_external,
 )
+from export.inputs.model_file.onnx_classifier import OnnxClassifierOptions
 from export.inputs.saved_model_files import is_saved_model
+from runtime.cli.identity import program_name
 from runtime.errors import InputRefused
+from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
 from runtime.models.hugging_face.beside_model import BesideModel, read_beside
 from runtime.models.hugging_face.location import find_files_beside
-from runtime.models.model_spec import ModelSpec, merge, parse_input_size
+from runtime.models.labels import read_repeated_labels
+from runtime.models.model_spec import Channels, ModelSpec, Scores, merge, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
+from runtime.sources.paths import subfolders
+
+ALL = "all"
+ONNX = ".onnx"
 
 FLAGS = ("labels", "calib", "verify", "fit", "normalize", "input_size", "logits", "scores_output")
+ONNX_FLAGS = ("layout", "channels", "scores")
+"""Options of an `.onnx` file alone."""
 
 
 def add_external_options(command: argparse.ArgumentParser) -> None:
     """Adds the options, in a group of their own."""
     group = command.add_argument_group(
-        "a .keras file, .h5 file or SavedModel folder",
+        "a .keras, .h5 or .onnx file or a SavedModel folder",
         "state what a run folder states itself",
     )
     group.add_argument(
@@ -76,9 +89,27 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         help="its output with the scores, if it has several (default: the only one with as many"
         " numbers as there are labels)",
     )
+    group.add_argument(
+        "--layout",
+        choices=get_args(Layout),
+        help="of an .onnx file: channels last or first (default: from its shape)",
+    )
+    group.add_argument(
+        "--channels",
+        choices=get_args(Channels),
+        help="of an .onnx file: their order (default: rgb); grey, if it leaves their number open",
+    )
+    group.add_argument(
+        "--scores",
+        choices=get_args(Scores),
+        help="of an .onnx file: what it returns (default: logits, unless it ends with softmax or"
+        " sigmoid)",
+    )
 
 
-def external_options(arguments: argparse.Namespace) -> ExternalModelOptions | None:
+def external_options(
+    arguments: argparse.Namespace,
+) -> ExternalModelOptions | OnnxClassifierOptions | None:
     """Returns the options of an external model; None: a run folder is exported.
 
     Raises:
@@ -88,6 +119,9 @@ def external_options(arguments: argparse.Namespace) -> ExternalModelOptions | No
     if not is_external(path):
         _refuse_options_of_external_models(arguments)
         return None
+    if path.suffix == ONNX:
+        return _onnx_options(arguments)
+    _refuse(arguments, ONNX_FLAGS, "an .onnx file")
     if not is_saved_model(path):
         check_model_file(path)  # before options are required that do not help this file
     if arguments.data:
@@ -130,11 +164,55 @@ def _stated(arguments: argparse.Namespace) -> BesideModel:
     return BesideModel(spec, beside.remark)
 
 
+def _onnx_options(arguments: argparse.Namespace) -> OnnxClassifierOptions:
+    """Returns the options of an `.onnx` file; what they do not state, the file or files beside it
+    may.
+    """
+    path = arguments.run
+    formats = [name for name, row in FORMATS.items() if row.convert_onnx]
+    if arguments.format not in (*formats, ALL):
+        raise InputRefused(
+            str(path),
+            f"an .onnx file becomes .{' or .'.join(formats)} files only:"
+            f" {program_name('export')} {formats[0]}",
+        )
+    if arguments.data:
+        raise InputRefused("--data", "expected with a run folder; use --calib and --verify")
+    if arguments.verify is None:
+        raise missing_option(path, "--verify FOLDER")
+    if arguments.logits and arguments.scores == "probabilities":
+        raise InputRefused("--scores", "found probabilities, but --logits states logits")
+    labels = labels_from = normalization = None
+    if arguments.labels:
+        folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
+        labels = read_repeated_labels(arguments.labels, [folder.name for folder in folders])
+        labels_from = str(arguments.labels)
+    if arguments.normalize is not None:
+        normalization = parse_normalization(arguments.normalize) or UNNORMALIZED
+    spec = ModelSpec(
+        labels=labels,
+        labels_from=labels_from,
+        normalization=normalization,
+        fit=arguments.fit,
+        input_size=parse_input_size(arguments.input_size),
+        layout=arguments.layout,
+        channels=arguments.channels,
+        scores="logits" if arguments.logits else arguments.scores,
+        output=arguments.scores_output,
+    )
+    return OnnxClassifierOptions(
+        spec, arguments.verify, arguments.calib, getattr(arguments, "batch", 1)
+    )
+
+
 def _refuse_options_of_external_models(arguments: argparse.Namespace) -> None:
-    for flag in FLAGS:
+    _refuse(arguments, (*FLAGS, *ONNX_FLAGS), "a .keras file or SavedModel")
+
+
+def _refuse(arguments: argparse.Namespace, flags: Sequence[str], expected: str) -> None:
+    for flag in flags:
         if getattr(arguments, flag):
-            raise InputRefused(
-                f"--{flag.replace('_', '-')}",
-                f"expected with a .keras file or SavedModel, found {arguments.run}; a run folder"
-                " contains it already",
-            )
+            reason = f"expected with {expected}, found {arguments.run}"
+            if not is_external(arguments.run):
+                reason += "; a run folder contains it already"
+            raise InputRefused(f"--{flag.replace('_', '-')}", reason)

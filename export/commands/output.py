@@ -63,14 +63,15 @@ def summary(result: ExportResult) -> str:
     speed = f"{milliseconds(record.latency.p50_ms)} an image here"
     size = f"{record.bytes / 1e6:.2f} MB"
     threads = counted(record.latency.threads, "thread")
-    accuracy = f"accuracy {parity.candidate_accuracy:.4f}, Keras {parity.reference_accuracy:.4f}"
+    before = f"{record.reference} {parity.reference_accuracy:.4f}"
+    accuracy = f"accuracy {parity.candidate_accuracy:.4f}, {before}"
     interval = f"95 % interval {parity.drop_low:+.4f} to {parity.drop_high:+.4f}"
     errors = f"score error mean {parity.mean_score_error:.4f}, worst {parity.worst_score_error:.4f}"
     same = "same top-1"
     worst_class = escape_control_chars(parity.worst_class)
     calibration = (
         f"calibration error {parity.candidate_calibration_error:.4f},"
-        f" Keras {parity.reference_calibration_error:.4f}"
+        f" {record.reference} {parity.reference_calibration_error:.4f}"
     )
     classes = [f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}"]
     if record.similarity and record.similarity.one_class:

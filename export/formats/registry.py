@@ -18,7 +18,8 @@ class Conversion(NamedTuple):
 class Format:
     """Describes one format. Its name in FORMATS is also the suffix of its files.
 
-    convert: loads (model, spec, calibration, manifest) -> Conversion.
+    convert: loads (model, spec, calibration, manifest) -> Conversion of a Keras model.
+    convert_onnx: the same for an `OnnxModel`. Without it no such model becomes files of the format.
     with_manifest: loads (content, manifest) -> bytes, the same file with another manifest inside.
     with_features, with_similarity: load (content) -> bytes | None and (content, prototypes) ->
         bytes, the same file with a second output (`workstation.similarity`). Without them the files
@@ -38,6 +39,7 @@ class Format:
     with_manifest: LazyObject
     check_target: LazyObject
     precisions: tuple[str, ...]
+    convert_onnx: LazyObject | None = None
     with_features: LazyObject | None = None
     with_similarity: LazyObject | None = None
     runtimes: tuple[str, ...] = ()
@@ -67,7 +69,8 @@ FORMATS = {
         other_io={"int8": ("int8",)},
     ),
     "onnx": Format(
-        convert=_load_later("onnx.convert:convert"),
+        convert=_load_later("onnx.from_keras:convert"),
+        convert_onnx=_load_later("onnx.from_onnx:convert"),
         with_manifest=_load_later("onnx.metadata:with_manifest"),
         with_features=_load_later("onnx.similarity:with_features"),
         with_similarity=_load_later("onnx.similarity:with_similarity"),

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from export.graph.input_quantization import RAW, InputQuantization
+
 PIXEL_OPERATIONS = frozenset(
     {
         "Rescaling",
@@ -31,25 +33,6 @@ TOLERANCE = 1e-4
 """Allowed error of a measured transform, relative to its largest value."""
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class InputQuantization:
-    """Stands for value = scale * (pixel - zero_point).
-
-    For (x - 127) / 128 the scale is 1/128 and the zero point is 127.
-    """
-
-    scale: float
-    zero_point: int
-
-    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Returns the float32 values of uint8 pixels of any shape."""
-        return (pixels.astype(np.float32) - self.zero_point) * np.float32(self.scale)
-
-
-RAW = InputQuantization(1.0, 0)
-"""Keeps the raw pixel as it is; any arithmetic on it stays part of the model."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class ExternalModelOptions:
 
 def is_external(path: Path) -> bool:
     """Whether `path` is, or is meant to be, an external model rather than a run folder."""
-    return path.is_file() or path.suffix in (".keras", ".h5") or is_saved_model(path)
+    return path.is_file() or path.suffix in (".keras", ".h5", ".onnx") or is_saved_model(path)
 
 
 def open_external_model(path: Path, options: ExternalModelOptions) -> TrainedRun:
@@ -132,13 +132,14 @@ def require_external(
         InputRefused: one is missing.
     """
     if labels is None:
-        raise _missing(path, "--labels FILE")
+        raise missing_option(path, "--labels FILE")
     if verify is None:
-        raise _missing(path, "--verify FOLDER")
+        raise missing_option(path, "--verify FOLDER")
     return labels, verify
 
 
-def _missing(path: Path, flag: str) -> InputRefused:
+def missing_option(path: Path, flag: str) -> InputRefused:
+    """Returns the error that an external model needs an option."""
     return InputRefused(
         str(path),
         f"a model that is in no run folder needs {flag}; or give the run folder that it is in",

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from export.graph.onnx_model import OnnxModel
 from export.graph.wrapping import NO_WRAPPING, Wrapping
 from runtime.errors import InputRefused
 from runtime.models.manifest import Manifest
+from runtime.models.model_spec import ModelSpec
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import require_packages
 from workstation.keras_archive import check_keras_file
 from workstation.run_folder import MODEL, ImageRecord, Split, data_folder, read_run, read_unchanged
+
+KERAS = "Keras"
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class TrainedRun:
     path: of the run folder, or of an external model. data: the folder that the images lie in.
     model: the Keras file or SavedModel; in the cache if it was made of an `.h5` file.
     preparation: what is put around an external model. notes: on images of an external model that
-        were left out, each in one line.
+        were left out, each in one line. onnx, onnx_spec: of an external `.onnx` model, what is
+    converted and what the user stated.
     """
 
     path: Path
@@ -31,6 +36,8 @@ class TrainedRun:
     model: Path
     preparation: Wrapping = NO_WRAPPING
     notes: tuple[str, ...] = ()
+    onnx: OnnxModel | None = None
+    onnx_spec: ModelSpec | None = None
 
     @property
     def is_external(self) -> bool:
@@ -41,6 +48,11 @@ class TrainedRun:
     def is_one_class(self) -> bool:
         """Whether the model tells its only class from all else."""
         return len(self.manifest.labels) == 1
+
+    @property
+    def reference(self) -> str:
+        """Names the model that artifacts are compared with."""
+        return "float ONNX" if self.onnx else KERAS
 
     @property
     def model_sha256(self) -> str:

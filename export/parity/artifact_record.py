@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.layer_error import LayerError
+from export.inputs.trained_run import KERAS
 from export.parity.class_findings import ClassFinding
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
@@ -91,6 +92,7 @@ class ArtifactRecord:
     ladder: all attempts of `--precision auto`, in order; empty without it.
     poor_model: why the Keras model itself is of no use, so only --allow-poor-model published the
         file; empty if it is of use.
+    reference: the model that the file was compared with, in a word.
     """
 
     bytes: int
@@ -112,6 +114,7 @@ class ArtifactRecord:
     layers: tuple[LayerError, ...]
     ladder: tuple[Attempt, ...] = ()
     poor_model: str = ""
+    reference: str = KERAS
 
     @property
     def refused(self) -> bool:

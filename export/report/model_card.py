@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord
@@ -33,6 +33,34 @@ def model_card(
         records: by model file, as in parity.json.
         sets: as in calibration.json.
     """
+    first = next(iter(records.values()))
+    labels = [image.label for image in run.split("test")]
+    return card_template("model_card.md.j2").render(
+        manifest=run.manifest,
+        records=records,
+        first=first,
+        outcomes=OUTCOMES,
+        data=Path(str(run.manifest.provenance.get("data", ""))).name or run.manifest.name,
+        formats=sorted({file.rsplit(".", 1)[-1] for file in records}),
+        accuracies=[
+            (f"{first.reference} model", first.parity.reference_accuracy),
+            *((file, record.parity.candidate_accuracy) for file, record in records.items()),
+        ],
+        poor=next((record.poor_model for record in records.values() if record.poor_model), ""),
+        max_labels=MAX_LABELS,
+        unknown=grouped(records, unknown_sentences),
+        machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
+        fewest=min(labels.count(label) for label in run.manifest.labels),
+        sets=[
+            (calibrated_on(key, records), calibration_set)
+            for key, calibration_set in sorted(sets.items())
+            if calibrated_on(key, records)
+        ],
+    )
+
+
+def card_template(name: str) -> Template:
+    """Returns a template of this folder for a card in Markdown."""
     environment = Environment(
         autoescape=False,
         undefined=StrictUndefined,
@@ -47,31 +75,7 @@ def model_card(
         "milliseconds": milliseconds,
         "counted": counted,
     }
-    template = (files("export.report") / "model_card.md.j2").read_text("utf-8")
-    first = next(iter(records.values()))
-    labels = [image.label for image in run.split("test")]
-    return environment.from_string(template).render(
-        manifest=run.manifest,
-        records=records,
-        first=first,
-        outcomes=OUTCOMES,
-        data=Path(str(run.manifest.provenance.get("data", ""))).name or run.manifest.name,
-        formats=sorted({file.rsplit(".", 1)[-1] for file in records}),
-        accuracies=[
-            ("Keras model", first.parity.reference_accuracy),
-            *((file, record.parity.candidate_accuracy) for file, record in records.items()),
-        ],
-        poor=next((record.poor_model for record in records.values() if record.poor_model), ""),
-        max_labels=MAX_LABELS,
-        unknown=grouped(records, unknown_sentences),
-        machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
-        fewest=min(labels.count(label) for label in run.manifest.labels),
-        sets=[
-            (calibrated_on(key, records), calibration_set)
-            for key, calibration_set in sorted(sets.items())
-            if calibrated_on(key, records)
-        ],
-    )
+    return environment.from_string((files("export.report") / name).read_text("utf-8"))
 
 
 def yaml_text(text: str) -> str:

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from export.inputs.trained_run import KERAS
 from export.parity.artifact_record import ArtifactRecord
 from export.report.wording import short_name
 from runtime.shared.parity import TrueScores
@@ -43,9 +44,9 @@ def _draw_limits(axes: Axes, records: Mapping[str, ArtifactRecord]) -> None:
             axes.plot([limit, limit], [row - 0.5, row + 0.5], color=BAD, linestyle="--")
 
 
-def score_plot(true_scores: TrueScores) -> str:
-    """Returns a plot with a dot for each image: across Keras' score of its true class, upwards the
-    file's.
+def score_plot(true_scores: TrueScores, reference: str = KERAS) -> str:
+    """Returns a plot with a dot for each image: across the reference's score of its true class,
+    upwards the file's.
 
     Images whose label changed are red.
     """
@@ -56,7 +57,7 @@ def score_plot(true_scores: TrueScores) -> str:
     same = (pair for number, pair in enumerate(pairs) if number not in flipped)
     _draw_dots(axes, same, MARK, opacity=0.55)
     _draw_dots(axes, (pairs[number] for number in true_scores.flipped), BAD, opacity=1)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Keras", ylabel="file", aspect=1)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=reference, ylabel="file", aspect=1)
     axes.set_xticks([0, 0.5, 1])
     axes.set_yticks([0, 0.5, 1])
     return figure_svg(figure)

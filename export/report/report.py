@@ -71,7 +71,10 @@ def render(
         max_flips=MAX_FLIPS,
         thumbnails=thumbnails(run, shown, FLIP_SIDE),
         heat_maps=heat_maps(run, flipped[:MAX_FLIPS], models, FLIP_SIDE),
-        scores={file: score_plot(record.parity.true_scores) for file, record in records.items()},
+        scores={
+            file: score_plot(record.parity.true_scores, record.reference)
+            for file, record in records.items()
+        },
         max_layers=MAX_LAYERS,
         sheets=sheets,
         max_classes=SHEET_CLASSES,

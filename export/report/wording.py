@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from export.inputs.trained_run import KERAS
 from export.parity.artifact_record import ArtifactRecord
 from export.parity.confidence_fit import MIN_WRONG
 from runtime.shared.parity import ParityReport
@@ -19,15 +20,16 @@ def one_line_verdict(record: ArtifactRecord) -> str:
     """Returns outcome, drop with its upper limit, size and latency in one line."""
     size = f"{record.bytes / 1e6:.2f} MB"
     latency = f"{milliseconds(record.latency.p50_ms)} an image here"
-    return f"{OUTCOMES[record.outcome]}: {drop_in_points(record.parity)}, {size}, {latency}"
+    drop = drop_in_points(record.parity, record.reference)
+    return f"{OUTCOMES[record.outcome]}: {drop}, {size}, {latency}"
 
 
-def drop_in_points(parity: ParityReport) -> str:
+def drop_in_points(parity: ParityReport, reference: str = KERAS) -> str:
     """Returns the drop in points of accuracy (hundredths) and the upper end of its interval."""
     drop, most = 100 * parity.drop, 100 * parity.drop_high
-    level = "the same accuracy as Keras"
+    level = f"the same accuracy as {reference}"
     if abs(drop) >= 0.005:
-        level = f"{abs(drop):.2f} points {'below' if drop > 0 else 'above'} Keras"
+        level = f"{abs(drop):.2f} points {'below' if drop > 0 else 'above'} {reference}"
     limit = f"at most {most:.2f} below" if most >= 0 else f"at least {-most:.2f} above"
     return f"{level}, {limit} (95 %)"
 

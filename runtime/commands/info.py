@@ -80,7 +80,7 @@ def _model_lines(model: ModelDescription) -> Iterator[str]:
 def _parity(measured: Mapping[str, float]) -> str:
     return (
         f"accuracy {measured['candidate_accuracy']:.4f}, "
-        f"Keras {measured['reference_accuracy']:.4f}, "
+        f"the model before export {measured['reference_accuracy']:.4f}, "
         f"drop {measured['drop']:+.4f} "
         f"(95 % interval {measured['drop_low']:+.4f} to {measured['drop_high']:+.4f}), "
         f"same top-1 {measured['agreement']:.4f} on {measured['images']:.0f} images"

@@ -35,7 +35,9 @@ def question_text(sha256: str, spec: ModelSpec) -> str:
     return json.dumps({"sha256": sha256, "spec": plain})
 
 
-def _from_plain(data: dict[str, Any]) -> ModelSpec:
+def spec_from_question(question: dict[str, Any]) -> ModelSpec:
+    """Returns the spec in what the parent asked (see `question_text`)."""
+    data = question["spec"]
     plain = data["normalization"]
     normalization = None
     if plain:
@@ -60,9 +62,7 @@ def try_model(path: Path, question: dict[str, Any]) -> dict[str, bool]:
         manifest, model = open_quince_model(path, backend)
     else:
         try:
-            manifest, model, _ = open_external(
-                path, content, backend, _from_plain(question["spec"])
-            )
+            manifest, model, _ = open_external(path, content, backend, spec_from_question(question))
         except InputRefused:  # the parent meets the same refusal, at the same place
             return {"passed": False}
     shape = (manifest.preprocessing.height, manifest.preprocessing.width, 3)

@@ -125,7 +125,8 @@ def widened(trained: Path, widen):
 @pytest.fixture(scope="session")
 def float_onnx(trained: Path, keras_model, tmp_path_factory: pytest.TempPathFactory):
     """The trained network as another tool would write it: float planes in, logits out."""
-    from export.formats.onnx.graph import INPUT, keras_to_onnx
+    from export.formats.onnx.from_keras import keras_to_onnx
+    from export.formats.onnx.graph import INPUT
     from export.graph.input_normalization import split_input_normalization
 
     folder = tmp_path_factory.mktemp("float")

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.convert import convert as convert_onnx
+from export.formats.onnx.from_keras import convert as convert_onnx
 from export.formats.tflite.convert import convert as convert_tflite
 from export.inputs.keras_loader import load, scores
 from runtime.classifier import Classifier

@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export.formats.onnx.graph import cpu_session
+from export.formats.onnx.graph import add_reduction, cpu_session
 
 OUTPUT_AXES = {"Conv": (0, 2, 3), "Gemm": (0,)}
 """The operators with a bias as third input, and the axes of their output that are not channels."""
@@ -60,9 +60,8 @@ def _add_mean_output(
     weights, values = f"{output}/weights", f"{output}/outputs"
     layer = helper.make_node(node.op_type, [node.input[0], weights], [values])
     layer.attribute.extend(node.attribute)
-    axes = list(OUTPUT_AXES[node.op_type])
-    mean = helper.make_node("ReduceMean", [values], [output], axes=axes, keepdims=0)
-    model.graph.node.extend([layer, mean])
+    model.graph.node.append(layer)
+    add_reduction(model, "ReduceMean", values, output, list(OUTPUT_AXES[node.op_type]), keep=False)
     model.graph.initializer.append(numpy_helper.from_array(error.astype(np.float32), weights))
     model.graph.output.append(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None))
 

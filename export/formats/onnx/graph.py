@@ -1,29 +1,22 @@
-"""Converts a Keras model to an ONNX graph that is ready to quantize, and adds the image input.
+"""Adds the image input to an ONNX graph, and what else the graphs of every precision share."""
 
-The graph has its normalizations folded, one Transpose at its head and standard operators only.
-"""
-
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import onnx
 import onnxruntime
-import tensorflow as tf
-import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from runtime.backends.onnxruntime import LOG_NOTHING_BUT_FATAL
 
-OPSET = 17
-"""The highest operator set before 18, whose reductions tf2onnx 1.17 writes in another form. ONNX
-Runtime reads it from 1.12 on."""
 IR_VERSION = 8
-"""The lowest IR version that may hold OPSET (onnx.helper.VERSION_TABLE)."""
+"""The lowest IR version of a file; a newer operator set needs a newer one."""
+FIRST_WITH_AXES_AS_INPUT = 18
+"""The operator set from which on reductions take their axes as an input."""
 INPUT = "pixels"
 WHITE = "white"
+IN_FLOAT = "quince/"
+"""Begins the names of nodes that stay in float: normalization, and scores to probabilities."""
 PLANES = f"{INPUT}_planes"
 """The image after the Transpose: (batch, channels, height, width), as convolutions take it."""
 REAL_PLANES = f"{PLANES}_real"
@@ -34,56 +27,6 @@ class ConvertedGraph(NamedTuple):
 
     model: onnx.ModelProto
     warnings: tuple[str, ...] = ()
-
-
-def keras_to_onnx(
-    model: keras.Model, dtype: tf.DType, batch: int, scratch: Path
-) -> onnx.ModelProto:
-    """Returns the graph of `model` on planes INPUT, with its BatchNorms folded.
-
-    The planes are (batch, channels, height, width).
-
-    Args:
-        model: float (batch, height, width, channels) -> (batch, classes).
-        dtype: of the input; the first node casts it to float32 if it is another type.
-        batch: images a call.
-        scratch: a folder for intermediate files.
-    """
-
-    def function(pixels: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(pixels, tf.float32), training=False)
-
-    # tf2onnx numbers its names from here and optimizes in their order: the same for every model.
-    tf2onnx.utils.INTERNAL_NAME = 1
-    signature = [tf.TensorSpec((batch, *model.input_shape[1:]), dtype, name=INPUT)]
-    converted, _ = tf2onnx.convert.from_function(
-        tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"]
-    )
-    path = scratch / "body.onnx"
-    onnx.save(converted, path)
-    # This folds the BatchNorms beside depthwise convolutions, which tf2onnx leaves.
-    quant_pre_process(path, path, skip_symbolic_shape=True)
-    prepared: onnx.ModelProto = onnx.load(path)
-    _drop_reshape_of_grey(prepared)
-    return prepared
-
-
-def _drop_reshape_of_grey(model: onnx.ModelProto) -> None:
-    """Drops, in place, a Reshape of the planes INPUT to the shape that they have.
-
-    tf2onnx turns a Transpose of one channel into a Reshape, and two of them into such a one.
-    """
-    graph = model.graph
-    shapes = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
-    planes = [side.dim_value for side in graph.input[0].type.tensor_type.shape.dim]
-    for node in list(graph.node):
-        same = node.op_type == "Reshape" and node.input[0] == INPUT
-        if same and list(shapes.get(node.input[1], ())) == planes:
-            graph.node.remove(node)
-            for reader in graph.node:
-                reader.input[:] = [
-                    INPUT if name == node.output[0] else name for name in reader.input
-                ]
 
 
 def quantizes_input(model: onnx.ModelProto) -> bool:
@@ -155,7 +98,25 @@ def drop_unused(model: onnx.ModelProto) -> None:
     used = {name for node in model.graph.node for name in node.input}
     for weight in [weight for weight in model.graph.initializer if weight.name not in used]:
         model.graph.initializer.remove(weight)
-    model.ir_version = IR_VERSION
+    model.ir_version = max(IR_VERSION, helper.find_min_ir_version_for(model.opset_import))
+
+
+def add_reduction(
+    model: onnx.ModelProto, operator: str, value: str, output: str, axes: list[int], *, keep: bool
+) -> None:
+    """Adds a node such as ReduceMean over some axes, in the form of the model's operator set."""
+    inputs, attributes = [value], {"axes": axes}
+    if opset_of(model) >= FIRST_WITH_AXES_AS_INPUT:
+        inputs, attributes = [value, f"{output}/axes"], {}
+        stored = numpy_helper.from_array(np.array(axes, np.int64), inputs[1])
+        model.graph.initializer.append(stored)
+    node = helper.make_node(operator, inputs, [output], output, keepdims=int(keep), **attributes)
+    model.graph.node.append(node)
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Returns the version of the model's standard operator set."""
+    return int(next(entry.version for entry in model.opset_import if entry.domain == ""))
 
 
 def _all_nodes(graph: Any) -> list[Any]:

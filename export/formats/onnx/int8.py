@@ -20,10 +20,10 @@ from onnxruntime.quantization import (
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx.bias_correction import correct_biases
-from export.formats.onnx.graph import INPUT, ConvertedGraph
+from export.formats.onnx.graph import IN_FLOAT, INPUT, ConvertedGraph
 from export.formats.onnx.rounding_ties import avoid_ties
 from export.formats.onnx.weight_scales import weight_overrides
-from export.graph.input_normalization import InputQuantization
+from export.graph.input_quantization import InputQuantization
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 PERCENTILE = 99.99
@@ -65,6 +65,7 @@ def quantize_int8(
         }
     ]
     in_float = [node.name for node in prepared.graph.node if node.op_type == "Softmax"]
+    in_float += [node.name for node in prepared.graph.node if node.name.startswith(IN_FLOAT)]
     in_float += _pixel_arithmetic(prepared)
     quantize_static(
         source,

@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.formats.onnx.graph import add_reduction
 from runtime.models.outputs import FEATURES, SIMILARITY
 from workstation.similarity.prototypes import SMALLEST, Prototypes
 
@@ -49,7 +50,7 @@ def with_similarity(content: bytes, prototypes: Prototypes) -> bytes:
     graft = _Graft(content)
     classes, looks, size = prototypes.table.shape
     features = graft.float_features()
-    length = graft.add("ReduceL2", [features], axes=[1], keepdims=1)
+    length = graft.reduce("ReduceL2", features, 1, keep=True)
     smallest = graft.constant("smallest", np.array(SMALLEST, np.float32))
     unit = graft.add("Div", [features, graft.add("Max", [length, smallest])])
     table = graft.constant("prototypes", prototypes.table.reshape(-1, size).T.copy())
@@ -57,7 +58,7 @@ def with_similarity(content: bytes, prototypes: Prototypes) -> bytes:
     if looks > 1:
         shape = graft.constant("looks", np.array([0, classes, looks], np.int64))
         reshaped = graft.add("Reshape", [result, shape])
-        result = graft.add("ReduceMax", [reshaped], axes=[2], keepdims=0)
+        result = graft.reduce("ReduceMax", reshaped, 2, keep=False)
     return graft.finish(result, SIMILARITY, classes)
 
 
@@ -116,6 +117,12 @@ class _Graft:
         """Adds a node; returns the name of its output."""
         name = f"{SIMILARITY}/{operator}_{len(self._graph.node)}"
         self._graph.node.append(helper.make_node(operator, inputs, [name], name, **attributes))
+        return name
+
+    def reduce(self, operator: str, value: str, axis: int, *, keep: bool) -> str:
+        """Adds a reduction over one axis; returns the name of its output."""
+        name = f"{SIMILARITY}/{operator}"
+        add_reduction(self.model, operator, value, name, [axis], keep=keep)
         return name
 
     def finish(self, value: str, name: str, width: int | None) -> bytes:

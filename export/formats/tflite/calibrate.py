@@ -15,7 +15,8 @@ from export.formats.tflite.bias_correction import correct_biases
 from export.formats.tflite.float_scores import float_tensors
 from export.formats.tflite.ranges import cut_ranges
 from export.formats.tflite.tf_converter import make_converter, run_converter
-from export.graph.input_normalization import InputQuantization, split_input_normalization
+from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import InputQuantization
 from runtime.system.hashing import sha256_of
 
 Images = NDArray[np.uint8]

@@ -27,7 +27,8 @@ from export.formats.tflite.quantize import quantize_model
 from export.formats.tflite.ranges import check_ranges
 from export.formats.tflite.target_check import knows_per_channel_dense
 from export.formats.tflite.tf_converter import make_converter, run_converter
-from export.graph.input_normalization import RAW, InputQuantization, split_input_normalization
+from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import RAW, InputQuantization
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.errors import CheckFailed
 from runtime.models.labels import labels_text

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from flatbuffers import Builder
 
-from export.graph.input_normalization import InputQuantization
+from export.graph.input_quantization import InputQuantization
 from runtime.models.manifest import Manifest
 from runtime.models.outputs import SIMILARITY
 

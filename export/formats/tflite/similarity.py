@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from export.formats.tflite.metadata import METADATA_NAME, metadata_buffer
 from export.formats.tflite.model_objects import new_buffer, read_model, write_model, zip_start
-from export.graph.input_normalization import RAW, InputQuantization
+from export.graph.input_quantization import RAW, InputQuantization
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.file_formats.appended_zip import texts_in_tail
 from runtime.file_formats.output_activation import find_origin

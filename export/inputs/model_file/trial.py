@@ -1,6 +1,7 @@
 """Tries a finished model file in a child process with a limit of memory and time."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime.errors import InputRefused
 from runtime.file_formats.read_model_file import read_model_file
@@ -15,7 +16,14 @@ BASE_SECONDS, BYTES_PER_SECOND = 180, 2**20
 """What loading and three images may take."""
 
 
-def try_model_file(path: Path, spec: ModelSpec) -> bytes:
+class CleanedFile(NamedTuple):
+    """Names the file that the child writes: the model, ready for conversion, for a batch."""
+
+    path: Path
+    batch: int
+
+
+def try_model_file(path: Path, spec: ModelSpec, cleaned: CleanedFile | None = None) -> bytes:
     """Lets a child load and run the `.tflite` or `.onnx` file, and returns its content.
 
     Data of an `.onnx` file that lie in files beside it are in the content.
@@ -23,8 +31,10 @@ def try_model_file(path: Path, spec: ModelSpec) -> bytes:
     Args:
         path: of the file.
         spec: what the user states about it.
+        cleaned: where the child writes a cleaned `.onnx` file; None for a file that stays as it is.
 
     Raises:
+        CheckFailed: a file to clean has weights that are NaN or infinite.
         InputRefused: the child crashed, took too much memory or time, or refused the file.
         MachineError: the interpreter is missing.
     """
@@ -32,6 +42,7 @@ def try_model_file(path: Path, spec: ModelSpec) -> bytes:
     limit, seconds = loading_memory(len(content)), BASE_SECONDS + len(content) // BYTES_PER_SECOND
     result = ask_child(
         *("-m", WORKER, path, str(limit)),
+        *((cleaned.path, str(cleaned.batch)) if cleaned else ()),
         question=question_text(sha256_of(content), spec),
         timeout_s=seconds,
     )

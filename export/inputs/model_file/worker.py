@@ -1,40 +1,106 @@
-"""Loads and runs a finished model file in a process with a limit of memory.
+"""Loads and runs a finished model file, or cleans it, in a process with a limit of memory.
 
 `export.inputs.model_file.trial` runs `python -m export.inputs.model_file.worker FILE BYTES`, so a
-file that crashes an interpreter or takes all memory ends only this process.
+file that crashes a library or takes all memory ends only this process. With TARGET and BATCH behind
+it, an ONNX file is cleaned for conversion and written to TARGET.
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runtime.backends.base import load_interpreter
-from runtime.errors import InputRefused, MachineError
-from runtime.models.trial_worker import try_model
+import numpy as np
+
+from runtime.backends.base import load_backend, load_interpreter
+from runtime.errors import InputRefused, MachineError, QuinceError
+from runtime.file_formats.read_model_file import read_model_file
+from runtime.file_formats.tensors import CHANNEL_AXIS, image_shape
+from runtime.models.external_model import open_external
+from runtime.models.trial_worker import spec_from_question, try_model
+from runtime.system.lazy_loading import requires_extra
 from runtime.system.memory import limited_memory
 from runtime.system.subprocesses import print_answer
+from runtime.system.terminal import quiet
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints an empty JSON object, or an error as JSON; returns 1 if memory was short."""
-    path, limit = Path(arguments[0]), int(arguments[1])
+    """Prints a JSON object, which may be an error; returns 1 if memory was short."""
+    path, limit, target = Path(arguments[0]), int(arguments[1]), arguments[2:]
     question = json.load(sys.stdin)
     try:
-        print_answer(lambda: _try(path, limit, question))
+        print_answer(lambda: _work(path, limit, question, target))
     except MemoryError:
         return 1
     return 0
 
 
-def _try(path: Path, limit: int, question: dict[str, Any]) -> Mapping[str, Any]:
+def _work(
+    path: Path, limit: int, question: dict[str, Any], target: Sequence[str]
+) -> Mapping[str, Any]:
     load_interpreter(path)  # its libraries do not count
+    is_onnx = path.suffix == ".onnx"
+    if is_onnx:
+        with requires_extra("export"), quiet():
+            from export.inputs.model_file.cleaning import refuse_expansion
     with limited_memory(limit):
         try:
-            return try_model(path, question)
+            if is_onnx:
+                with _naming_damage(path):
+                    refuse_expansion(read_model_file(path), str(path))
+            answer: Mapping[str, Any] = try_model(path, question)
+            if target:
+                _clean(path, question, Path(target[0]), int(target[1]))
+            return answer
         except MachineError as error:  # the only machine here is the limit
             raise InputRefused(str(path), f"loading it takes more than {limit >> 20} MB") from error
+
+
+@contextmanager
+def _naming_damage(path: Path) -> Generator[None, None, None]:
+    """Turns an error of the onnx package into one line about the file."""
+    try:
+        yield
+    except (QuinceError, MemoryError):
+        raise
+    except Exception as error:  # a file made to break a library may raise anything
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:250]}"
+        if "bad_alloc" in text:
+            raise MemoryError from error
+        raise InputRefused(str(path), f"cannot be read or prepared: {text}") from error
+
+
+def _clean(path: Path, question: dict[str, Any], target: Path, batch: int) -> None:
+    """Writes the cleaned model to `target`.
+
+    Raises:
+        InputRefused: it cannot be converted, or something that must be known is not.
+        CheckFailed: it has weights that are NaN or infinite.
+    """
+    from export.inputs.model_file.cleaning import clean_model
+
+    content = read_model_file(path)
+    backend: Any = load_backend(path, content, 1)
+    _, model, _ = open_external(path, content, backend, spec_from_question(question))
+    shape = image_shape(backend.input)
+    if backend.input.dtype is not np.float32 or len(backend.input.shape) != len(shape):
+        raise InputRefused(
+            str(path),
+            f"expected an input of float32 with channels, found {backend.input}; export the float"
+            " model, or bundle this file as it is with: quince export adopt",
+        )
+    sides = dict(zip(("height", "width"), model.spec.size, strict=True))
+    channels = shape[CHANNEL_AXIS[model.spec.layout]] or (1 if model.spec.grey else 3)
+    fixed = (batch, channels, sides["height"], sides["width"])
+    if model.spec.layout == "nhwc":
+        fixed = (batch, sides["height"], sides["width"], channels)
+    output = next(name for name, tensor in backend.outputs.items() if tensor is backend.output)
+    with _naming_damage(path), tempfile.TemporaryDirectory() as folder, quiet(1, 2):
+        cleaned = clean_model(content, str(path), output, fixed, Path(folder))
+        target.write_bytes(cleaned.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

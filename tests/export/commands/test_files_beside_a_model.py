@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from export.commands.external_model_arguments import FLAGS, external_options
+from export.commands.external_model_arguments import FLAGS, ONNX_FLAGS, external_options
 from export.inputs.external_model import ExternalModelOptions
 from runtime.errors import InputRefused
 from runtime.models.normalization import TF, Normalization
@@ -33,7 +33,11 @@ def model(tmp_path: Path) -> Path:
 
 
 def options(path: Path, **stated: object) -> ExternalModelOptions:
-    words = dict.fromkeys(FLAGS) | {"logits": False, "verify": path.parent, "data": None}
+    words = dict.fromkeys((*FLAGS, *ONNX_FLAGS)) | {
+        "logits": False,
+        "verify": path.parent,
+        "data": None,
+    }
     found = external_options(Namespace(run=path, **(words | stated)))
     assert found
     return found

@@ -11,7 +11,8 @@ from keras import layers
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
 from export.graph.flatten import TRAINING_ONLY, flatten
-from export.graph.input_normalization import RAW, InputQuantization, split_input_normalization
+from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import RAW, InputQuantization
 from export.graph.signature import Signature
 from export.graph.wrapping import Wrapping
 from export.inputs.keras_loader import check_probabilities, load, scores

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from export.graph.input_normalization import InputQuantization, split_input_normalization
+from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import InputQuantization
 
 
 def test_scale_and_zero_point_give_what_the_layer_computes(keras_model, calibration) -> None:

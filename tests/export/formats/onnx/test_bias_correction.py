@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx import int8
-from export.formats.onnx.graph import INPUT, cpu_session, keras_to_onnx
+from export.formats.onnx.from_keras import keras_to_onnx
+from export.formats.onnx.graph import INPUT, cpu_session
 from export.formats.onnx.int8 import quantize_int8
 from export.graph.input_normalization import split_input_normalization
 from runtime.system.terminal import quiet

@@ -13,8 +13,9 @@ from keras import layers
 from onnx import numpy_helper
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.convert import PRECISIONS, convert
-from export.formats.onnx.graph import IR_VERSION, OPSET
+from export.formats.onnx.convert import PRECISIONS
+from export.formats.onnx.from_keras import OPSET, convert
+from export.formats.onnx.graph import IR_VERSION
 from runtime.errors import CheckFailed
 from runtime.images.preprocessing import Preprocessing
 from train.backbones.registry import BACKBONES

@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import calibrate
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.graph import ConvertedGraph, add_image_input, keras_to_onnx
+from export.formats.onnx.from_keras import keras_to_onnx
+from export.formats.onnx.graph import ConvertedGraph, add_image_input
 from export.formats.onnx.int8 import quantize_int8
 from export.formats.onnx.stable_names import rename_nodes
 from export.formats.onnx.weight_scales import weight_overrides

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.convert import convert as convert_to_onnx
+from export.formats.onnx.from_keras import convert as convert_to_onnx
 from export.formats.targets.probe import probe
 from export.formats.targets.targets import (
     DEFAULT_TARGETS,

@@ -1,0 +1,101 @@
+"""Converts Keras models to ONNX."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from export.formats.artifact_spec import ArtifactSpec
+from export.formats.onnx.convert import convert_graphs
+from export.formats.onnx.graph import INPUT
+from export.formats.registry import Conversion
+from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import InputQuantization
+from export.graph.onnx_folding import fold
+from runtime.models.manifest import Manifest
+
+OPSET = 17
+"""The highest operator set before 18, whose reductions tf2onnx 1.17 writes in another form. ONNX
+Runtime reads it from 1.12 on."""
+
+
+def convert(
+    model: keras.Model, spec: ArtifactSpec, calibration: NDArray[np.uint8], manifest: Manifest
+) -> Conversion:
+    """Returns a Keras model as one `.onnx` file; see `export.formats.onnx.convert`.
+
+    `model` takes float pixels 0..255 and gives probabilities.
+    """
+    return convert_graphs(KerasGraphs(model), spec, calibration, manifest)
+
+
+class KerasGraphs:
+    """Makes the graphs of a Keras model; see `export.formats.onnx.convert.FloatGraphs`."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+
+    def of_bytes(self, batch: int, scratch: Path) -> onnx.ModelProto:
+        """Returns the graph on uint8 planes of raw pixels."""
+        return keras_to_onnx(self._model, tf.uint8, batch, scratch)
+
+    def of_floats(self, batch: int, scratch: Path) -> onnx.ModelProto:
+        """Returns the graph on float planes of raw pixels."""
+        return keras_to_onnx(self._model, tf.float32, batch, scratch)
+
+    def split(self, batch: int, scratch: Path) -> tuple[InputQuantization, onnx.ModelProto]:
+        """Returns the normalization at the head, and the graph on float planes of its results."""
+        normalization, inner = split_input_normalization(self._model)
+        return normalization, keras_to_onnx(inner, tf.float32, batch, scratch)
+
+
+def keras_to_onnx(
+    model: keras.Model, dtype: tf.DType, batch: int, scratch: Path
+) -> onnx.ModelProto:
+    """Returns the graph of `model` on planes INPUT, with its BatchNorms folded.
+
+    The planes are (batch, channels, height, width).
+
+    Args:
+        model: float (batch, height, width, channels) -> (batch, classes).
+        dtype: of the input; the first node casts it to float32 if it is another type.
+        batch: images a call.
+        scratch: a folder for intermediate files.
+    """
+
+    def function(pixels: tf.Tensor) -> tf.Tensor:
+        return model(tf.cast(pixels, tf.float32), training=False)
+
+    # tf2onnx numbers its names from here and optimizes in their order: the same for every model.
+    tf2onnx.utils.INTERNAL_NAME = 1
+    signature = [tf.TensorSpec((batch, *model.input_shape[1:]), dtype, name=INPUT)]
+    converted, _ = tf2onnx.convert.from_function(
+        tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"]
+    )
+    # This folds the BatchNorms beside depthwise convolutions, which tf2onnx leaves.
+    prepared = fold(converted, scratch)
+    _drop_reshape_of_grey(prepared)
+    return prepared
+
+
+def _drop_reshape_of_grey(model: onnx.ModelProto) -> None:
+    """Drops, in place, a Reshape of the planes INPUT to the shape that they have.
+
+    tf2onnx turns a Transpose of one channel into a Reshape, and two of them into such a one.
+    """
+    graph = model.graph
+    shapes = {weight.name: numpy_helper.to_array(weight) for weight in graph.initializer}
+    planes = [side.dim_value for side in graph.input[0].type.tensor_type.shape.dim]
+    for node in list(graph.node):
+        same = node.op_type == "Reshape" and node.input[0] == INPUT
+        if same and list(shapes.get(node.input[1], ())) == planes:
+            graph.node.remove(node)
+            for reader in graph.node:
+                reader.input[:] = [
+                    INPUT if name == node.output[0] else name for name in reader.input
+                ]
