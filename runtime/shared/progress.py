@@ -21,7 +21,7 @@ _open_bars: list["Progress"] = []
 
 
 class Progress:
-    """Shows a label, bar, count, time left and note of one step.
+    """Shows a label, bar, count, time left and note of one step; a total of 0 is unknown.
 
     `with Progress("decode", 3600) as bar: bar.advance()` is how to use it. A step inside another
     takes its place on the screen, and its time does not count for the outer one.
@@ -90,7 +90,7 @@ class Progress:
             duration = f"{seconds:.0f} s"
         else:
             duration = f"{seconds / self.done * (self.total - self.done):.0f} s left"
-        count = f"{self.done}/{self.total}"
+        count = f"{self.done}/{self.total}" if self.total or not self.done else f"{self.done}"
         if self._terminal:
             self._draw_bar(f"{count}  {duration}  {self.note}", last=last)
         elif last or self.done or seconds > 1:
@@ -98,7 +98,7 @@ class Progress:
             write_stderr(f"{self.label}: {count}, {duration}{note}")
 
     def _draw_bar(self, status: str, *, last: bool) -> None:
-        filled = BAR_WIDTH * self.done // max(self.total, 1)
+        filled = min(BAR_WIDTH * self.done // max(self.total, 1), BAR_WIDTH)
         line = f"{self.label:<20} {'█' * filled}{'·' * (BAR_WIDTH - filled)} {status}"
         width = os.get_terminal_size(self._stream.fileno()).columns
         end = "\n" if last else ""

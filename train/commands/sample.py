@@ -1,7 +1,7 @@
 """Runs `python -m train sample NAME`, which writes a real sample data set."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from runtime.cli.identity import program_name
@@ -9,7 +9,9 @@ from runtime.cli.parser import CommandParser
 from runtime.errors import DONE
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.table import VERBS
-from train.sample_datasets import SAMPLES, write_sample
+from train.sample_datasets.elpv import elpv
+from train.sample_datasets.fruits_360 import fruits_360
+from train.sample_datasets.write import Image, write_sample
 
 NAME = program_name("train")
 
@@ -21,16 +23,38 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument(
         "name",
-        choices=tuple(SAMPLES),
+        choices=("elpv", "fruits-360"),
         help="elpv: photos of solar cells, functional or defective, a quarter of them for testing "
-        "(CC BY-NC-SA 4.0)",
+        "(CC BY-NC-SA 4.0); fruits-360: the fruit of the article, from its public archive",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder to write (default: data/NAME)"
     )
+    fruit = parser.add_argument_group("fruits-360")
+    fruit.add_argument(
+        "--classes",
+        default="",
+        metavar="A,B",
+        help="only these classes, or those that begin with these words: Banana,Kiwi (default: all)",
+    )
+    fruit.add_argument(
+        "--from",
+        dest="source",
+        metavar="WHERE",
+        help="FILE.zip (as from Kaggle), a folder, or another address (default: the archive of "
+        "github.com/fruits-360)",
+    )
+    fruit.add_argument("--sha256", metavar="HEX", help="refuse an archive that has another sha256")
     parsed = parser.parse_args(arguments)
     folder = parsed.output or Path("data") / parsed.name
-    count = write_sample(parsed.name, folder)
+    if parsed.name == "elpv":
+        if parsed.classes or parsed.source or parsed.sha256:
+            parser.error("--classes, --from and --sha256 belong to fruits-360")
+        images: Iterable[Image] = elpv()
+    else:
+        classes = [name.strip() for name in parsed.classes.split(",") if name.strip()]
+        images = fruits_360(parsed.source, classes, parsed.sha256)
+    count = write_sample(parsed.name, images, folder)
     print(f"{escape_control_chars(str(folder))}: {count} images")
     say(f"next: {NAME} {shlex.quote(str(folder))}")
     return DONE

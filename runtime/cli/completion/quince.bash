@@ -12,7 +12,7 @@ _shtab_quince_bench_subparsers=(latency compare accuracy report recommend soak c
 _shtab_quince_subparsers=(train export run bench completion)
 
 _shtab_quince_train_check_option_strings=(-h --help --input-size --grey16 --test-fraction --val-fraction --seed --group-by --cache --strict --pairs --report --overwrite --verbose --json)
-_shtab_quince_train_sample_option_strings=(-h --help -o --output)
+_shtab_quince_train_sample_option_strings=(-h --help -o --output --classes --from --sha256)
 _shtab_quince_train_evaluate_option_strings=(-h --help --data --report --overwrite --json)
 _shtab_quince_train_predict_option_strings=(-h --help --top --verbose --json)
 _shtab_quince_train_choose_option_strings=(-h --help -o --output --max-ms --max-mb --latency --backbones --input-sizes --grey16 --fit --test-fraction --val-fraction --seed --group-by --cache --json)
@@ -50,6 +50,7 @@ _shtab_quince_train_check___pairs_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_check___report_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_sample__o_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_sample___output_COMPGEN=_shtab_compgen_files
+_shtab_quince_train_sample___from_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_evaluate_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_evaluate_pos_1_COMPGEN=_shtab_compgen_files
 _shtab_quince_train_evaluate___data_COMPGEN=_shtab_compgen_files
@@ -117,7 +118,7 @@ _shtab_quince_bench_peers___table_COMPGEN=_shtab_compgen_files
 _shtab_quince_bench_peers___into_COMPGEN=_shtab_compgen_files
 
 _shtab_quince_train_check___grey16_choices=(upper-bits data-range)
-_shtab_quince_train_sample_pos_0_choices=(elpv)
+_shtab_quince_train_sample_pos_0_choices=(elpv fruits-360)
 _shtab_quince_train_choose___grey16_choices=(upper-bits data-range)
 _shtab_quince_train_choose___fit_choices=(squash crop pad)
 _shtab_quince_train_tune___recipe_choices=(quince article)

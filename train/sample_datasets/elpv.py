@@ -1,15 +1,13 @@
-"""Writes real sample data sets, which come as packages, as folders of classes."""
+"""Lists the photos of the ELPV data set, which comes as a package."""
 
 import random
-import shutil
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from runtime.errors import InputRefused, MachineError
-from runtime.system.atomic_files import new_folder
-from runtime.system.lazy_loading import install_hint, lookup
+from runtime.errors import MachineError
+from runtime.system.lazy_loading import install_hint
 
 DEFECTIVE_FROM = 0.5
 """The defect probability from which a cell counts as defective."""
@@ -43,30 +41,3 @@ def elpv() -> Iterator[tuple[str, Path]]:
         test = set(generator.sample(photos, round(len(photos) * TEST_FRACTION)))
         for photo in photos:
             yield f"{'Test' if photo in test else 'Training'}/{label}", photo
-
-
-SAMPLES = {"elpv": elpv}
-
-
-def write_sample(name: str, folder: Path) -> int:
-    """Copies a sample's images into `folder`, as splits and classes; returns their number.
-
-    A sample that is there already is kept.
-
-    Raises:
-        MachineError: the package is not installed, or the disk is full.
-        InputRefused: `folder` holds something else.
-    """
-    rows = list(lookup(SAMPLES, name, "sample")())
-    if folder.exists():
-        present = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
-        if present != {Path(subfolder, file.name) for subfolder, file in rows}:
-            raise InputRefused(
-                str(folder), f"exists already and is not the sample {name}; choose another -o"
-            )
-        return len(rows)
-    with new_folder(folder) as temporary:
-        for subfolder, file in rows:
-            (temporary / subfolder).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, temporary / subfolder / file.name)
-    return len(rows)

@@ -1,0 +1,75 @@
+"""Runs every notebook from its first cell to its last, in an empty folder, as "Run All" does."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+nbclient = pytest.importorskip("nbclient")
+nbformat = pytest.importorskip("nbformat")
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MAX_BYTES = 1_000_000
+MAX_CELL_S = 600
+QUINCE = """#!/bin/sh
+exec '{python}' -P -c 'from runtime.cli.console_script import main; main()' "$@"
+"""
+
+
+@pytest.fixture
+def with_quince(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the notebook find this checkout's `quince` and its packages."""
+    script = tmp_path / "bin" / "quince"
+    script.parent.mkdir()
+    script.write_text(QUINCE.format(python=sys.executable))
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_run_all(file: Path, with_quince: None, tmp_path: Path) -> None:
+    notebook = nbformat.read(file, as_version=4)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=MAX_CELL_S,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute()
+    text = printed(notebook)
+    for words in ("trained in", "as exported", "bundle runs/", "██████████"):
+        assert words in text
+    for line in text.splitlines():  # a command that fails in a `!` line is no error of the cell
+        assert not line.startswith(("usage: ", "Traceback")), line
+        assert "command not found" not in line
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_outputs_are_there_small_and_of_one_run(file: Path) -> None:
+    assert file.stat().st_size < MAX_BYTES
+    notebook = nbformat.read(file, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert {output.output_type for cell in cells for output in cell.outputs} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert str(ROOT) not in json.dumps(notebook)
+
+
+def printed(notebook: "nbformat.NotebookNode") -> str:
+    return "".join(
+        output.text
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if output.output_type == "stream"
+    )

@@ -1,0 +1,1 @@
+"""Writes real sample data sets as folders of classes."""
