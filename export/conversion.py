@@ -27,7 +27,10 @@ from export.parity.one_class import check_one_class, compare_one_class
 from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
 from export.session import Session
+from runtime.bundles.examples import MAX_EXAMPLES
+from runtime.classifier import Classifier
 from runtime.errors import InputRefused
+from runtime.explanation.linear_head import open_linear_head
 from runtime.models.manifest import Artifact
 from runtime.shared.progress import Progress
 from runtime.system.hashing import sha256_of
@@ -105,7 +108,14 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
         made = _artifact(
             session, spec, conversions[file], results[file], verdict, latencies[file], devices
         )
-        artifacts.append(replace(made, record=_with_baseline(made.record, baseline)))
+        facts = prototypes.get(file)
+        artifacts.append(
+            replace(
+                made,
+                record=_with_baseline(made.record, baseline),
+                features=facts.features if facts else None,
+            )
+        )
     return artifacts
 
 
@@ -129,6 +139,7 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
         images_sha256=session.run.images_sha256,
         source=_source(),
         spec=spec,
+        examples=options.examples,
     )
 
 
@@ -185,7 +196,14 @@ def _with_similarity(
     )
     content = row.with_similarity.load()(conversion.content, prototypes)
     facts = PrototypeFacts(prototypes.table.shape[1], len(sample.truth))
+    if session.options.examples and _has_map(session.write(spec.file, content)):
+        facts = facts._replace(features=features[:MAX_EXAMPLES])
     return Conversion(content, conversion.warnings), facts
+
+
+def _has_map(file: Path) -> bool:
+    """Whether a device can get the features of an image from a model file."""
+    return open_linear_head(Classifier(file, checked=True), file.read_bytes()) is not None
 
 
 def _convert(session: Session, spec: ArtifactSpec) -> Conversion:

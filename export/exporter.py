@@ -23,11 +23,13 @@ from export.publish import (
     require_writable_target,
 )
 from export.session import Session
-from runtime.bundles.bundle import REPORT
+from runtime.bundles.bundle import EXAMPLES, REPORT
+from runtime.cli.identity import program_name
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import write_file
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import require_packages
+from runtime.system.terminal import say
 
 EVERY_PRECISION = tuple(
     ArtifactSpec(name, precision) for name, row in FORMATS.items() for precision in row.precisions
@@ -169,8 +171,10 @@ class ExportTask:
                 session.options.seed,
                 sets,
                 session.options.devices,
+                session.similarity_sample if session.options.examples else None,
             )
             publish(self.bundle, update, overwrite=self.overwrite)
+            self._say_examples()
         results = {}
         for artifact in made:
             file, record = artifact.row.file, artifact.record
@@ -182,6 +186,14 @@ class ExportTask:
             else:
                 page.unlink(missing_ok=True)
         return results
+
+    def _say_examples(self) -> None:
+        path = self.bundle / EXAMPLES
+        if path.exists():
+            say(
+                f"{program_name('export')}: {path}: {path.stat().st_size / 1e6:.2f} MB of training"
+                " images for predict --explain; --no-examples leaves them out"
+            )
 
     def _result(self, record: ArtifactRecord, file: str, *, reused: bool) -> ExportResult:
         page = self._refusal_page(file) if record.refused else self.bundle / REPORT

@@ -21,6 +21,7 @@ class ExportOptions:
     devices, device_images: the emulated devices on which each artifact is checked too, and on how
         many test images at most.
     keep: the fraction of known images, 0..1, that the thresholds of "unknown" and "unsure" keep.
+    examples: whether thumbnails of training images travel in the bundle.
     command: as the user typed it, for the record only.
     """
 
@@ -32,6 +33,7 @@ class ExportOptions:
     devices: tuple[Device, ...] = ()
     device_images: int = MAX_IMAGES
     keep: float = DEFAULT_KEEP
+    examples: bool = True
     command: str = ""
 
     def __post_init__(self) -> None:

@@ -6,14 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from export.emulation.devices import Device
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord, read_records, write_records
 from export.parity.device_check import record_device_scores
 from export.parity.evaluate import Reference
 from export.parity.golden_samples import record_scores, write_golden_images
+from export.parity.similarity_sample import SimilaritySample
 from export.quantization.calibration_record import CalibrationSets, read_sets, write_sets
 from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT, Bundle
+from runtime.bundles.examples import (
+    MAX_EXAMPLES,
+    Example,
+    Examples,
+    make_sheet,
+    quantize_features,
+    read_examples,
+    write_examples,
+)
 from runtime.bundles.golden_samples import FOLDER, read_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
@@ -100,11 +113,15 @@ def _is_bundle(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class ConvertedArtifact:
-    """A compared model file: its row in the manifest, its content and its record."""
+    """A compared model file: its row in the manifest, its content and its record.
+
+    features: (n, size) of the training images that travel as examples; None without any.
+    """
 
     row: Artifact
     content: bytes
     record: ArtifactRecord
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,8 @@ class BundleUpdate:
 
     artifacts: those that passed. reference, seed: the Keras model's scores and the seed of the
     choice, for the golden samples. sets: the calibration sets that `artifacts` used.
-    devices: on which the golden samples are repeated.
+    devices: on which the golden samples are repeated. sample: has the training images that travel
+    with the bundle; None leaves them out.
     """
 
     run: TrainedRun
@@ -122,6 +140,7 @@ class BundleUpdate:
     seed: int
     sets: CalibrationSets
     devices: Sequence[Device] = ()
+    sample: SimilaritySample | None = None
 
 
 def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
@@ -144,6 +163,7 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
         for file, artifact in new.items():
             (folder / file).write_bytes(artifact.content)
         _write_golden_samples(folder, path if manifest else None, update)
+        _write_examples(folder, path if manifest else None, update, {row.sha256 for row in kept})
 
         records = {row.file: old_records[row.file] for row in kept}
         records |= {file: artifact.record for file, artifact in new.items()}
@@ -166,6 +186,30 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
         }
         finished = replace(finished, provenance={**finished.provenance, **stamps})
         (folder / MANIFEST).write_text(finished.to_json())
+
+
+def _write_examples(folder: Path, old: Path | None, update: BundleUpdate, kept: set[str]) -> None:
+    """Writes the training images with their features in each model file that has them.
+
+    Those of the files that are kept stay if they are of the same images.
+    """
+    sample = update.sample
+    if sample is None:
+        return
+    labels = update.run.manifest.labels
+    rows = list(zip(sample.paths, sample.truth.tolist(), strict=True))[:MAX_EXAMPLES]
+    images = tuple(Example(path, labels[index]) for path, index in rows)
+    features = {
+        artifact.row.sha256: quantize_features(artifact.features)
+        for artifact in update.artifacts
+        if artifact.features is not None
+    }
+    before = read_examples(old) if old else None
+    if before and before.images == images:
+        features |= {key: rows for key, rows in before.features.items() if key in kept}
+    if features:
+        sheet = make_sheet(sample.pixels[: len(images)])
+        write_examples(folder, Examples(images, sheet, features))
 
 
 def _write_golden_samples(folder: Path, old: Path | None, update: BundleUpdate) -> None:

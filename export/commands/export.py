@@ -91,6 +91,7 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
         devices=tuple(dict.fromkeys(devices)),
         device_images=arguments.device_images,
         keep=arguments.keep,
+        examples=not arguments.no_examples,
         command=command,
     )
 
@@ -262,6 +263,11 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         default=ExportOptions.keep,
         metavar="FRACTION",
         help='known images that the thresholds of "unknown" and "unsure" keep, 0..1',
+    )
+    command.add_argument(
+        "--no-examples",
+        action="store_true",
+        help="leave out the thumbnails of training images that predict --explain shows",
     )
     command.add_argument(
         "--strict", action="store_true", help="refuse also what too few test images leave undecided"

@@ -30,7 +30,8 @@ class ArtifactInputs:
     calibration: images at most in the representative dataset. keep: the fraction of known images
     that the thresholds keep. qat_epochs: at most; 0: none.
     devices: how many test images each emulated device classifies at most, by the device's name.
-    source: one SHA-256 over the code of Quince.
+    source: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails of
+    training images, with their features.
     """
 
     calibration: int
@@ -43,6 +44,7 @@ class ArtifactInputs:
     images_sha256: str
     source: str
     spec: ArtifactSpec
+    examples: bool = True
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,14 @@ MAX_BYTES = 256 * 2**20
 
 
 class SimilaritySample(NamedTuple):
-    """Holds (n, height, width, channels) uint8 pixels and the (n,) index of each image's class."""
+    """Holds (n, height, width, channels) uint8 pixels and the (n,) index of each image's class.
+
+    paths: of the images, below the data folder.
+    """
 
     pixels: NDArray[np.uint8]
     truth: NDArray[np.int64]
+    paths: tuple[str, ...] = ()
 
 
 def choose_sample(
@@ -54,7 +58,7 @@ def choose_sample(
     truth = np.array([known.get(image.label, -1) for image in images])
     if (truth < 0).any():
         truth = np.where(truth < 0, reference(pixels).argmax(1), truth)
-    return SimilaritySample(pixels, truth)
+    return SimilaritySample(pixels, truth, tuple(image.path for image in images))
 
 
 def file_features(file: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from export.inputs.trained_run import TrainedRun
 from export.report.flipped_images import FlippedImage
@@ -13,14 +14,26 @@ from runtime.explanation.picture import overlay
 from runtime.images.preprocessing import preprocess
 from runtime.shared.html_page import image_data_url
 
+THUMBNAIL = 64
+"""Pixels of the side of a training image."""
 MAX_OCCLUSION_MAPS = 8
 """A map of a file without a linear head takes 82 runs of the model."""
 
 
+class ShownMap(NamedTuple):
+    """Holds a heat map, and the nearest training images: class, similarity and image of each.
+
+    Images are JPEGs as data: URLs.
+    """
+
+    url: str
+    nearest: tuple[tuple[str, float, str], ...] = ()
+
+
 def heat_maps(
     run: TrainedRun, flipped: Sequence[FlippedImage], models: Mapping[str, Path], side: int
-) -> dict[str, str]:
-    """Returns a JPEG of at most `side` pixels by image path; a gone or changed image has none.
+) -> dict[str, ShownMap]:
+    """Returns a map of at most `side` pixels by image path; a gone or changed image has none.
 
     The map is that of the first answer of an image.
 
@@ -37,7 +50,7 @@ def heat_maps(
 
     labels, preprocessing = run.manifest.labels, run.manifest.preprocessing
     images = {image.path: image for image in run.images}
-    urls: dict[str, str] = {}
+    urls: dict[str, ShownMap] = {}
     slow = 0
     for flip in flipped:
         answer = flip.answers[0]
@@ -52,6 +65,10 @@ def heat_maps(
             pixels = preprocess(run.read(images[flip.image]), preprocessing)
         except InputRefused:
             continue
-        explanation = explainer.explain(pixels, labels.index(label))
-        urls[flip.image] = image_data_url(overlay(pixels, explanation.map), side)
+        explanation = explainer.explain_fully(pixels, labels.index(label))
+        nearest = tuple(
+            (example.label, similarity, image_data_url(thumbnail, THUMBNAIL))
+            for example, similarity, thumbnail in explanation.nearest
+        )
+        urls[flip.image] = ShownMap(image_data_url(overlay(pixels, explanation.map), side), nearest)
     return urls

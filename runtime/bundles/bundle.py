@@ -10,6 +10,7 @@ report.html          what the parity gate measured, for people
 parity.json          the same for programs, by model file
 calibration.json     which images the ranges of integer artifacts come from
 README.md            the same in short, as a Hugging Face model card
+examples.zip         thumbnails of training images (runtime.bundles.examples)
 recommended.json     what `python -m benchmarks recommend` measured on a device
 
 Any other file is refused, apart from names that begin with a dot, which file managers, git and
@@ -37,7 +38,8 @@ PARITY = "parity.json"
 CALIBRATION = "calibration.json"
 CARD = "README.md"
 GOLDEN = "golden"
-FILES = (MANIFEST, RECOMMENDED, LABELS, REPORT, PARITY, CALIBRATION, CARD, GOLDEN)
+EXAMPLES = "examples.zip"
+FILES = (MANIFEST, RECOMMENDED, LABELS, REPORT, PARITY, CALIBRATION, CARD, GOLDEN, EXAMPLES)
 """What a bundle may hold beside its model files."""
 ID_LENGTH = 12
 CRC32 = "crc32"

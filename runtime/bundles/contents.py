@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from runtime.bundles.bundle import GOLDEN, LABELS, Bundle, refuse_unlisted
 from runtime.bundles.device_scores import FILE as DEVICES
+from runtime.bundles.examples import read_examples
 from runtime.bundles.golden_samples import (
     FILE,
     PIXELS,
@@ -20,14 +21,15 @@ def check_contents(bundle: Bundle, samples: Sequence[GoldenSample]) -> None:
     """Checks the names of all files of a bundle, its labels.txt and its golden `samples`.
 
     Raises:
-        InputRefused: a file is in no list, labels.txt has other labels than the manifest, or a
-            sample contradicts the manifest or its pixels.
+        InputRefused: a file is in no list, labels.txt has other labels than the manifest, the
+            examples are damaged, or a sample contradicts the manifest or its pixels.
     """
     golden = bundle.path / GOLDEN
     pixels = {pixels_file(sample).name for sample in samples}
     refuse_unlisted(golden, {FILE, DEVICES, PIXELS, *(sample.file for sample in samples)})
     refuse_unlisted(golden / PIXELS, pixels)
     check_labels_file(bundle)
+    read_examples(bundle.path)
     labels = bundle.manifest.labels
     for sample in samples:
         if sample.label not in labels:

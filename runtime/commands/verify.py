@@ -6,7 +6,7 @@ from pathlib import Path
 
 import PIL
 
-from runtime.bundles.bundle import Bundle
+from runtime.bundles.bundle import EXAMPLES, Bundle
 from runtime.bundles.integrity import RECORDS, records_changed
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
@@ -42,8 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         if not result.passed:
             code = CHECK_FAILED
     if records_changed(bundle):
+        records = ", ".join((*RECORDS, EXAMPLES))
         say(
-            f"{NAME}: {bundle.path}: changed since export, in one of {', '.join(RECORDS)}: "
+            f"{NAME}: {bundle.path}: changed since export, in one of {records}: "
             "the results above are not reliable; copy the bundle again"
         )
         code = CHECK_FAILED

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from runtime.bundles.bundle import (
     CALIBRATION,
     CARD,
+    EXAMPLES,
     LABELS,
     MANIFEST,
     PARITY,
@@ -93,7 +94,7 @@ def install(
     _refuse_links(new)
     check_contents(new_bundle, read_golden(new))
     if records_changed(new_bundle):
-        changed = f"changed since export, in one of {', '.join(RECORDS)}"
+        changed = f"changed since export, in one of {', '.join((*RECORDS, EXAMPLES))}"
         raise InputRefused(str(new), f"{changed}; copy the bundle again")
     with locked(real.parent):
         recover_interrupted(real)
@@ -227,6 +228,8 @@ def _copy(bundle: Bundle, folder: Path) -> None:
         if (bundle.path / name).exists():
             text = read_text(bundle.path / name, "not a bundle", errors="surrogateescape")
             (folder / name).write_text(text, "utf-8", "surrogateescape")
+    if (bundle.path / EXAMPLES).exists():
+        (folder / EXAMPLES).write_bytes(read_content(bundle.path / EXAMPLES, "not a bundle"))
     files = [Path(name) for name in (FILE, DEVICES) if (bundle.path / FOLDER / name).exists()]
     for sample in read_golden(bundle.path):
         files.append(Path(sample.file))

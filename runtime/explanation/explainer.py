@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.bundles.bundle import ID_LENGTH
+from runtime.bundles.bundle import EXAMPLES, ID_LENGTH
+from runtime.bundles.examples import Neighbour, read_examples
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.explanation.linear_head import open_linear_head
@@ -31,13 +32,25 @@ class Explanation(NamedTuple):
     map: (height, width) float32 of the pixels' size. 1 is the place that speaks most for the class,
         and 0 one that speaks little for it, or against it. It is 0 everywhere if nothing speaks for
         the class.
-    method: how it was made. unlike: of a model of one class. 1 is then the place that makes the
-        image least like the training images.
+    method: how it was made.
+    """
+
+    map: NDArray[np.float32]
+    method: Method
+
+
+class FullExplanation(NamedTuple):
+    """Holds all that a picture shows of an answer.
+
+    map, method: as in Explanation. unlike: of a model of one class. 1 is then the place that makes
+        the image least like the training images. nearest: the training images that are most
+        similar, if the bundle holds any.
     """
 
     map: NDArray[np.float32]
     method: Method
     unlike: bool = False
+    nearest: tuple[Neighbour, ...] = ()
 
 
 class Explainer:
@@ -48,10 +61,10 @@ class Explainer:
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        """Loads the classifier's file once more.
+        """Loads the classifier's file once more, and the examples beside it.
 
         Raises:
-            InputRefused: the file is another one by now.
+            InputRefused: the file is another one by now, or the examples are damaged.
         """
         content = read_model_file(classifier.file)
         own = {artifact.sha256 for artifact in classifier.manifest.artifacts}
@@ -62,6 +75,7 @@ class Explainer:
             )
         self._classifier = classifier
         self.head = open_linear_head(classifier, content)
+        self._sha256, self._examples = sha256, read_examples(classifier.file.parent)
 
     def caption(self, class_index: int) -> str:
         """Returns the words that stand before the score of a class below its map."""
@@ -75,24 +89,47 @@ class Explainer:
 
         Raises:
             CheckFailed: the model answers NaN.
+            InputRefused: the examples do not fit the model file.
         """
+        full = self.explain_fully(pixels, class_index)
+        return Explanation(full.map, full.method)
+
+    def explain_fully(self, pixels: NDArray[np.uint8], class_index: int) -> FullExplanation:
+        """Returns what `explain` returns, and the nearest training images; raises as it does."""
+        features = self.head.features(pixels) if self.head else None
+        nearest = () if features is None else self._nearest(features.mean((0, 1)))
         if self._classifier.is_one_class:
-            return self._unlike(pixels)
-        if self.head:
-            values = self.head.activation_map(pixels, class_index)
-            return Explanation(_scaled(values, pixels.shape), "class activation map")
+            return self._unlike(pixels, features)._replace(nearest=nearest)
+        if self.head and features is not None:
+            values = self.head.map_of_features(features, class_index)
+            heat = _scaled(values, pixels.shape)
+            return FullExplanation(heat, "class activation map", nearest=nearest)
         scores = self._classifier.scores
         values = occlusion_map(lambda hidden: float(scores(hidden)[class_index]), pixels)
-        return Explanation(_scaled(values, pixels.shape), "occlusion")
+        return FullExplanation(_scaled(values, pixels.shape), "occlusion")
 
-    def _unlike(self, pixels: NDArray[np.uint8]) -> Explanation:
+    def _nearest(self, features: NDArray[np.float32]) -> tuple[Neighbour, ...]:
+        """Returns the training images whose features are most similar to (size,) ones."""
+        rows = self._examples.features.get(self._sha256) if self._examples else None
+        if self._examples is None or rows is None:
+            return ()
+        if rows.shape[1] != len(features):
+            raise InputRefused(
+                str(self._classifier.file.with_name(EXAMPLES)),
+                f"expected {len(features)} features, found {rows.shape[1]}; copy the bundle again",
+            )
+        return self._examples.nearest(self._sha256, features)
+
+    def _unlike(
+        self, pixels: NDArray[np.uint8], features: NDArray[np.float32] | None
+    ) -> FullExplanation:
         """Returns what makes (height, width, channels) uint8 pixels unlike the training images."""
-        if self.head:
-            values = gain_without(self.head.features(pixels), self.head.kernel[:, 0])
-            return Explanation(_scaled(values, pixels.shape), "features left out", unlike=True)
+        if self.head and features is not None:
+            values = gain_without(features, self.head.kernel[:, 0])
+            return FullExplanation(_scaled(values, pixels.shape), "features left out", unlike=True)
         scores = self._classifier.scores
         values = occlusion_map(lambda hidden: -float(scores(hidden)[0]), pixels)
-        return Explanation(_scaled(values, pixels.shape), "occlusion", unlike=True)
+        return FullExplanation(_scaled(values, pixels.shape), "occlusion", unlike=True)
 
 
 def gain_without(features: NDArray[np.float32], direction: NDArray[np.float32]) -> Any:

@@ -86,13 +86,22 @@ class LinearHead:
     def activation_map(self, pixels: NDArray[np.uint8], class_index: int) -> NDArray[np.float32]:
         """Returns what each place adds to a class, (height, width) float32 of the features' size.
 
-        Scores that add up to 1 do not change if every class gets the same more, so the mean over
-        the classes is taken off.
+        The arguments are those of `features` and `map_of_features`.
+        """
+        return self.map_of_features(self.features(pixels), class_index)
+
+    def map_of_features(
+        self, features: NDArray[np.float32], class_index: int
+    ) -> NDArray[np.float32]:
+        """Returns what each place adds to a class, (height, width) float32.
+
+        `features` are those of an image, (height, width, features). Scores that add up to 1 do not
+        change if every class gets the same more, so the mean over the classes is taken off.
         """
         weights = self.kernel[:, class_index]
         if self.is_shared:
             weights = weights - self.kernel.mean(axis=1)
-        values: NDArray[np.float32] = self.features(pixels) @ weights
+        values: NDArray[np.float32] = features @ weights
         return values
 
 

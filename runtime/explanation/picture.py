@@ -1,12 +1,14 @@
 """Draws an image with its heat map."""
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from runtime.explanation.explainer import Explanation
+from runtime.bundles.examples import NEAREST, Neighbour
+from runtime.explanation.explainer import FullExplanation
 from runtime.images.preprocessing import pixels_image
 from runtime.system.terminal import escape_unprintable
 
@@ -14,6 +16,8 @@ SIDE, GAP, LINE, MARGIN = 320, 8, 32, 12
 """Pixels of the picture: the longer side of an image, between both, of a line of text, around it.
 """
 BACK, TEXT, SOFT = (24, 27, 31), (240, 242, 244), (163, 171, 179)
+THUMBNAIL = 96
+"""Pixels of the side of a training image below the text."""
 LABEL_SIZE, NOTE_SIZE = 26, 18
 ELLIPSIS = "…"
 MAX_LABEL_CHARS = 200
@@ -45,9 +49,9 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
 
 
 def draw(
-    pixels: NDArray[np.uint8], explanation: Explanation, label: str, score: float
+    pixels: NDArray[np.uint8], explanation: FullExplanation, label: str, score: float
 ) -> Image.Image:
-    """Returns the image at the left, its heat map at the right, and the answer below.
+    """Returns the image at the left, its heat map at the right, the answer and examples below.
 
     Args:
         pixels: (height, width, channels) uint8, what the model saw.
@@ -58,7 +62,9 @@ def draw(
     sides = pixels.shape[1], pixels.shape[0]
     scale = SIDE / max(sides)
     width, height = (max(1, round(side * scale)) for side in sides)
-    picture = Image.new("RGB", (2 * SIDE + GAP, height + 2 * LINE + MARGIN), BACK)
+    text_end = height + 2 * LINE + MARGIN
+    room_below = THUMBNAIL + LINE + MARGIN if explanation.nearest else 0
+    picture = Image.new("RGB", (2 * SIDE + GAP, text_end + room_below), BACK)
     left = (SIDE - width) // 2
     for number, shown in enumerate((pixels, overlay(pixels, explanation.map))):
         part = pixels_image(shown).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
@@ -71,10 +77,29 @@ def draw(
     write.text((MARGIN, height + MARGIN // 2), line, TEXT, font)
     note = f"{explanation.method}: {_meaning(explanation)}"
     write.text((MARGIN, height + MARGIN // 2 + LINE), note, SOFT, ImageFont.load_default(NOTE_SIZE))
+    if explanation.nearest:
+        _draw_nearest(picture, write, explanation.nearest, text_end)
     return picture
 
 
-def _meaning(explanation: Explanation) -> str:
+def _draw_nearest(
+    picture: Image.Image, write: ImageDraw.ImageDraw, nearest: Sequence[Neighbour], top: int
+) -> None:
+    """Draws the nearest training images side by side, each with its class and similarity."""
+    font = ImageFont.load_default(NOTE_SIZE)
+    write.text((MARGIN, top), "the most similar of the training images in the bundle:", SOFT, font)
+    column = (picture.width - MARGIN) // NEAREST
+    for number, (example, similarity, pixels) in enumerate(nearest):
+        left = MARGIN + number * column
+        part = pixels_image(pixels).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC)
+        picture.paste(part, (left, top + LINE))
+        text = left + THUMBNAIL + GAP
+        label = _shortened(escape_unprintable(example.label), font, column - THUMBNAIL - 2 * GAP)
+        write.text((text, top + LINE), label, TEXT, font)
+        write.text((text, top + 2 * LINE), f"{similarity:.3f}", SOFT, font)
+
+
+def _meaning(explanation: FullExplanation) -> str:
     if explanation.unlike:
         if explanation.map.any():
             return "light places are least like good parts"

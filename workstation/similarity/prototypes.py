@@ -45,10 +45,14 @@ class Prototypes:
 
 
 class PrototypeFacts(NamedTuple):
-    """Holds the number of prototypes of a class, and of the training images that they come from."""
+    """Holds the number of prototypes of a class, and of the training images that they come from.
+
+    features: (n, size) of the first of these images, if a device can get them from the file.
+    """
 
     looks: int
     images: int
+    features: Floats | None = None
 
 
 def choose_prototypes(

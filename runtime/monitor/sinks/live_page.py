@@ -75,7 +75,7 @@ class _FrameExplainer:
             pixels = preprocess(image, classifier.preprocessing)
             scores = classifier.probabilities(pixels)
             best = int(scores.argmax())
-            explanation = self._explainer.explain(pixels, best)
+            explanation = self._explainer.explain_fully(pixels, best)
             return png(
                 draw(pixels, explanation, self._explainer.caption(best), float(scores[best]))
             )

@@ -102,7 +102,7 @@ def test_a_flipped_image_is_shown_once_with_the_answer_of_each_artifact(
     page = render(opened, records, sets, models)
     assert page.count(f'<div class="path">{image.path}</div>') == 1
     card = page.split('<div class="card">')[1].split('class="path"')[0]
-    assert card.count("data:image/jpeg") == 2, "the image and its heat map"
+    assert card.count("data:image/jpeg") == 5, "the image, its heat map and three training images"
     assert re.findall(r"<dt>(.*?)</dt>", card) == [
         "label",
         "Keras",
