@@ -135,7 +135,12 @@ FLAGS = (
         f"units of the hidden layer of the recipe article (default: {RECIPES['article'].hidden})",
     ),
     Flag("--batch", int, "images in a step"),
-    Flag("--views", int, "views of each training image: the image itself, and augmented ones"),
+    Flag(
+        "--views",
+        int,
+        "views of each training image: the image itself, and augmented ones (default: one for each"
+        " of --epochs; 3 from scratch)",
+    ),
     Flag(
         "--dropout",
         float,
@@ -149,7 +154,12 @@ FLAGS = (
         "auto: strength 1 without the families, flips included, that do harm on validation images",
     ),
     Flag("--patience", int, "stop a stage after N epochs without a lower validation loss"),
-    Flag("--label-smoothing", float, "fraction of each target spread over all classes, 0 for none"),
+    Flag(
+        "--label-smoothing",
+        float,
+        "fraction of each target spread over all classes, 0 for none; a solved head has none"
+        " (default: 0.1; 0 in recipe article and from scratch)",
+    ),
     Flag(
         "--class-weights",
         get_args(ClassWeights),

@@ -66,12 +66,12 @@ class TrainOptions:
     momentum: float | None = None
     hidden: int | None = None
     batch: int = 32
-    views: int = 3
+    views: int | None = None
     dropout: float | None = None
     flip: Flip = "horizontal"
     augment: Augment = "auto"
     patience: int = 4
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
     class_weights: ClassWeights = "none"
     mixed_precision: MixedPrecision = "auto"
     test_fraction: float = 0.2

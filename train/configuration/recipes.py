@@ -21,6 +21,7 @@ class Recipe:
     thaw: the number of last blocks that are fine-tuned; None: the backbone decides.
     average: while blocks are fine-tuned, a running average of the weights is validated and kept;
         it keeps this fraction of itself at each step. None: the weights of the last step are.
+    label_smoothing: of the targets while blocks are fine-tuned.
     """
 
     solve_head: bool
@@ -32,6 +33,7 @@ class Recipe:
     hidden: int | None
     thaw: int | None
     average: float | None
+    label_smoothing: float
 
 
 RECIPES: dict[RecipeName, Recipe] = {
@@ -45,6 +47,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         hidden=None,
         thaw=None,
         average=0.98,
+        label_smoothing=0.1,
     ),
     "article": Recipe(
         solve_head=False,
@@ -56,6 +59,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         hidden=519,
         thaw=1,
         average=None,
+        label_smoothing=0.0,
     ),
 }
 """article: VGG16 without its top, Flatten, Dense(519, relu), Dropout(0.5), softmax, 13 epochs. The

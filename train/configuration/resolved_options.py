@@ -10,6 +10,9 @@ from train.configuration.options import Features, TrainOptions
 from train.configuration.recipes import MOMENTUM, RECIPES, Thaw
 
 SMALL = "simple-cnn"
+SCRATCH_VIEWS = 3
+"""Views where all layers learn: they are pixels then, and take much space on disk."""
+MIN_VIEWS = 2
 Number = TypeVar("Number", int, float)
 
 
@@ -18,7 +21,7 @@ class ResolvedOptions:
     """Holds the options that have a default by recipe or backbone, none of them open.
 
     weights: `imagenet`, `none` or the name of a file.
-    solve_head, hidden, average: see Recipe. A solved head counts as one epoch.
+    solve_head, hidden, average, label_smoothing: see Recipe. A solved head counts as one epoch.
     """
 
     weights: str
@@ -34,6 +37,8 @@ class ResolvedOptions:
     momentum: float
     hidden: int | None
     average: float | None
+    views: int
+    label_smoothing: float
 
     @property
     def pretrained(self) -> bool:
@@ -94,6 +99,8 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
             "or take --weights none",
         )
     solve_head = recipe.solve_head and weights != "none" and options.head_epochs is None
+    epochs = _first(options.epochs, recipe.epochs)
+    pretrained = weights != "none"
     return ResolvedOptions(
         weights=weights,
         width=width,
@@ -101,13 +108,17 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         thaw=options.thaw or recipe.thaw or backbone.thaw,
         solve_head=solve_head,
         head_epochs=1 if solve_head else _first(options.head_epochs, recipe.head_epochs),
-        epochs=_first(options.epochs, recipe.epochs),
+        epochs=epochs,
         head_rate=_first(options.head_rate, recipe.head_rate),
         rate=_first(options.rate, recipe.rate),
         dropout=_first(options.dropout, recipe.dropout),
         momentum=_first(options.momentum, MOMENTUM),
         hidden=options.hidden or recipe.hidden,
         average=recipe.average,
+        views=_first(options.views, max(MIN_VIEWS, epochs) if pretrained else SCRATCH_VIEWS),
+        label_smoothing=_first(
+            options.label_smoothing, recipe.label_smoothing if pretrained else 0.0
+        ),
     )
 
 

@@ -2,7 +2,8 @@
 
 The layers before the first trainable layer never change. Their outputs are computed once, when
 they are first needed, for `views` views of each image; the epochs use the views in turn. The first
-view is the image itself; the others are augmented.
+view is the image itself; the others are augmented. By default each epoch of fine-tuning has a view
+of its own.
 BatchNorm layers with pretrained weights stay in inference mode (keras#9214). The random numbers of
 an epoch depend only on its index and on the seed, so a resumed training ends with the same weights
 as an uninterrupted one: with the same bits on one machine without an accelerator.
@@ -23,15 +24,13 @@ from train.data.decoded_cache import PixelCache
 from train.fitting.batches import Batches, reseed
 from train.fitting.callbacks import TrainingCallback
 from train.fitting.frozen_features import FrozenFeatures
-from train.fitting.loss import weighted_examples
+from train.fitting.loss import smoothed, weighted_examples
 from train.fitting.run_state import RunState, checkpoint_of, evaluate, losses_of, restore
 from train.fitting.schedule import Stage
 from train.fitting.solved_head import WeightedFeatures, solve_head
 from train.fitting.tail import compiled_tail
 from train.fitting.training_context import TrainingContext
 
-MAX_HEAD_VIEWS = 2
-"""Views for the head stage. The next stage changes the head again, so more views gain nothing."""
 PREDICTION_BATCH = 64
 
 
@@ -86,9 +85,7 @@ def _fit_stage(
         return
     validation = run.frozen.plain(run.val.examples, stage.boundary)
     latest: Arrays = tail.get_weights()
-    views = run.frozen.distinct_views(context.options.views)
-    if stage.boundary != run.frozen.base:
-        views = min(views, MAX_HEAD_VIEWS)
+    views = run.frozen.distinct_views(stage.views)
 
     @functools.cache
     def view_features(view: int) -> NDArray[np.float16]:
@@ -117,7 +114,7 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
     """
     started_at = time.monotonic()
     frozen, strategy = run.frozen, run.context.strategy
-    views = range(min(frozen.distinct_views(run.context.options.views), MAX_HEAD_VIEWS))
+    views = range(frozen.distinct_views(stage.views))
     rows = strategy.gather_rows
     features = [rows(frozen.view(run.train.examples, view, stage.boundary)) for view in views]
     train = WeightedFeatures(
@@ -154,7 +151,7 @@ def _fit_epoch(
     epoch, epochs_before = len(losses_of(stage, run.history)), len(run.history)
     batches = Batches(
         features,
-        run.train.targets,
+        smoothed(run.train.targets, stage.label_smoothing),
         run.train.weights,
         run.context.options.batch,
         (run.context.options.seed, epochs_before),

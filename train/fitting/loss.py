@@ -42,20 +42,25 @@ def weighted_examples(
     weights = class_weights(context.data.targets("train"), classes, options.class_weights)
     train = Examples.of_split(context.data, "train").shard(shard)
     val = Examples.of_split(context.data, "val").shard(shard)
-    train_targets = one_hot(train.targets, classes, options.label_smoothing)
     return (
-        WeightedExamples(train, train_targets, weights[train.targets]),
+        WeightedExamples(train, one_hot(train.targets, classes), weights[train.targets]),
         WeightedExamples(val, one_hot(val.targets, classes), weights[val.targets]),
     )
 
 
-def one_hot(targets: list[int], classes: int, smoothing: float = 0.0) -> NDArray[np.float32]:
-    """Returns (n, classes) targets: 1 - smoothing for the class, plus smoothing / classes for all.
+def one_hot(targets: list[int], classes: int) -> NDArray[np.float32]:
+    """Returns (n, classes) targets: 1 for the class of each image."""
+    return np.asarray(np.eye(classes, dtype=np.float32)[targets])
+
+
+def smoothed(targets: NDArray[np.float32], smoothing: float) -> NDArray[np.float32]:
+    """Returns targets (n, classes) times 1 - smoothing, plus smoothing / classes for all.
 
     Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016,
     section 7.
     """
-    return (np.eye(classes)[targets] * (1 - smoothing) + smoothing / classes).astype(np.float32)
+    spread = smoothing / targets.shape[1]
+    return np.asarray(targets * (1 - smoothing) + spread, np.float32)
 
 
 def class_weights(targets: list[int], classes: int, kind: ClassWeights) -> NDArray[np.float32]:

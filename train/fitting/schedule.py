@@ -17,6 +17,8 @@ The latter averages the features of an image, or flattens them as in the article
 """
 LAST_POOL = "pool_last"
 """The name of the layer that averages the last of several blocks."""
+MAX_HEAD_VIEWS = 2
+"""Views for the head stage. The next stage changes the head again, so more views gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Stage:
 
     momentum: of Adam. average: that of the running average of the weights; see Recipe.
     solved: the layer after `boundary` is solved, not trained; the stage is one epoch.
+    views: of each image, which the epochs use in turn. label_smoothing: of the targets.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Stage:
     batch_norm: bool = False
     average: float | None = None
     solved: bool = False
+    views: int = 1
+    label_smoothing: float = 0.0
 
 
 def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stage, ...]:
@@ -49,7 +54,16 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
     if not settings.pretrained:
         epochs = settings.head_epochs + settings.epochs
         return (
-            Stage("all", INPUT, settings.head_rate, epochs, settings.momentum, batch_norm=True),
+            Stage(
+                "all",
+                INPUT,
+                settings.head_rate,
+                epochs,
+                settings.momentum,
+                batch_norm=True,
+                views=settings.views,
+                label_smoothing=settings.label_smoothing,
+            ),
         )
     head = Stage(
         "head",
@@ -58,6 +72,8 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         settings.head_epochs,
         settings.momentum,
         solved=settings.solve_head,
+        views=min(settings.views, MAX_HEAD_VIEWS),
+        label_smoothing=0.0 if settings.solve_head else settings.label_smoothing,
     )
     fine_tune = Stage(
         "fine-tune",
@@ -66,6 +82,8 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         settings.epochs,
         settings.momentum,
         average=settings.average,
+        views=settings.views,
+        label_smoothing=settings.label_smoothing,
     )
     return tuple(stage for stage in (head, fine_tune) if stage.epochs)
 

@@ -87,7 +87,7 @@ def train_model(context: TrainingContext) -> TrainedModel:
             strategy.feature_function or feature_function,
         )
         families = possible_families(options)
-        if options.views == 1:
+        if settings.views == 1:
             families = ()  # the only view is the image itself
         elif options.augment == "auto" and stages[0].solved:
             families = choose_families(context, frozen, stages[0].boundary, seed)

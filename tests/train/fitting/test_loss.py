@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from train.fitting.loss import class_weights, one_hot
+from train.fitting.loss import class_weights, one_hot, smoothed
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_targets_sum_to_one_and_the_class_has_the_largest(smoothing: float) -> None:
-    targets = one_hot([2, 0], 4, smoothing)
+    targets = smoothed(one_hot([2, 0], 4), smoothing)
     assert np.allclose(targets.sum(1), 1)
     assert targets.argmax(1).tolist() == [2, 0]
     assert targets[0].tolist() == pytest.approx(
