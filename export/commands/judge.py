@@ -142,7 +142,7 @@ def _text(result: Judgement, strangers: Path) -> str:
     if named:
         most = list(result.named.items())[:MAX_NAMED]
         listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)
-        lines.append(f"  most often: {listed}")
+        lines.append(f"  unrelated images land near {listed}")
     if named > MANY_NAMED * result.images:
         lines.append("  next: add such images to training as a class of their own, or lower --keep")
     return "\n".join(lines)

@@ -83,7 +83,7 @@ def render(
         commands=grouped(records, lambda record: record.command),
         versions=grouped(records, lambda record: record.versions),
         unknown=grouped(records, unknown_sentences),
-        steps=grouped(records, lambda record: next_steps(record.classes, record.confidence.keep)),
+        steps=grouped(records, lambda record: _steps(record)),
         left_out=[
             (file, record.similarity)
             for file, record in records.items()
@@ -91,6 +91,11 @@ def render(
         ],
         machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
     )
+
+
+def _steps(record: ArtifactRecord) -> list[str]:
+    left_out = record.similarity.classes if record.similarity else ()
+    return next_steps(record.classes, record.confidence.keep, left_out)
 
 
 def _template() -> Template:

@@ -30,13 +30,16 @@ class LeftOutClass:
 
     auroc: the chance, 0..1, that an image of another class is more similar to the remaining
         classes than an image of this one. stopped: the part of its images below the threshold that
-        keeps `keep` of the others, 0..1.
+        keeps `keep` of the others, 0..1. near, near_images: of its images that are not stopped, the
+        remaining class that most are most similar to, and how many; "" and 0 without any.
     """
 
     label: str
     images: int
     auroc: float
     stopped: float
+    near: str = ""
+    near_images: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,22 @@ def leave_classes_out(
     """
     rows = []
     for index in np.unique(truth):
-        others = np.delete(similarities, index, axis=1).max(1)
+        remaining = np.delete(similarities, index, axis=1)
+        others = remaining.max(1)
         known, strangers = others[truth != index], others[truth == index]
         if len(known):
             threshold = threshold_to_keep(known, keep)
+            passed = remaining[(truth == index) & (others >= threshold)]
+            counts = np.bincount(passed.argmax(1), minlength=remaining.shape[1])
+            near = int(counts.argmax())
             rows.append(
                 LeftOutClass(
                     labels[index],
                     len(strangers),
                     auroc(known, strangers),
                     float((strangers < threshold).mean()),
+                    labels[near + (near >= index)] if len(passed) else "",
+                    int(counts[near]),
                 )
             )
     return tuple(rows)

@@ -2,6 +2,7 @@
 
 from export.parity.class_findings import ClassFinding
 from export.report.next_steps import MAX_STEPS, next_steps
+from workstation.similarity.measure import LeftOutClass
 
 
 def test_two_classes_that_are_taken_for_each_other_are_named_once() -> None:
@@ -35,3 +36,19 @@ def test_single_mistakes_are_no_advice_and_a_long_list_is_cut() -> None:
     assert next_steps((ClassFinding("a", 9, 8, 1, "b", 1, 9),), 0.95) == []
     many = tuple(ClassFinding(f"c{number}", 9, 1, 0, "x", 2, 9) for number in range(30))
     assert len(next_steps(many, 0.95)) == MAX_STEPS
+
+
+def test_classes_that_strangers_land_near_are_named_with_the_measurement() -> None:
+    left_out = (
+        LeftOutClass("lemon", 20, 0.5, 0.1, "lime", 15),
+        LeftOutClass("orange", 30, 0.4, 0.2, "lime", 20),
+        LeftOutClass("kiwi", 20, 0.9, 0.7, "lime", 4),
+        LeftOutClass("fig", 3, 0.2, 0.3, "plum", 2),
+        LeftOutClass("pear", 1, 0.2, 0.0, "apple", 1),
+    )
+    lime, plum = next_steps((), 0.95, left_out)
+    assert lime.startswith(
+        "unrelated images land near lime: 20 of 30 test images of orange, 15 of 20 test images of"
+        " lemon, when that class is left out. "
+    )
+    assert plum.startswith("unrelated images land near plum: 2 of 3 test images of fig, ")

@@ -34,6 +34,19 @@ def test_class_left_out_is_judged_by_the_other_classes() -> None:
         ("z", 1, 1.0),
     ]
     assert rows[0].stopped == 1.0
+    assert (rows[0].near, rows[0].near_images) == ("", 0)
+
+
+def test_class_left_out_lands_near_the_class_that_it_is_like() -> None:
+    similarities = np.tile([0.9, 0.2, 0.8], (8, 1))
+    similarities[4:] = [0.2, 0.9, 0.3]
+    similarities[7] = [0.2, 0.7, 0.9]
+    truth = np.array([0, 0, 0, 0, 1, 1, 1, 2])
+    first = leave_classes_out(similarities, truth, ("x", "y", "z"), 0.5)[0]
+    assert (first.near, first.near_images, first.stopped) == ("", 0, 1.0)
+    similarities[0] = [0.9, 0.2, 0.95]
+    first = leave_classes_out(similarities, truth, ("x", "y", "z"), 0.5)[0]
+    assert (first.near, first.near_images, first.stopped) == ("z", 1, 0.75)
 
 
 def test_promise_is_checked_on_other_objects() -> None:
