@@ -7,6 +7,7 @@ from pathlib import Path
 from export.conversion import convert_and_compare
 from export.exporter import ExportResult, ExportTask, open_export
 from export.formats.artifact_spec import ArtifactSpec
+from export.formats.registry import FORMATS
 from export.inputs.trained_run import TrainedRun
 from export.options import ExportOptions
 from export.parity.artifact_record import Attempt
@@ -18,15 +19,15 @@ from export.session import Session
 from runtime.errors import CheckFailed, InputRefused, QuinceError
 from runtime.shared.statistics import images_to_decide
 
-INT8 = ArtifactSpec("tflite", "int8")
-ALL_INT8 = (INT8, replace(INT8, ranges="percentile"), replace(INT8, equalized=True))
-"""The first attempts, with every layer in int8."""
-LAST = tuple(
-    ArtifactSpec("tflite", precision) for precision in ("dynamic", "fp16", "fp32", "int16x8")
-)
-"""The last attempts, from the smallest file to the most exact; int16x8 is many times slower."""
-MAX_FLOAT_LAYERS = 6
-"""Each layer left in float costs one conversion and one pass over the test images."""
+LAST = {"tflite": ("dynamic", "fp16", "fp32", "int16x8"), "onnx": ("dynamic", "fp32")}
+"""The precisions of the last attempts, by format, from the smallest file to the most exact. In
+TFLite int16x8 is many times slower; in ONNX fp16 is slower than fp32."""
+MAX_MIXED = {"tflite": 6, "onnx": 64}
+"""The layers left in float at most. Each attempt costs one conversion and one pass over the test
+images."""
+GROWTH = {"tflite": 1, "onnx": 2}
+"""By what the number of layers in float grows from one attempt to the next. ONNX graphs have
+several nodes where Keras has one layer; with 1 it grows by one."""
 MIN_LOST = 0.1
 """The lost part of its signal from which a layer is left in float.
 
@@ -61,6 +62,7 @@ def search_precision(
     options: ExportOptions,
     *,
     overwrite: bool,
+    format_name: str = "tflite",
     on_attempt: Callable[[int, Attempt], None] = lambda number, attempt: None,
 ) -> AutoPrecisionResult:
     """Makes one artifact after another until one passes, and publishes that one.
@@ -71,19 +73,21 @@ def search_precision(
 
     Args:
         run, bundle, options, overwrite: as in `export.exporter.export`.
+        format_name: of the files.
         on_attempt: called after each attempt with its number, from 1.
 
     Raises:
         What `export.exporter.export` raises, if no attempt gives a model file.
     """
     with open_export(run, bundle, options, overwrite=overwrite) as task:
-        before = _result_before(task)
+        int8 = ArtifactSpec(format_name, "int8")
+        before = _result_before(task, int8)
         if before:
             return before
         _require_images(task.session)
         can_pass = _can_pass(options.limits, len(run.split("test")))
         tries: list[_Try] = []
-        for planned in _planned_specs(tries, qat=options.qat_epochs > 0):
+        for planned in _planned_specs(int8, tries, qat=options.qat_epochs > 0):
             spec = options.with_targets(planned)
             task.reusable([spec])  # refuses a file that another command made
             tries.append(_try(task.session, spec))
@@ -120,9 +124,13 @@ def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
     return last
 
 
-def _planned_specs(tries: Sequence[_Try], *, qat: bool) -> Iterator[ArtifactSpec]:
+def _planned_specs(
+    int8: ArtifactSpec, tries: Sequence[_Try], *, qat: bool
+) -> Iterator[ArtifactSpec]:
     """Yields the next spec; the caller adds its result to `tries` before it asks for another."""
-    yield from ALL_INT8
+    yield from (int8, replace(int8, ranges="percentile"))
+    if FORMATS[int8.format].changes_keras:
+        yield replace(int8, equalized=True)
     best = _closest(tries)
     if best:
         yield from _mixed_specs(best, tries)
@@ -130,8 +138,9 @@ def _planned_specs(tries: Sequence[_Try], *, qat: bool) -> Iterator[ArtifactSpec
         equalizable = any(
             tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
         )
-        yield replace(INT8, equalized=equalizable, qat=True)
-    yield from LAST
+        yield replace(int8, equalized=equalizable, qat=True)
+    for precision in LAST[int8.format]:
+        yield ArtifactSpec(int8.format, precision)
 
 
 def _closest(tries: Sequence[_Try]) -> _Try | None:
@@ -147,21 +156,24 @@ def _closest(tries: Sequence[_Try]) -> _Try | None:
 
 
 def _mixed_specs(best: _Try, tries: Sequence[_Try]) -> Iterator[ArtifactSpec]:
-    """Yields the best spec with its most damaged layer in float, then with one more, and so on."""
-    last = best
-    while len(last.spec.float_layers) < MAX_FLOAT_LAYERS:
-        layer = _most_damaged_layer(last.made)
-        if layer is None:
+    """Yields the best spec with its most damaged layer in float, then with more, and so on."""
+    last, format_name = best, best.spec.format
+    while len(last.spec.float_layers) < MAX_MIXED[format_name]:
+        wanted = max(1, (GROWTH[format_name] - 1) * len(last.spec.float_layers))
+        added = _damaged_layers(last.made)[:wanted]
+        if not added:
             return
-        layers = (*last.spec.float_layers, layer)
+        layers = (*last.spec.float_layers, *added)
         yield replace(last.spec, precision="mixed", float_layers=layers)
         last = tries[-1]
 
 
-def _most_damaged_layer(made: ConvertedArtifact | QuinceError) -> str | None:
+def _damaged_layers(made: ConvertedArtifact | QuinceError) -> list[str]:
+    """Returns the layers that lose over MIN_LOST, the most damaged first."""
     if isinstance(made, QuinceError):
-        return None
-    return next((error.layer for error in made.record.layers if error.lost > MIN_LOST), None)
+        return []
+    damaged = [error.layer for error in made.record.layers if error.lost > MIN_LOST]
+    return list(dict.fromkeys(damaged))
 
 
 def _try(session: Session, spec: ArtifactSpec) -> _Try:
@@ -193,11 +205,13 @@ def _timed_attempts(session: Session, tries: Sequence[_Try]) -> tuple[Attempt, .
     return tuple(attempts)
 
 
-def _result_before(task: ExportTask) -> AutoPrecisionResult | None:
+def _result_before(task: ExportTask, first: ArtifactSpec) -> AutoPrecisionResult | None:
     """Returns what an equal command gave before, if it is still in the bundle."""
-    int8 = task.session.options.with_targets(INT8)
+    int8 = task.session.options.with_targets(first)
     for result in task.made_before().values():
         attempts = result.record.ladder
+        if result.record.made_by.spec.format != int8.format:
+            continue
         if attempts or (result.artifact == int8.file and int8.file in task.reusable([int8])):
             return AutoPrecisionResult(result, attempts)
     return None

@@ -285,7 +285,8 @@ def _layer_errors(session: Session, spec: ArtifactSpec, verdict: Verdict) -> tup
     worth_it = spec.precision == "int8" or (
         spec.precision == "mixed" and verdict.outcome == "failed"
     )
-    target = FORMATS[spec.format].layer_errors
+    row = FORMATS[spec.format]
+    target = row.layer_errors_onnx if session.run.onnx else row.layer_errors
     if target is None or spec.qat or not worth_it:
         return ()
     with session.imports():

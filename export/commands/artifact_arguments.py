@@ -1,13 +1,10 @@
 """Defines the options of `python -m export` that choose the kind of model file."""
 
 import argparse
-from collections.abc import Sequence
-from functools import partial
 from typing import get_args
 
 from export.formats.artifact_spec import ArtifactSpec, Ranges
 from export.formats.registry import FORMATS
-from runtime.cli.identity import program_name
 from runtime.errors import InputRefused
 
 AUTO, MIXED = "auto", "mixed"
@@ -17,10 +14,11 @@ IO_HELP = {
     "float": "float: input planes of 0..1, as PyTorch's programs use them",
 }
 DEFAULT_EPOCHS, MAX_EPOCHS = 5, 10_000
-AUTO_ATTEMPTS = (
-    "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float,"
-    " dynamic, fp16, fp32, int16x8"
-)
+AUTO_ATTEMPTS = {
+    "tflite": "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in"
+    " float, dynamic, fp16, fp32, int16x8",
+    "onnx": "int8, int8 with percentile ranges, int8 with the worst layers in float, dynamic, fp32",
+}
 
 
 def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -> None:
@@ -31,10 +29,9 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
     precision_help = "of weights and arithmetic"
     if by_layer:
         precisions += [MIXED, AUTO]
-        precision_help += f"; {AUTO}: the first of these that passes: {AUTO_ATTEMPTS}"
+        precision_help += f"; {AUTO}: the first of these that passes: {AUTO_ATTEMPTS[format_name]}"
     command.add_argument(
         "--precision",
-        type=partial(_known_precision, format_name, precisions),
         choices=precisions,
         default=precisions[0],
         help=precision_help,
@@ -53,7 +50,13 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
         help=f"of activations in {integer} (percentile: the outermost values are cut off)",
     )
     if by_layer:
-        _add_int8_options(command)
+        command.add_argument(
+            "--float-layers",
+            metavar="A,B",
+            help="layers that stay in float, with --precision mixed",
+        )
+    if row.changes_keras:
+        _add_keras_options(command)
     if row.max_batch > 1:
         command.add_argument(
             "--batch",
@@ -64,23 +67,9 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
         )
 
 
-def _known_precision(format_name: str, precisions: Sequence[str], text: str) -> str:
-    if text in (AUTO, MIXED) and text not in precisions:
-        raise argparse.ArgumentTypeError(
-            f"{text} makes .tflite files only; for .{format_name} choose one of"
-            f" {', '.join(precisions)}, or use {program_name('export')} tflite"
-        )
-    return text
-
-
-def _add_int8_options(command: argparse.ArgumentParser) -> None:
+def _add_keras_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--equalize", action="store_true", help="cross-layer equalization before int8 or mixed"
-    )
-    command.add_argument(
-        "--float-layers",
-        metavar="A,B",
-        help="Keras layers that stay in float, with --precision mixed",
     )
     command.add_argument(
         "--qat",
@@ -106,21 +95,18 @@ def chosen_artifact_spec(arguments: argparse.Namespace) -> ArtifactSpec:
             f"expected {ArtifactSpec.ranges} with --precision {precision}, found {ranges}",
         )
     batch = getattr(arguments, "batch", ArtifactSpec.batch)  # not every format has the option
-    if FORMATS[arguments.format].layer_errors is None:
-        return ArtifactSpec(
-            arguments.format, precision, io=arguments.io, ranges=ranges, batch=batch
-        )
-    layers = tuple(name for name in (arguments.float_layers or "").split(",") if name)
+    equalized = getattr(arguments, "equalize", False)
+    fine_tuned = getattr(arguments, "qat", None) is not None
+    layers = tuple(filter(None, (getattr(arguments, "float_layers", "") or "").split(",")))
     if (precision == MIXED) != bool(layers):
         raise InputRefused(
             "--float-layers",
             "expected with --precision mixed, with at least one layer, and with no other precision",
         )
-    if precision not in INTEGER and arguments.equalize:
+    if precision not in INTEGER and equalized:
         raise InputRefused(
             "--equalize", f"expected with --precision int8 or mixed, found {precision}"
         )
-    fine_tuned = arguments.qat is not None
     if fine_tuned and (precision != "int8" or ranges != ArtifactSpec.ranges):
         raise InputRefused(
             "--qat",
@@ -131,9 +117,10 @@ def chosen_artifact_spec(arguments: argparse.Namespace) -> ArtifactSpec:
         precision,
         io=arguments.io,
         ranges=ranges,
-        equalized=arguments.equalize,
+        equalized=equalized,
         float_layers=layers,
         qat=fine_tuned,
+        batch=batch,
     )
 
 
@@ -160,7 +147,7 @@ def require_plain_auto(arguments: argparse.Namespace) -> None:
         InputRefused: there is such an option.
     """
     if (
-        arguments.equalize
+        getattr(arguments, "equalize", False)
         or arguments.ranges != ArtifactSpec.ranges
         or arguments.float_layers
         or arguments.io != ArtifactSpec.io

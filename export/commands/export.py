@@ -63,7 +63,12 @@ def main(words: Sequence[str]) -> int:
         results = export(run, bundle, specs, options, overwrite=arguments.overwrite)
     else:
         search = search_precision(
-            run, bundle, options, overwrite=arguments.overwrite, on_attempt=_print_attempt
+            run,
+            bundle,
+            options,
+            overwrite=arguments.overwrite,
+            format_name=arguments.format,
+            on_attempt=_print_attempt,
         )
         results, attempts = [search.result], search.attempts
     _print_results(arguments, results, attempts)

@@ -25,7 +25,7 @@ class ArtifactSpec:
         PyTorch's programs pass them (ONNX only).
     ranges: how activation ranges are taken from the representative dataset.
     equalized: cross-layer equalization comes first.
-    float_layers: Keras layers that stay in float ("mixed" only).
+    float_layers: layers that stay in float ("mixed" only): of Keras for TFLite, nodes for ONNX.
     qat: quantization-aware fine-tuning comes first.
     batch: images a call (ONNX only).
     targets: names of the runtimes that the file must run on (`export.formats.targets.targets`).

@@ -31,6 +31,9 @@ class Format:
     default_target: the runtime that a file must run on if the user names none; "": none.
     layer_errors: loads (model, calibration, spec) -> list[LayerError]. Only with it can a format
         offer the precisions `mixed` and `auto`, which leave the worst layers in float.
+    layer_errors_onnx: the same for an `OnnxModel`.
+    changes_keras: whether cross-layer equalization and fine-tuning of the Keras model may come
+        before the conversion.
     other_io: each `--io` beside uint8, with the precisions that it goes with.
     max_batch: the most images a call.
     """
@@ -45,6 +48,8 @@ class Format:
     runtimes: tuple[str, ...] = ()
     default_target: str = ""
     layer_errors: LazyObject | None = None
+    layer_errors_onnx: LazyObject | None = None
+    changes_keras: bool = False
     other_io: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_batch: int = 1
 
@@ -66,6 +71,7 @@ FORMATS = {
         runtimes=("ai-edge-litert", "tflite-runtime"),
         default_target="ai-edge-litert==2.3",
         layer_errors=_load_later("tflite.layer_errors:layer_errors"),
+        changes_keras=True,
         other_io={"int8": ("int8",)},
     ),
     "onnx": Format(
@@ -78,7 +84,9 @@ FORMATS = {
         precisions=ONNX_PRECISIONS,
         runtimes=("onnxruntime",),
         default_target="onnxruntime==1.31",
-        other_io={"float": ONNX_PRECISIONS},
+        layer_errors=_load_later("onnx.from_keras:layer_errors"),
+        layer_errors_onnx=_load_later("onnx.from_onnx:layer_errors"),
+        other_io={"float": (*ONNX_PRECISIONS, "mixed")},
         max_batch=1024,
     ),
 }

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.formats.artifact_spec import ArtifactSpec
+from export.formats.layer_error import LayerError
 from export.formats.onnx.batch_check import check_batch_rows
 from export.formats.onnx.dynamic import quantize_weights
 from export.formats.onnx.graph import (
@@ -26,7 +27,8 @@ from export.formats.onnx.graph import (
     drop_unused,
     quantizes_input,
 )
-from export.formats.onnx.int8 import quantize_int8
+from export.formats.onnx.int8 import calibration_feeds, quantize_int8
+from export.formats.onnx.integers.layer_errors import MAX_IMAGES, measure_layers
 from export.formats.onnx.metadata import write_metadata
 from export.formats.onnx.stable_names import rename_nodes
 from export.formats.registry import Conversion
@@ -111,12 +113,31 @@ def _int8(
     graphs: FloatGraphs, spec: ArtifactSpec, calibration: Images, scratch: Path
 ) -> ConvertedGraph:
     """Quantizes activations and weights to 8 bits; see `export.formats.onnx.int8`."""
+    return _quantize(graphs, spec, calibration, scratch)[0]
+
+
+def _quantize(
+    graphs: FloatGraphs, spec: ArtifactSpec, calibration: Images, scratch: Path
+) -> tuple[ConvertedGraph, onnx.ModelProto, InputQuantization]:
+    """Returns the int8 graph, the float graph that it was made of, and what that takes."""
     normalization, graph = graphs.split(spec.batch, scratch)
     quantized = quantize_int8(graph, calibration, spec, normalization, scratch)
-    if normalization == RAW or quantizes_input(quantized.model):
-        return quantized
-    graph = graphs.of_floats(spec.batch, scratch)  # it normalizes pixels itself
-    return quantize_int8(graph, calibration, spec, RAW, scratch)
+    if normalization != RAW and not quantizes_input(quantized.model):
+        graph = graphs.of_floats(spec.batch, scratch)  # it normalizes pixels itself
+        normalization = RAW
+        quantized = quantize_int8(graph, calibration, spec, RAW, scratch)
+    return quantized, graph, normalization
+
+
+def graph_errors(graphs: FloatGraphs, calibration: Images, spec: ArtifactSpec) -> list[LayerError]:
+    """Returns the error of each operator in int8, the most damaged first.
+
+    `calibration` is the (n, height, width, channels) uint8 representative dataset.
+    """
+    with tempfile.TemporaryDirectory() as folder, quiet(1, 2):
+        quantized, graph, normalization = _quantize(graphs, spec, calibration, Path(folder))
+        feeds = calibration_feeds(calibration[:MAX_IMAGES], spec, normalization)
+        return measure_layers(quantized.model, graph, feeds)
 
 
 PRECISIONS: dict[str, Callable[[FloatGraphs, ArtifactSpec, Images, Path], ConvertedGraph]] = {
@@ -124,4 +145,5 @@ PRECISIONS: dict[str, Callable[[FloatGraphs, ArtifactSpec, Images, Path], Conver
     "fp16": _fp16,
     "dynamic": _dynamic,
     "int8": _int8,
+    "mixed": _int8,
 }

@@ -31,7 +31,7 @@ def quantize_weights(prepared: onnx.ModelProto, scratch: Path) -> onnx.ModelProt
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
-        reduce_range=True,  # 7 bits: see `export.formats.onnx.weight_scales`
+        reduce_range=True,  # 7 bits: see `export.formats.onnx.integers.weight_scales`
         weight_type=QuantType.QInt8,
     )
     converted: onnx.ModelProto = onnx.load(target)

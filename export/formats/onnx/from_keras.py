@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.convert import convert_graphs
+from export.formats.layer_error import LayerError
+from export.formats.onnx.convert import convert_graphs, graph_errors
 from export.formats.onnx.graph import INPUT
 from export.formats.registry import Conversion
 from export.graph.input_normalization import split_input_normalization
@@ -32,6 +33,13 @@ def convert(
     `model` takes float pixels 0..255 and gives probabilities.
     """
     return convert_graphs(KerasGraphs(model), spec, calibration, manifest)
+
+
+def layer_errors(
+    model: keras.Model, calibration: NDArray[np.uint8], spec: ArtifactSpec
+) -> list[LayerError]:
+    """Returns what `export.formats.onnx.convert.graph_errors` does."""
+    return graph_errors(KerasGraphs(model), calibration, spec)
 
 
 class KerasGraphs:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.convert import convert_graphs
+from export.formats.layer_error import LayerError
+from export.formats.onnx.convert import convert_graphs, graph_errors
 from export.formats.onnx.graph import IN_FLOAT, INPUT
 from export.formats.registry import Conversion
 from export.graph.input_quantization import RAW, InputQuantization
@@ -31,6 +32,13 @@ def convert(
 ) -> Conversion:
     """Returns an external classifier as one `.onnx` file; see `export.formats.onnx.convert`."""
     return convert_graphs(OnnxGraphs(model), spec, calibration, manifest)
+
+
+def layer_errors(
+    model: OnnxModel, calibration: NDArray[np.uint8], spec: ArtifactSpec
+) -> list[LayerError]:
+    """Returns what `export.formats.onnx.convert.graph_errors` does."""
+    return graph_errors(OnnxGraphs(model), calibration, spec)
 
 
 class OnnxGraphs:

@@ -3,7 +3,7 @@
 Images run one call at a time, and only a minimum and maximum, or a histogram, is kept per tensor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from onnxruntime.quantization import (
 )
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.onnx.bias_correction import correct_biases
 from export.formats.onnx.graph import IN_FLOAT, INPUT, ConvertedGraph
-from export.formats.onnx.rounding_ties import avoid_ties
-from export.formats.onnx.weight_scales import weight_overrides
+from export.formats.onnx.integers.bias_correction import correct_biases
+from export.formats.onnx.integers.rounding_ties import avoid_ties
+from export.formats.onnx.integers.weight_scales import weight_overrides
 from export.graph.input_quantization import InputQuantization
+from runtime.errors import InputRefused
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 PERCENTILE = 99.99
@@ -46,12 +47,12 @@ def quantize_int8(
 
     It computes the same on every processor, apart from what the warnings name. Arithmetic on pixels
     before the first layer stays in float: x / 127.5 - 1 puts every pixel half-way between two
-    steps, which x86 and ARM round differently (see `export.formats.onnx.rounding_ties`).
+    steps, which x86 and ARM round differently (see `export.formats.onnx.integers.rounding_ties`).
 
     Args:
         prepared: takes planes (batch, channels, height, width) of normalized pixels, float.
         calibration: (n, height, width, channels) uint8, n >= 1.
-        spec: its ranges and batch are used.
+        spec: its ranges, batch and layers in float are used.
         normalization: gives the normalized value of a raw pixel.
         scratch: a folder for intermediate files.
     """
@@ -67,6 +68,7 @@ def quantize_int8(
     in_float = [node.name for node in prepared.graph.node if node.op_type == "Softmax"]
     in_float += [node.name for node in prepared.graph.node if node.name.startswith(IN_FLOAT)]
     in_float += _pixel_arithmetic(prepared)
+    in_float += _chosen_layers(prepared, spec.float_layers)
     quantize_static(
         source,
         target,
@@ -85,9 +87,23 @@ def quantize_int8(
         },
     )
     quantized: onnx.ModelProto = onnx.load(target)
-    feeds = iter(_Reader(calibration, spec.batch, normalization).get_next, None)
-    correct_biases(quantized, prepared, feeds)
+    correct_biases(quantized, prepared, calibration_feeds(calibration, spec, normalization))
     return ConvertedGraph(quantized, _warnings(avoid_ties(quantized)))
+
+
+def _chosen_layers(prepared: onnx.ModelProto, layers: Sequence[str]) -> Sequence[str]:
+    """Returns the nodes that the user wants in float.
+
+    Raises:
+        InputRefused: there is no such node.
+    """
+    nodes = {node.name for node in prepared.graph.node}
+    if unknown := [layer for layer in layers if layer not in nodes]:
+        raise InputRefused(
+            "--float-layers",
+            f"the graph has no node {unknown[0][:80]!r}; report.html names those that lose most",
+        )
+    return layers
 
 
 def _warnings(with_ties: Sequence[str]) -> tuple[str, ...]:
@@ -113,6 +129,13 @@ def _pixel_arithmetic(prepared: onnx.ModelProto) -> list[str]:
             return names
         names.append(readers[0].name)
         value = readers[0].output[0]
+
+
+def calibration_feeds(
+    calibration: NDArray[np.uint8], spec: ArtifactSpec, normalization: InputQuantization
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yields the representative dataset as inputs of a graph, by name."""
+    yield from iter(_Reader(calibration, spec.batch, normalization).get_next, None)
 
 
 class _Reader(CalibrationDataReader):

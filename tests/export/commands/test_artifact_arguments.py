@@ -28,6 +28,8 @@ def test_onnx_has_options_of_its_own() -> None:
     )
     with pytest.raises(InputRefused, match="--ranges"):
         chosen_artifact_spec(parse("onnx", "--ranges", "percentile"))
+    mixed = chosen_artifact_spec(parse("onnx", "--precision", "mixed", "--float-layers", "/a,/b"))
+    assert mixed == ArtifactSpec("onnx", "mixed", float_layers=("/a", "/b"))
 
 
 @pytest.mark.parametrize(
@@ -83,13 +85,11 @@ def test_auto_refuses_what_it_chooses_itself(words: str) -> None:
         require_plain_auto(parse("tflite", "--precision", "auto", *words.split()))
 
 
-@pytest.mark.parametrize("precision", ["auto", "mixed"])
-def test_auto_is_refused_where_it_makes_no_files(
-    precision: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--equalize", "--qat"])
+def test_what_changes_a_keras_model_is_for_tflite_only(
+    option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse("onnx", "--precision", precision)
+        parse("onnx", "--precision", "int8", option)
     assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert f"{precision} makes .tflite files only" in error
-    assert "export tflite" in error
+    assert option in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_specs_that_can_stand_in_one_bundle_have_different_files(
         ),
         (
             {"format": "tflite", "precision": "int8", "io": "float"},
-            r"--io: float is for fp32/int8/fp16/dynamic \.onnx files, not for int8 \.tflite",
+            r"--io: float is for fp32/int8/fp16/dynamic/mixed \.onnx files, not for int8 \.tflite",
         ),
     ],
 )

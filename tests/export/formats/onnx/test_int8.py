@@ -15,8 +15,8 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx.from_keras import keras_to_onnx
 from export.formats.onnx.graph import ConvertedGraph, add_image_input
 from export.formats.onnx.int8 import quantize_int8
+from export.formats.onnx.integers.weight_scales import weight_overrides
 from export.formats.onnx.stable_names import rename_nodes
-from export.formats.onnx.weight_scales import weight_overrides
 from export.graph.input_normalization import split_input_normalization
 from runtime.system.terminal import quiet
 
