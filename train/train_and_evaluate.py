@@ -12,7 +12,6 @@ from train.distribution.mixed_precision import FLOAT32
 from train.evaluation.metrics import compute_metrics, confusion_matrix
 from train.evaluation.predictions import PREDICTIONS, label_predictions, write_predictions
 from train.fitting.classifier_model import build_model
-from train.fitting.feature_cache import shrink_cache
 from train.fitting.fit import predict
 from train.fitting.train_model import TrainedModel, train_model
 from train.fitting.training_context import TrainingContext
@@ -44,7 +43,6 @@ def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]
     plot_history(folder, trained.history)
     write_predictions(folder / PREDICTIONS, predictions)
     plot_confusion(folder, data.labels, confusion_matrix(data.labels, predictions))
-    shrink_cache(context.feature_folder)
     return {
         "test_accuracy": metrics.accuracy,
         "test_accuracy_low": metrics.low,

@@ -19,7 +19,6 @@ from train.configuration.resolved_options import resolve_options
 from train.distribution.single_device import feature_function
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
-from train.fitting.feature_cache import shrink_cache
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.schedule import POOL
 from train.fitting.training_context import TrainingContext
@@ -91,7 +90,6 @@ def train_one_class(context: TrainingContext, folder: Path) -> OneClassFigures:
     for split in MEASURED:
         if images := data.split(split):
             similar[split] = prototypes.similarity(_features(context, model, images))[:, 0]
-    shrink_cache(context.feature_folder)
     rows = [
         (image.path, image.label, split, f"{value:.6f}")
         for split, values in similar.items()

@@ -1,6 +1,7 @@
 """Adds the arguments that several verbs share, and writes the command of a training."""
 
 import argparse
+import math
 import shlex
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from runtime.system.lazy_loading import require_packages
 from train.configuration.flags import changed_flags
 from train.configuration.options import TrainOptions
 
+CACHE_LIMIT_GB = 10.0
+"""The default of --cache-limit. A decoded image of 224 px takes 0.15 MB."""
+
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Adds the folder of images, the first positional argument."""
@@ -19,7 +23,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
-    """Adds --cache."""
+    """Adds --cache and --cache-limit."""
     parser.add_argument(
         "--cache",
         type=Path,
@@ -27,6 +31,24 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder that keeps decoded images and features for later runs",
     )
+    parser.add_argument(
+        "--cache-limit",
+        type=limit_argument,
+        default=CACHE_LIMIT_GB,
+        metavar="GB",
+        help="at the end remove what was unused for longest, until so much is left",
+    )
+
+
+def limit_argument(text: str) -> float:
+    """Returns a number above 0; it is the `type` of an argument."""
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = math.nan
+    if not 0 < limit < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
+    return limit
 
 
 def add_strict(parser: argparse.ArgumentParser) -> None:

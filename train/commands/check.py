@@ -18,6 +18,7 @@ from runtime.system.atomic_files import require_writable_folder
 from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.arguments import add_cache, add_data, add_json, require_new_page
+from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.data.dataset import Dataset
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         **({"review": review.record()} if review else {}),
     }
     print_result(result, as_json=parsed.json, text=lambda: "\n".join(lines))
+    limit_cache(parsed)
     if parsed.strict and quality.faults:
         say(
             f"{NAME}: {parsed.data}: {counted(len(quality.faults), 'fault')} (--strict), "

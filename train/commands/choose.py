@@ -1,7 +1,5 @@
 """Runs `python -m train choose DIR`, which compares networks and chooses one for a device."""
 
-import argparse
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,10 +16,12 @@ from train.commands.arguments import (
     add_cache,
     add_data,
     add_json,
+    limit_argument,
     names_argument,
     sizes_argument,
     training_command,
 )
+from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.selection.choice import Limits, Row
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         as_json=parsed.json,
         text=lambda: f"{_text(choice)}\n{escape_control_chars(command)}".rstrip(),
     )
+    limit_cache(parsed)
     if not choice.choice:
         raise CheckFailed(str(parsed.data), _nothing_fits(choice, limits))
     return DONE
@@ -103,16 +104,6 @@ def _nothing_fits(choice: NetworkChoice, limits: Limits) -> str:
     )
 
 
-def _limit_argument(text: str) -> float:
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = math.nan
-    if not 0 < limit < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return limit
-
-
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} choose",
@@ -130,11 +121,11 @@ def _parser() -> CommandParser:
         "(default: runs/NAME-choice)",
     )
     parser.add_argument(
-        "--max-ms", type=_limit_argument, metavar="MS", help="the longest an image may take"
+        "--max-ms", type=limit_argument, metavar="MS", help="the longest an image may take"
     )
     parser.add_argument(
         "--max-mb",
-        type=_limit_argument,
+        type=limit_argument,
         metavar="MB",
         help="the largest model file, in millions of bytes",
     )

@@ -15,6 +15,7 @@ from runtime.shared.statistics import counted_images
 from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars, say
 from train.commands.arguments import add_cache, add_data, add_json, add_strict
+from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.commands.table import TRAIN, VERBS
 from train.configuration.flags import add_flags, options_from_arguments
@@ -63,6 +64,7 @@ def _train(
                 command=command,
                 strategy=strategy,
             )
+    limit_cache(parsed)
     if result is None:
         return DONE
     if isinstance(result, OneClassResult):

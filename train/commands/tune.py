@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from runtime.cli.identity import program_name
@@ -20,6 +21,7 @@ from train.commands.arguments import (
     sizes_argument,
     training_command,
 )
+from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
 from train.tuning.search_space import TUNABLE
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             settings,
             cache=parsed.cache,
             strict=parsed.strict,
+            after_trial=partial(limit_cache, parsed),
         )
     command = training_command(parsed.data, result.options, parsed.cache)
     print_result(

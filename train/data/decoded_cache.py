@@ -134,6 +134,7 @@ class PixelCache:
             path = self._path(sha256, preprocessing)
             try:
                 pixels[index] = np.fromfile(path, np.uint8).reshape(shape)
+                os.utime(path)  # --cache-limit removes what was unused for longest
             except (OSError, ValueError) as error:
                 raise MachineError(
                     str(path),

@@ -19,10 +19,6 @@ from runtime.system.atomic_files import DISK_FULL, locked, write_file
 BATCH = 64
 RECORD_INTERVAL_S = 5.0
 """A killed computation loses at most the work of this time."""
-MAX_CACHE_BYTES = 4 * 2**30
-"""Above this size of the cache, the sets that were unused for longest are removed."""
-RECENT_S = 600.0
-"""A set written more recently may belong to a running training, and stays."""
 FLOAT16_MAX = 65504
 
 InputReader = Callable[[int, int], NDArray[Any]]
@@ -57,25 +53,6 @@ def compute_features(
             record.unlink(missing_ok=True)
         os.utime(finished)
     return np.load(finished, mmap_mode="r")  # type: ignore[no-any-return]
-
-
-def shrink_cache(folder: Path, max_bytes: int = MAX_CACHE_BYTES) -> None:
-    """Removes the sets in `folder` that were unused for longest, until the rest fits `max_bytes`.
-
-    Recent sets stay, whatever their size.
-    """
-    entries = []
-    for entry in folder.glob("*/"):
-        with suppress(OSError):  # another process may be removing it too
-            stats = [file.stat() for file in entry.iterdir()]
-            last_used = max((stat.st_mtime for stat in stats), default=0.0)
-            entries.append((last_used, sum(stat.st_size for stat in stats), entry))
-    total = sum(size for _, size, _ in entries)
-    for last_used, size, entry in sorted(entries):
-        if total <= max_bytes or last_used > time.time() - RECENT_S:
-            return
-        shutil.rmtree(entry, ignore_errors=True)
-        total -= size
 
 
 def _compute(

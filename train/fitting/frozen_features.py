@@ -1,6 +1,8 @@
 """Computes the outputs of a model's frozen layers, for images and for augmented views of them."""
 
 import json
+import math
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.images.preprocessing import RULES_VERSION
 from runtime.system.provenance import source_digest, versions
+from runtime.system.terminal import say
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.distribution.single_device import feature_function
@@ -18,6 +21,9 @@ from train.fitting.batches import reseed
 from train.fitting.feature_cache import cache_key, compute_features
 from train.fitting.schedule import INPUT
 from workstation.run_folder import Split
+
+MUCH_BYTES = 10**9
+"""Disk space above this is announced before it is used."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,17 @@ class FrozenFeatures:
         """Returns how many of the views of an image differ; 1 if nothing is augmented."""
         changes = not all(isinstance(layer, keras.layers.Identity) for layer in self.augment.layers)
         return views if changes else 1
+
+    def announce_disk_space(self, images: int) -> None:
+        """Prints what the features of so many images and views need on disk, if that is much."""
+        bytes_needed = 2 * images * math.prod(layer_output(self.model, self.base).shape[1:])
+        if bytes_needed > MUCH_BYTES:
+            folder = self.folder.parent
+            free = shutil.disk_usage(folder).free
+            say(
+                f"the features need up to {bytes_needed / 1e9:.1f} GB in {folder}, "
+                f"where {free / 1e9:.1f} GB are free"
+            )
 
     def view(
         self, examples: Examples, view: int, boundary: str, label: str = ""

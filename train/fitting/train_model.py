@@ -25,6 +25,7 @@ from train.fitting.augmentation import (
 from train.fitting.classifier_model import build_model
 from train.fitting.fit import fit
 from train.fitting.frozen_features import FrozenFeatures
+from train.fitting.loss import LEARNT
 from train.fitting.schedule import training_stages
 from train.fitting.training_context import TrainingContext
 
@@ -92,6 +93,8 @@ def train_model(context: TrainingContext) -> TrainedModel:
         elif options.augment == "auto" and stages[0].solved:
             families = choose_families(context, frozen, stages[0].boundary, seed)
         frozen = replace(frozen, augment=build_augmentation(options, seed, families))
+        train, val = (len(context.data.split(split)) for split in LEARNT)
+        frozen.announce_disk_space(train * max(stage.views for stage in stages) + val)
         with strategy.scope():
             history, seconds = fit(model, stages, frozen, context)
     strategy.leave()

@@ -27,7 +27,6 @@ from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
-from train.fitting.feature_cache import shrink_cache
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.schedule import POOL
 from train.fitting.solved_head import Floats, WeightedFeatures, solve_head
@@ -76,7 +75,6 @@ def review_labels(
     )
     examples = Examples([image.sha256 for image in images], targets.tolist())
     features = frozen.plain(examples, POOL, "features for the review")
-    shrink_cache(feature_folder)
     groups = [image.group or image.sha256 for image in images]
     scores, scored = out_of_fold_scores(features, targets, groups, len(data.labels))
     confidence = scores[np.arange(len(images)), targets]

@@ -18,7 +18,7 @@ from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
-from train.fitting.feature_cache import cache_key, shrink_cache
+from train.fitting.feature_cache import cache_key
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.loss import one_hot
 from train.fitting.schedule import POOL
@@ -89,5 +89,4 @@ def model_file(model: keras.Model, pixels: NDArray[np.uint8], name: str, cache: 
             raise MachineError(name, f"cannot be exported: {answer.reason}")
         answer.value()
         bar.advance()
-    shrink_cache(cache)
     return path

@@ -20,7 +20,6 @@ from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder, scan_image_folder
 from train.data.preparation import decode_images, prepare
 from train.data.split import SplitFractions
-from train.fitting.feature_cache import shrink_cache
 from train.selection.candidates import Candidate, list_candidates
 from train.selection.choice import Limits, Measured, Row, choose, nearest, table_rows
 from train.selection.timing import Timing, measure, read_timings
@@ -144,7 +143,6 @@ class _Comparison:
             raise next(iter(missing.values()))
         for fault in missing.values():
             say(f"left out: {fault}")
-        shrink_cache(self._cache / "features")
 
     def _compute(self, candidate: Candidate) -> None:
         with quiet(), requires_extra("train", "choosing a network"):

@@ -24,7 +24,6 @@ from train.data.image_folder import scan_image_folder
 from train.data.preparation import PreparedData, decode_images
 from train.data.split import SplitFractions
 from train.fitting.classifier_model import build_model
-from train.fitting.feature_cache import shrink_cache
 from train.fitting.schedule import backbone_blocks
 from train.fitting.train_model import train_model
 from train.fitting.training_context import TrainingContext
@@ -76,7 +75,6 @@ def run_trials(
                 "other processes took this one for dead and marked its last trial as failed; "
                 "it continues with the next trial"
             )
-        shrink_cache(context.feature_folder)
         after_trial()
 
 

@@ -1,6 +1,6 @@
 """Finds the options that train best on an image folder; writes study.db, trials.csv, trials.png."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ def tune(
     *,
     cache: Path,
     strict: bool,
+    after_trial: Callable[[], None],
 ) -> TuneResult:
     """Trains on `data` with different values of the tuned options, and returns the best.
 
@@ -125,6 +126,7 @@ def tune(
             trials = study_trials(study, dimensions)
             write_trials(folder, trials, names)
             plot_trials(folder, trials, dimensions)
+            after_trial()
 
         _report_progress(settings, study_trials(study, dimensions))
         _warn_if_few_images(data, len(prepared.data.split("val")))

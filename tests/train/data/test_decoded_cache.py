@@ -1,5 +1,6 @@
 """Tests the cache of decoded images: decoded once, found by content, whole or missing."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -113,6 +114,17 @@ def test_second_scan_decodes_nothing_even_where_files_were_renamed(
     second = build_dataset(scan_image_folder(moved), cache, SplitFractions(), 7)
     assert second.digest() == first.digest()
     assert cache.read([second.images[0].sha256]).any()
+
+
+def test_reading_pixels_makes_them_the_last_used(tmp_path: Path, image: Path) -> None:
+    """--cache-limit goes by this time."""
+    cache = PixelCache(tmp_path, AT_64)
+    sha256 = _add(cache, image)
+    for file in _files(tmp_path):
+        os.utime(file, (0, 0))
+    cache.read([sha256])
+    used = [file for file in _files(tmp_path) if file.stat().st_mtime > 0]
+    assert [file.parents[1].name.split("-")[1] for file in used] == ["64x64"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import MachineError
 from train.fitting import feature_cache
-from train.fitting.feature_cache import BATCH, cache_key, compute_features, shrink_cache
+from train.fitting.feature_cache import BATCH, cache_key, compute_features
 
 COUNT = 2 * BATCH + 3
 
@@ -100,25 +100,3 @@ def test_key_depends_on_every_part_and_its_place() -> None:
     parts = [("a", "b"), ("b", "a"), ("ab",), ("a", "b", ""), (b"a",)]
     assert len({cache_key(*part) for part in parts}) == len(parts)
     assert cache_key("a", "b") == cache_key("a", b"b")
-
-
-def _entry(folder: Path, size: int, age_s: float) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "features.npy").write_bytes(bytes(size))
-    moment = time.time() - age_s
-    os.utime(folder / "features.npy", (moment, moment))
-    return folder
-
-
-def test_longest_unused_are_removed_until_the_rest_fits(tmp_path: Path) -> None:
-    for name, age_s in (("new", 2000), ("old", 9000), ("older", 10_000), ("oldest", 20_000)):
-        _entry(tmp_path / name, 100, age_s)
-    shrink_cache(tmp_path, max_bytes=250)
-    assert {path.name for path in tmp_path.iterdir()} == {"new", "old"}
-
-
-def test_recent_features_stay_whatever_their_size(tmp_path: Path) -> None:
-    _entry(tmp_path / "now", 1000, 1)
-    _entry(tmp_path / "old", 10, 9000)
-    shrink_cache(tmp_path, max_bytes=100)
-    assert [path.name for path in tmp_path.iterdir()] == ["now"]

@@ -1,0 +1,46 @@
+"""Keeps the cache of decoded images and features within the size that --cache-limit allows."""
+
+import argparse
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+RECENT_S = {"features": 600.0, "candidates": 600.0, "pixels": 6 * 3600.0}
+"""What was used more recently may belong to a running training, and stays.
+
+Features in use are mapped into memory and survive their removal. Pixels are read in each epoch.
+"""
+
+
+def limit_cache(parsed: argparse.Namespace) -> None:
+    """Removes from --cache what was unused for longest, until the rest fits --cache-limit.
+
+    An entry is a set of features, a model file of `choose`, or one decoded image in one geometry.
+    """
+    entries = sorted(_entries(parsed.cache))
+    total = sum(size for _, size, _ in entries)
+    now = time.time()
+    for last_used, size, path in entries:
+        if total <= parsed.cache_limit * 1e9:
+            return
+        if last_used > now - RECENT_S[path.relative_to(parsed.cache).parts[0]]:
+            continue
+        with suppress(OSError):  # another process may be removing it too
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+        total -= size
+
+
+def _entries(cache: Path) -> Iterator[tuple[float, int, Path]]:
+    """Yields when each entry was last used, its bytes, and its path."""
+    for entry in (*cache.glob("features/*/"), *cache.glob("candidates/*/")):
+        with suppress(OSError):
+            stats = [file.stat() for file in entry.iterdir()]
+            last_used = max((stat.st_mtime for stat in stats), default=0.0)
+            yield last_used, sum(stat.st_size for stat in stats), entry
+    for folder in cache.glob("pixels/*/*/"):
+        with suppress(OSError), os.scandir(folder) as files:
+            for file in files:
+                yield file.stat().st_mtime, file.stat().st_size, Path(file.path)
