@@ -70,7 +70,7 @@ class TrainOptions:
     dropout: float | None = None
     flip: Flip = "horizontal"
     augment: Augment = "auto"
-    patience: int = 4
+    patience: int | None = None
     label_smoothing: float | None = None
     class_weights: ClassWeights = "none"
     mixed_precision: MixedPrecision = "auto"

@@ -22,6 +22,8 @@ class Recipe:
     average: while blocks are fine-tuned, a running average of the weights is validated and kept;
         it keeps this fraction of itself at each step. None: the weights of the last step are.
     label_smoothing: of the targets while blocks are fine-tuned.
+    patience: a stage ends after so many epochs without a lower validation loss; None: it does not,
+        because the rate falls to zero within a stage, and the last epochs settle the weights.
     """
 
     solve_head: bool
@@ -34,6 +36,7 @@ class Recipe:
     thaw: int | None
     average: float | None
     label_smoothing: float
+    patience: int | None
 
 
 RECIPES: dict[RecipeName, Recipe] = {
@@ -48,6 +51,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         thaw=None,
         average=0.98,
         label_smoothing=0.1,
+        patience=None,
     ),
     "article": Recipe(
         solve_head=False,
@@ -60,6 +64,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         thaw=1,
         average=None,
         label_smoothing=0.0,
+        patience=4,
     ),
 }
 """article: VGG16 without its top, Flatten, Dense(519, relu), Dropout(0.5), softmax, 13 epochs. The

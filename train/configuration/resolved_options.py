@@ -20,7 +20,7 @@ Number = TypeVar("Number", int, float)
 class ResolvedOptions:
     """Holds the options that have a default by recipe or backbone, none of them open.
 
-    weights: `imagenet`, `none` or the name of a file.
+    weights: `imagenet`, `none` or the name of a file. patience: None ends no stage early.
     solve_head, hidden, average, label_smoothing: see Recipe. A solved head counts as one epoch.
     """
 
@@ -39,6 +39,7 @@ class ResolvedOptions:
     average: float | None
     views: int
     label_smoothing: float
+    patience: int | None
 
     @property
     def pretrained(self) -> bool:
@@ -116,6 +117,7 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         hidden=options.hidden or recipe.hidden,
         average=recipe.average,
         views=_first(options.views, max(MIN_VIEWS, epochs) if pretrained else SCRATCH_VIEWS),
+        patience=recipe.patience if options.patience is None else options.patience,
         label_smoothing=_first(
             options.label_smoothing, recipe.label_smoothing if pretrained else 0.0
         ),

@@ -94,7 +94,7 @@ def _fit_stage(
     epochs_left = stage.epochs - len(losses_of(stage, history))
     with Progress(f"train {stage.name}", epochs_left * run.steps) as bar:
         callback = TrainingCallback(stage, history, bar, context.unfinished.path, context.strategy)
-        while not _is_over(stage, history, context.options.patience):
+        while not _is_over(stage, history):
             features = view_features(len(losses_of(stage, history)) % views)
             _fit_epoch(run, stage, tail, latest, features, callback)
             latest = tail.get_weights()
@@ -200,9 +200,11 @@ def _current_stage(stages: tuple[Stage, ...], history: list[Epoch]) -> int:
     return [stage.name for stage in stages].index(history[-1].stage) if history else 0
 
 
-def _is_over(stage: Stage, history: list[Epoch], patience: int) -> bool:
+def _is_over(stage: Stage, history: list[Epoch]) -> bool:
     losses = losses_of(stage, history)
     if len(losses) >= stage.epochs:
         return True
+    if stage.patience is None:
+        return False
     epochs_without_gain = len(losses) - 1 - losses.index(min(losses)) if losses else 0
-    return epochs_without_gain > 0 and epochs_without_gain >= patience
+    return epochs_without_gain > 0 and epochs_without_gain >= stage.patience

@@ -28,6 +28,7 @@ class Stage:
     momentum: of Adam. average: that of the running average of the weights; see Recipe.
     solved: the layer after `boundary` is solved, not trained; the stage is one epoch.
     views: of each image, which the epochs use in turn. label_smoothing: of the targets.
+    patience: the stage ends after so many epochs without a lower validation loss.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stage:
     solved: bool = False
     views: int = 1
     label_smoothing: float = 0.0
+    patience: int | None = None
 
 
 def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stage, ...]:
@@ -63,6 +65,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
                 batch_norm=True,
                 views=settings.views,
                 label_smoothing=settings.label_smoothing,
+                patience=settings.patience,
             ),
         )
     head = Stage(
@@ -74,6 +77,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         solved=settings.solve_head,
         views=min(settings.views, MAX_HEAD_VIEWS),
         label_smoothing=0.0 if settings.solve_head else settings.label_smoothing,
+        patience=settings.patience,
     )
     fine_tune = Stage(
         "fine-tune",
@@ -84,6 +88,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         average=settings.average,
         views=settings.views,
         label_smoothing=settings.label_smoothing,
+        patience=settings.patience,
     )
     return tuple(stage for stage in (head, fine_tune) if stage.epochs)
 
