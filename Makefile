@@ -9,7 +9,7 @@ PI := build/pi
 # What the wheel for a device is built from. The packages that need a workstation stay out.
 ON_THE_PI := pyproject.toml README.md LICENSE quince.py runtime benchmarks
 
-.PHONY: demo test device-test device-test-all camera-test lowest-newest check dist reference clean
+.PHONY: demo test device-test device-test-all camera-test container-test lowest-newest check dist reference docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/python demo.py
@@ -23,6 +23,10 @@ device-test: $(VENV)/installed
 device-test-all: $(VENV)/installed
 	$(BIN)/python -m pytest tests/system/emulation -rs \
 		$(foreach device,$(DEVICES),--device $(device))
+
+# apt-get install buildah mmdebstrap; root
+container-test: $(VENV)/installed
+	$(BIN)/python -m pytest tests/system/containers -s
 
 camera-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/system/camera_vm -s
@@ -50,6 +54,10 @@ dist: $(VENV)/installed
 reference: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py
 	$(BIN)/python docs/write_completion.py
+
+# build/site: docs/ as a site with search; a link that leads nowhere is an error
+docs: $(VENV)/installed
+	$(BIN)/zensical build --clean --strict
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
