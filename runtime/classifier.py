@@ -102,6 +102,11 @@ class Classifier:
         if self.model.second != SIMILARITY:
             raise InputRefused(option, f"{self.file} has no similarities; use --min-score")
 
+    def require_scores(self, option: str) -> None:
+        """Raises InputRefused, naming `option`, if a similarity is all that the model answers."""
+        if self.is_one_class:
+            raise InputRefused(option, f"{self.file} has one class; use --min-similarity")
+
     def classify(self, image: Path | str | bytes | Image.Image, top: int = 3) -> Answer:
         """Returns the `top` classes of an image file, of its content or of an image, best first.
 

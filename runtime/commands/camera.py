@@ -47,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     classifier = classifiers.current()
     if classifier.remark:
         _say(classifier.remark)
+    if options.min_score is not None:
+        classifier.require_scores("--min-score")
     if options.min_similarity is not None:
         classifier.require_similarities("--min-similarity")
     default_frames = 1 if source.has_paths or source.every_s else 3

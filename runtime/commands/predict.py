@@ -47,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         spec=external_model_options(options),
         throughput=are_many([open_source(image) for image in options.images]),
     )
+    if options.min_score is not None:
+        classifier.require_scores("--min-score")
     if options.min_similarity is not None:
         classifier.require_similarities("--min-similarity")
     classifier.thresholds = classifier.thresholds.replaced(

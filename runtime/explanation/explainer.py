@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.bundles.bundle import EXAMPLES, ID_LENGTH
+from runtime.bundles.bundle import EXAMPLES, ID_LENGTH, PARITY
 from runtime.bundles.examples import Neighbour, read_examples
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
@@ -75,7 +75,10 @@ class Explainer:
             )
         self._classifier = classifier
         self.head = open_linear_head(classifier, content)
-        self._sha256, self._examples = sha256, read_examples(classifier.file.parent)
+        folder = classifier.file.parent
+        is_bundle = (folder / PARITY).is_file()  # elsewhere the name may be of any file
+        self._sha256 = sha256
+        self._examples = read_examples(folder) if is_bundle else None
 
     def caption(self, class_index: int) -> str:
         """Returns the words that stand before the score of a class below its map."""

@@ -167,6 +167,14 @@ def test_commands_that_read_labels_refuse_the_run(run: Path, parts: Path, run_cl
         assert "a model of one class" in done.stderr
 
 
+def test_least_score_has_no_meaning(bundle: Path, parts: Path, run_cli) -> None:
+    for words in (["predict", bundle, parts / "Test"], ["camera", bundle, "--source", parts]):
+        done = run_cli("runtime", *words, "--min-score", "0.9")
+        assert done.returncode == 2
+        assert "--min-score: " in done.stderr
+        assert "use --min-similarity" in done.stderr
+
+
 def test_verdict_changes_at_the_threshold() -> None:
     scores = verdict_scores(np.array([0.7, 0.9, 0.8], np.float32), 0.8)
     assert scores.argmax(1).tolist() == [1, 0, 0]

@@ -4,8 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+
+from workstation.keras_setup import prepare_tensorflow
+
+prepare_tensorflow()
+
+import keras
 
 from runtime.errors import InputRefused
 from train.configuration.options import TrainOptions
@@ -46,6 +53,28 @@ def test_one_image_is_refused(run_cli, cells: Path, tmp_path: Path) -> None:
     shutil.copy(next((cells / "mono").iterdir()), tmp_path / "data")
     line = refusal(train(run_cli, tmp_path / "data", tmp_path / "run"))
     assert "has 1 usable images; at least 5 are needed" in line
+
+
+def test_training_folder_without_a_class_is_refused(run_cli, cells: Path, tmp_path: Path) -> None:
+    shutil.copytree(cells / "mono", tmp_path / "data" / "Training")
+    shutil.copytree(cells, tmp_path / "data" / "Test")
+    line = refusal(train(run_cli, tmp_path / "data", tmp_path / "run"))
+    assert "put the images of Training into a folder of their class, as Training/good" in line
+    assert "--one-class" in refusal(run_cli("train", cells / "mono", "-o", tmp_path / "run"))
+
+
+def test_weights_that_are_no_numbers_are_refused(run_cli, cells: Path, tmp_path: Path) -> None:
+    network = keras.applications.MobileNetV2((96, 96, 3), include_top=False, weights=None)
+    weights = network.get_weights()
+    weights[-3][:] = np.nan
+    network.set_weights(weights)
+    file = tmp_path / "nan.weights.h5"
+    network.save_weights(file)
+    options = ("--backbone", "mobilenet-v2", "--weights", str(file))
+    done = train(run_cli, cells / "mono", tmp_path / "run", *options)
+    assert done.returncode == 3
+    assert "the network answered NaN or infinity" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
 
 
 def test_images_that_are_all_alike_are_refused(run_cli, cells: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from workstation.run_folder import Split
 STRIDE = 32
 """Sizes are multiples of the factor by which the backbones shrink an image."""
 MAX_FILES = 200
+GOOD = "Training/good, with Test/good for good ones to measure"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ def scan_image_folder(root: Path, *, one_class: bool = False) -> ImageFolder:
         folders, note = find_class_folders(root)
     labels = sorted({folder.label for folder in folders if folder.split in ("train", None)})
     if not labels:
-        raise InputRefused(str(root), f"no class folders; {LAYOUT}")
+        layout = f"{LAYOUT}; images of good parts alone need --one-class"
+        if one_class:
+            layout = f"put the images of Training into a folder of their class, as {GOOD}"
+        raise InputRefused(str(root), f"no class folders; {layout}")
     _require_class_count(root, labels, one_class=one_class)
     class_folders = []
     left_out: list[Path] = []

@@ -199,6 +199,16 @@ def test_features_of_another_size_are_refused(bundle: Path, cells: Path, run_cli
     assert "features, found" in done.stderr.splitlines()[-1]
 
 
+def test_file_of_that_name_beside_a_lone_model_is_not_read(
+    bundle: Path, cells: Path, run_cli, tmp_path: Path
+) -> None:
+    shutil.copy(bundle / FILES[0], tmp_path)
+    (tmp_path / EXAMPLES).write_text("somebody's")
+    image = next((cells / "mono").iterdir())
+    done = run_cli("runtime", "predict", tmp_path / FILES[0], image, "--explain", tmp_path / "maps")
+    assert done.returncode == 0, done.stderr
+
+
 def test_export_leaves_them_out(trained: Path, run_cli, tmp_path: Path) -> None:
     export = ("export", "tflite", trained, "-o", tmp_path / "b", "--max-drop", "0.2")
     done = run_cli(*export, "--min-agreement", "0.8")
