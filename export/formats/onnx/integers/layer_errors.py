@@ -115,6 +115,8 @@ def _add_float_copies(model: onnx.ModelProto, prepared: onnx.ModelProto) -> list
         original = floats.get(node.name)
         if original is None or node.op_type in MOVING or len(node.output) != 1:
             continue
+        if len(original.input) != len(node.input):  # the quantizer dropped one, as of a Clip
+            continue
         quantizer = next(
             (r for r in readers.get(node.output[0], ()) if r.op_type == "QuantizeLinear"), None
         )

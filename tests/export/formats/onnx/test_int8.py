@@ -18,6 +18,7 @@ from export.formats.onnx.int8 import quantize_int8
 from export.formats.onnx.integers.weight_scales import weight_overrides
 from export.formats.onnx.stable_names import rename_nodes
 from export.graph.input_normalization import split_input_normalization
+from export.graph.input_quantization import InputQuantization
 from runtime.system.terminal import quiet
 
 
@@ -259,3 +260,45 @@ def test_the_order_of_the_nodes_does_not_change_the_result(tmp_path: Path) -> No
     rename_nodes(model)
     rename_nodes(shuffled)
     assert model.graph == shuffled.graph
+
+
+def test_network_with_attention_quantizes_only_products_with_weights(tmp_path: Path) -> None:
+    """The sums between the blocks of a transformer do not survive one scale for all channels."""
+    generator = np.random.default_rng(1)
+    names = ("query", "key", "dense")
+    weights = [
+        numpy_helper.from_array(generator.normal(0, 0.3, (3, 3)).astype(np.float32), name)
+        for name in names
+    ]
+    nodes = [
+        helper.make_node("Reshape", ["pixels", "tokens"], ["t"], "tokens"),
+        helper.make_node("MatMul", ["t", "query"], ["q"], "q"),
+        helper.make_node("MatMul", ["t", "key"], ["k"], "k"),
+        helper.make_node("Transpose", ["k"], ["kt"], "kt", perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q", "kt"], ["a"], "attention"),
+        helper.make_node("MatMul", ["a", "t"], ["v"], "v"),
+        helper.make_node("Add", ["v", "t"], ["s"], "sum"),
+        helper.make_node("ReduceMean", ["s"], ["m"], "mean", axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["m", "dense"], ["scores"], "scores"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "attention",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, [1, 3, 4, 4])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])],
+        [*weights, numpy_helper.from_array(np.array([1, 16, 3]), "tokens")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    model = onnx.shape_inference.infer_shapes(
+        helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    )
+    pixels = generator.integers(0, 256, (4, 4, 4, 3)).astype(np.uint8)
+    spec = ArtifactSpec("onnx", "int8")
+    made = quantize_int8(model, pixels, spec, InputQuantization(1 / 255, 0), tmp_path).model
+    producers = {name: node.op_type for node in made.graph.node for name in node.output}
+    readers = {node.name: node for node in made.graph.node}
+    for name, kind in (("q", "DequantizeLinear"), ("scores", "DequantizeLinear")):
+        assert producers[readers[name].input[0]] == kind
+    quantized = {node.input[0] for node in made.graph.node if node.op_type == "QuantizeLinear"}
+    assert {"q", "k"} <= quantized
+    assert not {"a", "v", "s"} & quantized
