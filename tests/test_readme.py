@@ -80,6 +80,7 @@ def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
     assert named
     assert named <= set(re.findall(r"--[a-z][a-z0-9-]+", helps)) | {
         "--help",
+        "--logdir",  # of TensorBoard
         "--no-deps",
         "--system-site-packages",
     }

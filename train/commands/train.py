@@ -9,11 +9,13 @@ from pathlib import Path
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.cli.parser import CommandParser, add_version
-from runtime.errors import DONE
+from runtime.errors import DONE, InputRefused
 from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
 from runtime.shared.wording import counted
-from runtime.system.terminal import escape_control_chars, say
+from runtime.system.atomic_files import require_writable_folder
+from runtime.system.lazy_loading import requires_extra
+from runtime.system.terminal import escape_control_chars, quiet, say
 from train.commands.arguments import add_cache, add_data, add_json, add_strict
 from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
@@ -28,6 +30,7 @@ from train.distribution.arguments import (
 from train.distribution.connections import LOST
 from train.distribution.supervisor import run_supervised
 from train.trainer import OneClassResult, TrainResult, train
+from workstation.keras_setup import prepare_tensorflow
 
 MIN_GAP = 0.03
 """Validation accuracy above the test accuracy that is reported, if it is above its interval too."""
@@ -48,6 +51,10 @@ def _train(
     parsed: argparse.Namespace, arguments: Sequence[str], where: tuple[int, int] | None
 ) -> int:
     options = options_from_arguments(parsed)
+    if parsed.log:
+        if options.one_class:
+            raise InputRefused("--log", "one class has no epochs and no mistakes; leave it out")
+        require_writable_folder(parsed.log)
     run = parsed.output or Path("runs") / os.path.basename(os.path.realpath(parsed.data))
     command = rerun_command("train", arguments)
     with ends_soon(NAME, "the same command continues from the last whole epoch"):
@@ -77,9 +84,20 @@ def _train(
         if gap := _gap(result):
             say(f"{NAME}: {gap}")
         print_result(result, as_json=parsed.json, text=lambda: _text(result))
+        if parsed.log:
+            _write_log(run, parsed.log)
     say(f"report: {run / 'report.html'}")
     say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
     return DONE
+
+
+def _write_log(run: Path, folder: Path) -> None:
+    prepare_tensorflow()
+    with quiet(), requires_extra("train", "--log"):
+        from train.report.event_log import write_event_log
+
+        events = write_event_log(run, folder)
+    say(f"events: {events} (tensorboard --logdir {shlex.quote(str(folder))})")
 
 
 def _text(result: TrainResult) -> str:
@@ -168,6 +186,13 @@ def _parser() -> CommandParser:
         "--resume",
         action="store_true",
         help="continue an unfinished training; its learning rates may be changed",
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="DIR",
+        help="also write TensorBoard events of the run into DIR/NAME-OF-RUN: losses, accuracies,"
+        " confusion matrix, mistakes; and into MLflow where it is installed",
     )
     add_json(parser)
     return parser

@@ -34,7 +34,7 @@ def plot_history(run: Path, history: Sequence[Epoch]) -> None:
 
 def history_curves(run: Path) -> dict[str, str]:
     """Returns the plot of each metric in the run's history.csv as an SVG element."""
-    history = _read_history(run)
+    history = read_history(run)
     curves = {}
     for metric in METRICS:
         figure, axes = page_axes(*CURVE_SIZE)
@@ -88,7 +88,8 @@ def _stage_starts(history: Sequence[Epoch]) -> list[tuple[int, str]]:
     return starts
 
 
-def _read_history(run: Path) -> list[Epoch]:
+def read_history(run: Path) -> list[Epoch]:
+    """Reads history.csv of a run."""
     text = io.StringIO(read_text(run / "history.csv", "no history"), newline="")
     return [
         Epoch(
