@@ -18,9 +18,8 @@ def logged(
     """Writes the log of the session's run, which is there already."""
     folder = tmp_path_factory.mktemp("log")
     mlflow = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
-    done = run_cli(
-        "train", cells, "-o", trained, *small_training, "--log", folder, cwd=folder, env=mlflow
-    )
+    words = ("train", cells, "-o", trained, *small_training, "--log", folder)
+    done = run_cli(*words, cwd=folder, env=mlflow)
     assert done.returncode == 0, done.stderr
     assert "already there" in done.stdout
     assert f"events: {folder / trained.name} (tensorboard --logdir {folder})" in done.stderr
