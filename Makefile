@@ -41,7 +41,7 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 
 # The sdist and the wheel for the workstation, and a wheel for the Pi: same version, build tag 1pi.
-dist: $(VENV)/installed
+dist: $(VENV)/build
 	rm -rf build dist
 	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	mkdir -p $(PI)
@@ -61,6 +61,12 @@ docs: $(VENV)/installed
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
+
+# Enough for `make dist`, also in an environment that a user made as the README says
+$(VENV)/build:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'setuptools>=77'
+	touch $@
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v >= (3, 11) or sys.exit("Quince needs \

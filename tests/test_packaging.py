@@ -33,7 +33,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if file.is_file():
             shutil.copy(file, checkout)
     programs = Path(sys.executable).parent
-    command = ["make", "dist", "-o", ".venv/installed", f"BIN={programs}"]
+    command = ["make", "dist", "-o", ".venv/build", f"BIN={programs}"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return checkout / "dist"

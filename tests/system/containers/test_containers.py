@@ -51,7 +51,7 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
 
 @pytest.fixture(scope="module")
 def wheels() -> None:
-    make = ["make", "dist", "-o", ".venv/installed", f"BIN={Path(sys.executable).parent}"]
+    make = ["make", "dist", "-o", ".venv/build", f"BIN={Path(sys.executable).parent}"]
     subprocess.run(make, cwd=ROOT, check=True)
 
 

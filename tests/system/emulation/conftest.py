@@ -204,7 +204,7 @@ def workstation(fruit: Path, cells: Path, tmp_path_factory: pytest.TempPathFacto
         else:
             shutil.copy(ROOT / name, folder / name)
     programs = Path(sys.executable).parent
-    make = ["make", "dist", "-o", ".venv/installed", f"BIN={programs}"]
+    make = ["make", "dist", "-o", ".venv/build", f"BIN={programs}"]
     subprocess.run(make, cwd=folder, check=True)
     shutil.copytree(fruit, folder / "runs/fruit/bundle")
     for name, text in (("ssh", SSH), ("scp", SCP)):
