@@ -55,10 +55,11 @@ def test_holds_what_the_device_needs_and_names_no_folder_of_this_machine(
         "calibration.json",
         "report.html",
         "README.md",
+        "examples.zip",
     }
     assert names == {"model.int8.tflite", "model.fp32.onnx"} | written
     for name in sorted(written - {"golden"}):
-        assert str(cells.parent) not in (exported / name).read_text(), name
+        assert str(cells.parent).encode() not in (exported / name).read_bytes(), name
 
 
 def test_golden_images_are_of_the_test_split_and_have_scores_of_every_artifact(
