@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import compose, helper, inliner, numpy_helper, version_converter
 
-from export.graph.onnx_folding import fold
+from export.graph.onnx_folding import fold, name_nodes
 from runtime.errors import CheckFailed, InputRefused
 
 MIN_OPSET = 17
@@ -58,7 +58,7 @@ def clean_model(
     _fix_shapes(graph, shape, name)
     del model.metadata_props[:], model.training_info[:], graph.value_info[:]
     del graph.quantization_annotation[:]
-    _name_nodes(graph)
+    name_nodes(graph)
     model = compose.add_prefix(model, PREFIX, rename_nodes=False, rename_functions=False)
     _check_finite(model, name)
     folded = fold(model, scratch)
@@ -173,15 +173,6 @@ def _fix_shapes(graph: onnx.GraphProto, shape: tuple[int, ...], name: str) -> No
             " batch",
         )
     image.CopyFrom(helper.make_tensor_value_info(image.name, onnx.TensorProto.FLOAT, shape))
-
-
-def _name_nodes(graph: onnx.GraphProto) -> None:
-    """Gives each node a name of its own, its old one if that is unique."""
-    seen: set[str] = set()
-    for number, node in enumerate(graph.node):
-        if not node.name or node.name in seen:
-            node.name = f"{node.name or node.op_type}_{number}"
-        seen.add(node.name)
 
 
 def _check_finite(model: onnx.ModelProto, name: str) -> None:

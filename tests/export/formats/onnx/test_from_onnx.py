@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx.from_onnx import convert, input_quantization
 from export.graph.input_quantization import RAW, InputQuantization
+from export.graph.onnx_folding import name_nodes
 from export.inputs.model_file.cleaning import clean_model
 from export.inputs.model_file.onnx_classifier import OnnxClassifierOptions, open_onnx_classifier
 from runtime.classifier import Classifier
@@ -202,3 +203,21 @@ def test_another_batch_than_the_fixed_one_is_refused(tmp_path: Path) -> None:
     network(tmp_path / "float.onnx", batch=4)
     with pytest.raises(InputRefused, match="takes 4 images a call"):
         clean(tmp_path / "float.onnx", tmp_path)
+
+
+def test_each_node_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    """ONNX Runtime gives the parts of an operator like HardSwish one name, or none."""
+    model = onnx.load(network(tmp_path / "float.onnx"))
+    names = ["act", "act_1", "act", "", "act", ""]
+    for node, name in zip(model.graph.node, names, strict=True):
+        node.name = name
+    name_nodes(model.graph)
+    given = [node.name for node in model.graph.node]
+    assert given[:2] == ["act", "act_1"]
+    assert len(set(given)) == 6
+    assert "" not in given
+    model.graph.node[2].op_type = "HardSwish"
+    onnx.save(model, tmp_path / "float.onnx")
+    folded = [node.name for node in clean(tmp_path / "float.onnx", tmp_path).graph.node]
+    assert len(set(folded)) == len(folded)
+    assert "" not in folded
