@@ -30,6 +30,8 @@ SMALL_TRAINING = (
     "2",
     "--batch",
     "16",
+    "--patience",
+    "4",
 )
 
 
