@@ -1,6 +1,8 @@
 """Opens a float `.onnx` classifier, with labels and images, as if it were a run folder."""
 
 import hashlib
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from runtime.system.provenance import versions
 
 PACKAGES = ("onnx", "onnxruntime", "numpy", "pillow")
 FOLDER = "cleaned-onnx"
+KEPT_S = 24 * 3600
+"""A cleaned file that is older belongs to no running export."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class OnnxClassifierOptions:
 def open_onnx_classifier(path: Path, options: OnnxClassifierOptions) -> TrainedRun:
     """Opens the `.onnx` file at `path`; a child process cleans it first.
 
-    The cleaned file stays in the cache, under the hash of everything that it depends on.
+    The cleaned file stays in the cache for a day, under the hash of its content.
 
     Raises:
         InputRefused: the file, the labels or the images cannot be used.
@@ -56,6 +60,7 @@ def open_onnx_classifier(path: Path, options: OnnxClassifierOptions) -> TrainedR
         content = try_model_file(path, options.spec, CleanedFile(written, options.batch))
         cleaned = folder / f"{sha256_of(written.read_bytes())}.onnx"
         written.replace(cleaned)
+        _remove_old(folder)
         bar.advance()
     classifier = Classifier(path, spec=options.spec, checked=True)
     fed = classifier.model.spec
@@ -88,3 +93,10 @@ def open_onnx_classifier(path: Path, options: OnnxClassifierOptions) -> TrainedR
         model,
         options.spec,
     )
+
+
+def _remove_old(folder: Path) -> None:
+    for file in folder.glob("*.onnx"):
+        with suppress(OSError):  # another export may be removing it too
+            if file.stat().st_mtime < time.time() - KEPT_S:
+                file.unlink()

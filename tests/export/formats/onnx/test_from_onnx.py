@@ -1,5 +1,6 @@
 """Puts pixels before float ONNX classifiers of every kind, and compares with the runtime."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx.from_onnx import convert, input_quantization
 from export.graph.input_quantization import RAW, InputQuantization
 from export.graph.onnx_folding import name_nodes
+from export.inputs.model_file import onnx_classifier
 from export.inputs.model_file.cleaning import clean_model
 from export.inputs.model_file.onnx_classifier import OnnxClassifierOptions, open_onnx_classifier
 from runtime.classifier import Classifier
@@ -120,6 +122,22 @@ def test_file_of_pixels_gives_the_probabilities_of_the_float_file(
         assert made.backend.input.shape == (1, *pixels.shape[1:])
         for image in pixels:
             assert np.abs(made.scores(image) - reference.scores(image)).max() < tolerance
+
+
+def test_cleaned_file_of_yesterday_leaves_the_cache(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_classifier, "default_cache", lambda: tmp_path / "cache")
+    old = tmp_path / "cache/cleaned-onnx/old.onnx"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    os.utime(old, (0, 0))
+    spec = ModelSpec(labels=("a", "b", "c"), normalization=TF)
+    options = OnnxClassifierOptions(spec, images)
+    run = open_onnx_classifier(network(tmp_path / "float.onnx"), options)
+    assert run.onnx.file.parent == old.parent
+    assert run.onnx.file.exists()
+    assert not old.exists()
 
 
 @pytest.mark.parametrize("ending", ["", "Sigmoid"], ids=["logit", "sigmoid"])
