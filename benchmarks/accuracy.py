@@ -105,7 +105,7 @@ def measure_accuracy(
     """Runs every model on every image of `folder`; returns the figures and why files were refused.
 
     Raises:
-        InputRefused: the models differ in labels or preprocessing, or no file is an image.
+        InputRefused: the models differ in labels, or no file is an image.
     """
     classifiers = {
         target.file: Classifier(
@@ -120,14 +120,18 @@ def measure_accuracy(
     for classifier in classifiers.values():
         if classifier.remark:
             say(classifier.remark)
-    first = _require_alike(classifiers)
-    files = _labelled_files(folder, first.labels)
+    files = _labelled_files(folder, _common_labels(classifiers))
+    geometries = {classifier.preprocessing for classifier in classifiers.values()}
     scores: dict[Path, list[np.ndarray]] = {path: [] for path in classifiers}
     truth, names, refused = [], [], {}
 
     def classify(labelled: tuple[Path, int]) -> list[np.ndarray]:
-        pixels = preprocess(read_image(labelled[0]), first.preprocessing)
-        return [classifier.scores(pixels) for classifier in classifiers.values()]
+        image = read_image(labelled[0])
+        pixels = {geometry: preprocess(image, geometry) for geometry in geometries}
+        return [
+            classifier.scores(pixels[classifier.preprocessing])
+            for classifier in classifiers.values()
+        ]
 
     streams = min(classifier.streams for classifier in classifiers.values())
     results = ordered_parallel_map(classify, files, threads=streams, ahead=AHEAD * streams)
@@ -148,14 +152,13 @@ def measure_accuracy(
     return _accuracies(classifiers, arrays, np.array(truth), names), refused
 
 
-def _require_alike(classifiers: Mapping[Path, Classifier]) -> Classifier:
-    """Returns the first classifier if all have its labels and preprocessing."""
+def _common_labels(classifiers: Mapping[Path, Classifier]) -> tuple[str, ...]:
+    """Returns the labels of the first classifier if all have them."""
     (first_path, first), *others = classifiers.items()
     for path, classifier in others:
-        if classifier.labels != first.labels or classifier.preprocessing != first.preprocessing:
-            reason = f"has other labels or other preprocessing than {first_path}; measure it alone"
-            raise InputRefused(str(path), reason)
-    return first
+        if classifier.labels != first.labels:
+            raise InputRefused(str(path), f"has other labels than {first_path}; measure it alone")
+    return first.labels
 
 
 def _labelled_files(folder: Path, labels: Sequence[str]) -> list[tuple[Path, int]]:

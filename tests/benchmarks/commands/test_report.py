@@ -5,7 +5,9 @@ import shutil
 from itertools import pairwise
 from pathlib import Path
 
+import onnx
 import pytest
+from PIL import Image
 
 from benchmarks.__main__ import main
 from benchmarks.accuracy import AccuracyReport
@@ -13,6 +15,7 @@ from benchmarks.reporting.charts import pareto_chart, samples_chart
 from benchmarks.reporting.html_report import render
 from benchmarks.reporting.markdown import markdown
 from benchmarks.reporting.pareto import pareto
+from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.errors import InputRefused
 
 NASTY = '<img src=x onerror="alert(1)">|`x`'
@@ -174,6 +177,33 @@ def test_accuracy_of_two_bundles_tells_which_file_is_which(
     assert second.startswith(f"{bundle / 'model.int8.tflite'}: accuracy ")
     assert f"same label as {exported / 'model.int8.tflite'} 1.0000" in second
     assert len(AccuracyReport.read(tmp_path / "a.json").results) == 2
+
+
+def test_each_file_gets_the_pixels_of_its_own_geometry(
+    exported: Path, cells: Path, tmp_path: Path
+) -> None:
+    """Otherwise the accuracy of the second file would be that with the pixels of the first."""
+    for label in ("mono", "poly"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for file in sorted((cells / label).iterdir())[:12]:
+            with Image.open(file) as image:
+                part = image.crop((0, 0, image.width // 3, image.height))
+                part.save(tmp_path / "images" / label / file.name)
+    cropping, padding = exported / "model.fp32.onnx", tmp_path / "padding.onnx"
+    model = onnx.load(cropping)
+    (embedded,) = [entry for entry in model.metadata_props if entry.key == EMBEDDED_MANIFEST]
+    embedded.value = embedded.value.replace('"crop"', '"pad"')
+    onnx.save(model, padding)
+
+    def measure(name: str, *files: Path) -> list[float]:
+        path = tmp_path / name
+        words = [*map(str, files), str(tmp_path / "images"), "--json", str(path)]
+        assert main(["accuracy", *words]) == 0
+        return [result.accuracy for result in AccuracyReport.read(path).results]
+
+    alone = [*measure("a.json", cropping), *measure("b.json", padding)]
+    assert measure("both.json", cropping, padding) == alone
+    assert alone[0] != alone[1]
 
 
 def test_accuracy_of_a_folder_that_is_no_label_is_refused_and_a_bad_image_named(
