@@ -59,8 +59,8 @@ def test_in_words_and_as_json(fruit: Path, run_cli) -> None:
         "exported: 2026-02-01T12:00:00Z",
         "small.onnx: onnx fp32",
         "input uint8 (1, 8, 8, 3) -> output float32",
-        "accuracy 0.8800, Keras 0.9000, drop +0.0200 (95 % interval -0.0100 to +0.0500), "
-        "same top-1 0.9850 on 200 images",
+        "accuracy 0.8800, the model before export 0.9000, drop +0.0200 "
+        "(95 % interval -0.0100 to +0.0500), same top-1 0.9850 on 200 images",
     ):
         assert words in done.stdout
     record = json.loads(run_cli("runtime", "info", fruit, "--json").stdout)

@@ -196,7 +196,7 @@ def test_one_file_named_twice_is_refused() -> None:
     ids=lambda x: str(x)[:20],
 )
 def test_labels_that_do_not_hold_up_are_refused(labels: object) -> None:
-    with pytest.raises(InputRefused, match="labels"):
+    with pytest.raises(InputRefused, match="label"):
         read(changed(lambda data: data.update(labels=labels)))
 
 

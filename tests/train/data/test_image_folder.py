@@ -33,7 +33,10 @@ def test_class_folder_with_nothing_but_hidden_files_is_empty(tmp_path: Path, fil
 
 def test_single_class_is_refused(tmp_path: Path, fill) -> None:
     fill(tmp_path / "a", 5)
-    assert _refusal(tmp_path) == f"{tmp_path}: only one class, 'a'; a classifier needs at least 2"
+    assert _refusal(tmp_path) == (
+        f"{tmp_path}: only one class, 'a'; a classifier needs at least 2. To learn what good parts"
+        " look like from their images alone, add --one-class"
+    )
 
 
 def test_flat_images_are_refused_with_the_layout_that_is_wanted(tmp_path: Path, fill) -> None:

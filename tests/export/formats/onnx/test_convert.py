@@ -23,7 +23,7 @@ from train.configuration.options import TrainOptions
 from train.configuration.resolved_options import resolve_options
 from train.fitting.classifier_model import build_model
 
-TOLERANCE = {"fp32": 1e-5, "fp16": 1e-2, "dynamic": 0.05, "int8": 0.15}
+TOLERANCE = {"fp32": 1e-5, "fp16": 1e-2, "dynamic": 0.05, "int8": 0.15, "mixed": 0.15}
 
 
 @pytest.fixture(scope="module")
