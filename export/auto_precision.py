@@ -19,15 +19,6 @@ from export.session import Session
 from runtime.errors import CheckFailed, InputRefused, QuinceError
 from runtime.shared.statistics import images_to_decide
 
-LAST = {"tflite": ("dynamic", "fp16", "fp32", "int16x8"), "onnx": ("dynamic", "fp32")}
-"""The precisions of the last attempts, by format, from the smallest file to the most exact. In
-TFLite int16x8 is many times slower; in ONNX fp16 is slower than fp32."""
-MAX_MIXED = {"tflite": 6, "onnx": 64}
-"""The layers left in float at most. Each attempt costs one conversion and one pass over the test
-images."""
-GROWTH = {"tflite": 1, "onnx": 2}
-"""By what the number of layers in float grows from one attempt to the next. ONNX graphs have
-several nodes where Keras has one layer; with 1 it grows by one."""
 MIN_LOST = 0.1
 """The lost part of its signal from which a layer is left in float.
 
@@ -139,7 +130,7 @@ def _planned_specs(
             tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
         )
         yield replace(int8, equalized=equalizable, qat=True)
-    for precision in LAST[int8.format]:
+    for precision in FORMATS[int8.format].fallbacks:
         yield ArtifactSpec(int8.format, precision)
 
 
@@ -157,9 +148,9 @@ def _closest(tries: Sequence[_Try]) -> _Try | None:
 
 def _mixed_specs(best: _Try, tries: Sequence[_Try]) -> Iterator[ArtifactSpec]:
     """Yields the best spec with its most damaged layer in float, then with more, and so on."""
-    last, format_name = best, best.spec.format
-    while len(last.spec.float_layers) < MAX_MIXED[format_name]:
-        wanted = max(1, (GROWTH[format_name] - 1) * len(last.spec.float_layers))
+    last, row = best, FORMATS[best.spec.format]
+    while len(last.spec.float_layers) < row.max_float_layers:
+        wanted = max(1, (row.float_layers_growth - 1) * len(last.spec.float_layers))
         added = _damaged_layers(last.made)[:wanted]
         if not added:
             return

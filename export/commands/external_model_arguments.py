@@ -23,9 +23,9 @@ from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
 from runtime.models.hugging_face.beside_model import BesideModel, read_beside
 from runtime.models.hugging_face.location import find_files_beside
-from runtime.models.labels import read_repeated_labels
 from runtime.models.model_spec import Channels, ModelSpec, Scores, merge, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
+from runtime.shared.external_model_arguments import external_model_options
 from runtime.sources.paths import subfolders
 
 ALL = "all"
@@ -182,26 +182,12 @@ def _onnx_options(arguments: argparse.Namespace) -> OnnxClassifierOptions:
         raise missing_option(path, "--verify FOLDER")
     if arguments.logits and arguments.scores == "probabilities":
         raise InputRefused("--scores", "found probabilities, but --logits states logits")
-    labels = labels_from = normalization = None
-    if arguments.labels:
-        folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
-        labels = read_repeated_labels(arguments.labels, [folder.name for folder in folders])
-        labels_from = str(arguments.labels)
-    if arguments.normalize is not None:
-        normalization = parse_normalization(arguments.normalize) or UNNORMALIZED
-    spec = ModelSpec(
-        labels=labels,
-        labels_from=labels_from,
-        normalization=normalization,
-        fit=arguments.fit,
-        input_size=parse_input_size(arguments.input_size),
-        layout=arguments.layout,
-        channels=arguments.channels,
-        scores="logits" if arguments.logits else arguments.scores,
-        output=arguments.scores_output,
-    )
+    scores = "logits" if arguments.logits else arguments.scores
+    stated = {**vars(arguments), "scores": scores, "output": arguments.scores_output}
+    folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
+    spec = external_model_options(argparse.Namespace(**stated), [folder.name for folder in folders])
     return OnnxClassifierOptions(
-        spec, arguments.verify, arguments.calib, getattr(arguments, "batch", 1)
+        spec or ModelSpec(), arguments.verify, arguments.calib, getattr(arguments, "batch", 1)
     )
 
 

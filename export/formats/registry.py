@@ -32,6 +32,10 @@ class Format:
     layer_errors: loads (model, calibration, spec) -> list[LayerError]. Only with it can a format
         offer the precisions `mixed` and `auto`, which leave the worst layers in float.
     layer_errors_onnx: the same for an `OnnxModel`.
+    fallbacks: the precisions that `auto` tries last, from the smallest file to the most exact.
+    max_float_layers: the layers that `auto` leaves in float at most; each attempt costs one
+        conversion and one pass over the test images. float_layers_growth: by what their number
+        grows from one attempt to the next; with 1 it grows by one.
     changes_keras: whether cross-layer equalization and fine-tuning of the Keras model may come
         before the conversion.
     other_io: each `--io` beside uint8, with the precisions that it goes with.
@@ -49,6 +53,9 @@ class Format:
     default_target: str = ""
     layer_errors: LazyObject | None = None
     layer_errors_onnx: LazyObject | None = None
+    fallbacks: tuple[str, ...] = ()
+    max_float_layers: int = 6
+    float_layers_growth: int = 1
     changes_keras: bool = False
     other_io: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_batch: int = 1
@@ -71,6 +78,7 @@ FORMATS = {
         runtimes=("ai-edge-litert", "tflite-runtime"),
         default_target="ai-edge-litert==2.3",
         layer_errors=_load_later("tflite.layer_errors:layer_errors"),
+        fallbacks=("dynamic", "fp16", "fp32", "int16x8"),  # int16x8 is many times slower
         changes_keras=True,
         other_io={"int8": ("int8",)},
     ),
@@ -86,6 +94,9 @@ FORMATS = {
         default_target="onnxruntime==1.31",
         layer_errors=_load_later("onnx.from_keras:layer_errors"),
         layer_errors_onnx=_load_later("onnx.from_onnx:layer_errors"),
+        fallbacks=("dynamic", "fp32"),  # fp16 is slower than fp32
+        max_float_layers=64,  # a graph has several nodes where Keras has one layer
+        float_layers_growth=2,
         other_io={"float": (*ONNX_PRECISIONS, "mixed")},
         max_batch=1024,
     ),
