@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime.cli.identity import CONSOLE_VARIABLE, CONSOLE_VERBS, quince_version
 from runtime.cli.signals import handle_signals
-from runtime.errors import MACHINE, REFUSED
+from runtime.errors import MACHINE, PIPE_CLOSED, REFUSED
 from runtime.system.terminal import say
 
 USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says more)
@@ -67,6 +67,8 @@ def _completion(words: list[str]) -> str:
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
+    except BrokenPipeError:  # as in `quince completion bash | head`
+        os._exit(PIPE_CLOSED)
     except OSError as error:
         say(f"quince: standard output: {error.strerror}")
         os._exit(MACHINE)  # Python's own flush at exit would fail again

@@ -95,6 +95,22 @@ def test_completion_is_what_the_parsers_say(tmp_path: Path) -> None:
     assert written == kept
 
 
+@pytest.mark.parametrize("words", [["completion", "bash"], ["--help"], []], ids=str)
+def test_closed_pipe_behind_it_is_exit_141_and_no_line(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "quince", *words],
+            cwd=ROOT,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("words", [["completion"], ["classify"], ["--surprise"]], ids=str)
 def test_anything_else_is_one_line_and_exit_2(quince, words: list[str]) -> None:
     done = quince(*words)
