@@ -8,6 +8,9 @@ DEVICES := $(foreach cpu,a53 a72 a76,bookworm/cortex-$(cpu) trixie/cortex-$(cpu)
 PI := build/pi
 # What the wheel for a device is built from. The packages that need a workstation stay out.
 ON_THE_PI := pyproject.toml README.md LICENSE quince.py runtime benchmarks
+# `bench report` and what only it and the workstation's reports need
+NOT_ON_THE_PI := benchmarks/commands/report.py $(addprefix benchmarks/reporting/, \
+	charts.py html_report.py markdown.py pareto.py) $(addprefix runtime/shared/html_page., css py)
 
 .PHONY: demo test device-test device-test-all camera-test container-test lowest-newest check dist reference docs clean
 
@@ -46,6 +49,7 @@ dist: $(VENV)/build
 	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	mkdir -p $(PI)
 	cp -r $(ON_THE_PI) $(PI)
+	cd $(PI) && rm $(NOT_ON_THE_PI)
 	printf '[bdist_wheel]\nbuild_number = 1pi\n' > $(PI)/setup.cfg
 	$(BIN)/python -m build --quiet --no-isolation --wheel --outdir dist $(PI)
 	@ls -l dist

@@ -15,7 +15,7 @@ if __name__ == "__main__":
 import sys
 from collections.abc import Sequence
 
-from benchmarks.commands.table import CHECKOUT_VERBS, VERBS
+from benchmarks.commands.table import WORKSTATION_VERBS, VERBS
 from runtime.cli.dispatch import dispatch
 from runtime.cli.program import run_program
 from runtime.errors import MachineError
@@ -24,8 +24,8 @@ from runtime.errors import MachineError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words and words[0] in CHECKOUT_VERBS and words[0] not in VERBS:
-        raise MachineError(words[0], "not installed here; run this from a checkout of the project")
+    if words and words[0] in WORKSTATION_VERBS and words[0] not in VERBS:
+        raise MachineError(words[0], "not installed here; run it on the workstation, or in a checkout of the project")
     return dispatch(
         NAME, "Measure exported models on this machine. Needs no TensorFlow.", VERBS, words
     )

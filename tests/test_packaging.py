@@ -17,6 +17,13 @@ from runtime import Classifier
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("runtime", "workstation", "train", "export", "benchmarks")
 ON_THE_PI = ("runtime", "benchmarks")
+NOT_ON_THE_PI = (
+    "benchmarks/commands/report.py",
+    *(f"benchmarks/reporting/{name}.py" for name in ("charts", "html_report", "markdown", "pareto")),
+    "runtime/shared/html_page.css",
+    "runtime/shared/html_page.py",
+)
+MAX_PI_WHEEL_BYTES = 350_000
 PROOF = ("benchmarks/claims/", "benchmarks/peers/", "benchmarks/recorded/")
 OLD_BUNDLE = ROOT / "tests" / "data" / "bundle_schema_1"
 
@@ -62,7 +69,8 @@ def test_the_wheel_holds_every_file_of_the_packages_and_none_of_the_proof(dist: 
 
 def test_the_wheel_for_a_pi_holds_what_runs_there(dist: Path) -> None:
     (wheel,) = dist.glob("*-1pi-py3-none-any.whl")
-    assert members(wheel) == packaged(ON_THE_PI)
+    assert members(wheel) == packaged(ON_THE_PI) - set(NOT_ON_THE_PI)
+    assert wheel.stat().st_size <= MAX_PI_WHEEL_BYTES
 
 
 def test_the_sdist_holds_the_wheel_the_licence_and_the_docs(dist: Path) -> None:
@@ -112,10 +120,17 @@ def test_the_installed_wheel_measures_latency(pi_python: str) -> None:
 
 
 def test_what_stays_on_the_workstation_is_refused_in_one_line(pi_python: str) -> None:
-    for words in (("train", "images"), ("export", "tflite", "run"), ("bench", "claims")):
+    for words in (("train", "images"), ("export", "tflite", "run"), ("bench", "claims"), ("bench", "report", "x.json")):
         done = quince(pi_python, *words)
         assert done.returncode == 4, done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_pi_completes_only_what_it_can_do(pi_python: str) -> None:
+    done = quince(pi_python, "completion", "bash")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "verify" in done.stdout
+    assert not any(word in done.stdout for word in ("--backbone", "tflite_", "bench_report"))
 
 
 def test_quince_gives_the_public_names(pi_python: str) -> None:

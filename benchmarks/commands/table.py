@@ -4,14 +4,18 @@ from pathlib import Path
 
 from runtime.cli.dispatch import Verb
 
-FOLDER = Path(__file__).parents[1]
-CHECKOUT_VERBS = {
+ROOT = Path(__file__).parents[2]
+WORKSTATION_VERBS = {
+    "report": Verb(
+        "benchmarks.commands.report",
+        "make an HTML page and a Markdown table of a latency result",
+    ),
     "claims": Verb(
         "benchmarks.claims.command", "measure what Quince claims, and say whether it holds"
     ),
     "peers": Verb("benchmarks.peers.command", "measure other programs and ours on the same images"),
 }
-"""Verbs whose folders stay in the repository; a device has no use for them."""
+"""Verbs that the wheel for a device lacks; that of the workstation has `report`."""
 
 VERBS = {
     "latency": Verb(
@@ -26,10 +30,6 @@ VERBS = {
         "benchmarks.commands.accuracy",
         "measure accuracy and agreement of the models on a folder of images",
     ),
-    "report": Verb(
-        "benchmarks.commands.report",
-        "make an HTML page and a Markdown table of a latency result",
-    ),
     "recommend": Verb(
         "benchmarks.commands.recommend",
         "measure this machine and name the model file and threads to use",
@@ -38,4 +38,8 @@ VERBS = {
         "benchmarks.commands.soak",
         "run a model for long and check that memory, latency and temperature stay the same",
     ),
-} | {name: verb for name, verb in CHECKOUT_VERBS.items() if (FOLDER / name).is_dir()}
+} | {
+    name: verb
+    for name, verb in WORKSTATION_VERBS.items()
+    if (ROOT / f"{verb.module.replace('.', '/')}.py").is_file()
+}

@@ -22,8 +22,8 @@ USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says
   completion bash | zsh    print what a shell needs to complete these words"""
 NEXT_ON_THE_WORKSTATION = "next: quince train sample elpv -o images, then quince train images"
 NEXT_ON_THE_DEVICE = "next: quince run doctor BUNDLE, with a bundle that quince export wrote"
-COMPLETION = {"bash": "quince.bash", "zsh": "_quince"}
-"""The file for each shell; `make reference` writes them, so completing starts no Python."""
+SHELLS = ("bash", "zsh")
+"""For each, `make reference` writes a file completion.SHELL, so completing starts no Python."""
 
 
 def main() -> None:
@@ -57,11 +57,13 @@ def main() -> None:
 
 def _completion(words: list[str]) -> str:
     """Returns the script for the shell that the command line names."""
-    if len(words) != 1 or words[0] not in COMPLETION:
+    if len(words) != 1 or words[0] not in SHELLS:
         found = " ".join(words) or "nothing"
-        say(f"quince completion: expected {' or '.join(COMPLETION)}, found {found}")
+        say(f"quince completion: expected {' or '.join(SHELLS)}, found {found}")
         raise SystemExit(REFUSED)
-    return (Path(__file__).parent / "completion" / COMPLETION[words[0]]).read_text()
+    workstation = find_spec("workstation")  # not on a device, which has its own, smaller file
+    folder = Path(workstation.origin if workstation and workstation.origin else __file__).parent
+    return (folder / f"completion.{words[0]}").read_text()
 
 
 def _print(text: str) -> None:

@@ -55,5 +55,5 @@ def test_other_verbs_can_be_imported(device, verb: str) -> None:
 def test_verb_of_the_repository_is_exit_4_in_one_line(device, verb: str) -> None:
     done = device(verb, "--list")
     assert (done.returncode, done.stdout) == (4, "")
-    expected = f"{verb}: not installed here; run this from a checkout of the project"
-    assert done.stderr == f"python -m benchmarks: {expected}\n"
+    place = "run it on the workstation, or in a checkout of the project"
+    assert done.stderr == f"python -m benchmarks: {verb}: not installed here; {place}\n"
