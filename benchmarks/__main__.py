@@ -15,7 +15,7 @@ if __name__ == "__main__":
 import sys
 from collections.abc import Sequence
 
-from benchmarks.commands.table import WORKSTATION_VERBS, VERBS
+from benchmarks.commands.table import VERBS, WORKSTATION_VERBS
 from runtime.cli.dispatch import dispatch
 from runtime.cli.program import run_program
 from runtime.errors import MachineError

@@ -20,15 +20,14 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ |= {"QUINCE_CONSOLE": "1", "HOME": "~", "XDG_CACHE_HOME": ""}
 
-from benchmarks.commands.table import WORKSTATION_VERBS as WORKSTATION
 from benchmarks.commands.table import VERBS as BENCH  # noqa: E402
+from benchmarks.commands.table import WORKSTATION_VERBS as WORKSTATION
 from export.commands import export  # noqa: E402
 from runtime.cli.console_script import SHELLS  # noqa: E402
 from runtime.cli.parser import CommandParser  # noqa: E402
 from runtime.commands.table import VERBS as RUN  # noqa: E402
 from train.commands.table import TRAIN  # noqa: E402
 from train.commands.table import VERBS as TRAIN_VERBS  # noqa: E402
-
 
 
 class _Parsed(Exception):
