@@ -19,7 +19,10 @@ PACKAGES = ("runtime", "workstation", "train", "export", "benchmarks")
 ON_THE_PI = ("runtime", "benchmarks")
 NOT_ON_THE_PI = (
     "benchmarks/commands/report.py",
-    *(f"benchmarks/reporting/{name}.py" for name in ("charts", "html_report", "markdown", "pareto")),
+    *(
+        f"benchmarks/reporting/{name}.py"
+        for name in ("charts", "html_report", "markdown", "pareto")
+    ),
     "runtime/shared/html_page.css",
     "runtime/shared/html_page.py",
 )
