@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in WORKSTATION_VERBS and words[0] not in VERBS:
-        raise MachineError(words[0], "not installed here; run it on the workstation, or in a checkout of the project")
+        raise MachineError(
+            words[0],
+            "not installed here; run it on the workstation, or in a checkout of the project",
+        )
     return dispatch(
         NAME, "Measure exported models on this machine. Needs no TensorFlow.", VERBS, words
     )

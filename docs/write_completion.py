@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 os.environ |= {"QUINCE_CONSOLE": "1", "HOME": "~", "XDG_CACHE_HOME": ""}
 
 from benchmarks.commands.table import VERBS as BENCH  # noqa: E402
-from benchmarks.commands.table import WORKSTATION_VERBS as WORKSTATION
+from benchmarks.commands.table import WORKSTATION_VERBS as WORKSTATION  # noqa: E402
 from export.commands import export  # noqa: E402
 from runtime.cli.console_script import SHELLS  # noqa: E402
 from runtime.cli.parser import CommandParser  # noqa: E402
