@@ -16,6 +16,7 @@ from runtime.bundles.parity_record import read_parity_record
 from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import Tensor
+from runtime.images.region import Region
 from runtime.models.external_model import open_external
 from runtime.models.first_trial import require_trial
 from runtime.models.manifest import Artifact, Manifest
@@ -73,6 +74,7 @@ class Description:
     width: int | None
     fit: str | None
     grey16: tuple[int, ...] | None
+    region: Region | None
     provenance: Mapping[str, Any]
     models: tuple[ModelDescription, ...]
     lacking: str = ""
@@ -156,6 +158,7 @@ def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
             width=None,
             fit=None,
             grey16=None,
+            region=None,
             provenance={},
             models=(model,),
             lacking=refusal.reason,
@@ -178,6 +181,7 @@ def _description(
         width=manifest.preprocessing.width,
         fit=manifest.preprocessing.fit,
         grey16=manifest.preprocessing.grey16,
+        region=manifest.preprocessing.region,
         provenance=manifest.provenance,
         models=models,
     )

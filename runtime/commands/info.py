@@ -16,6 +16,7 @@ from runtime.cli.parser import CommandParser
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED
 from runtime.file_formats.tensors import shape_text
+from runtime.images.region import region_text
 from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
     external_model_options,
@@ -57,6 +58,8 @@ def _lines(description: Description) -> Iterator[str]:
         yield f"labels ({len(description.labels)}): {labels}"
         size = f"{description.height}x{description.width} pixels (height x width)"
         yield f"image: {size}, fit {description.fit}, upright, RGB"
+        if description.region:
+            yield f"region: {region_text(description.region)} (left, top, width, height) of the image"
         if description.grey16:
             low, high = description.grey16
             yield f"16-bit grey: the values {low} to {high} become 0 to 255"

@@ -6,6 +6,7 @@ parity gate and the device all call `preprocess`, so they see the same bytes. Th
 - The content decides the format, one of `runtime.images.decoding.FORMATS`; the name does not count.
   An image whose header states over 64 million pixels or over 20,000 a side is refused.
 - The orientation in EXIF (or XMP) is applied; EXIF that cannot be read counts as upright.
+- `Preprocessing.region` is cut out of the upright image, and what follows sees only that part.
 - Only the first frame of an animation, page of a TIFF or image of an MPO is used.
 - Alpha, and the transparent colour of a palette or PNG, is laid over white (in 16-bit grey a
   transparent value is a value like others).
@@ -15,13 +16,14 @@ parity gate and the device all call `preprocess`, so they see the same bytes. Th
   decodes 16-bit colour to 8 bits. Float and 32-bit integer images are refused, because their range
   is unknown; signed 16-bit grey is refused without a range.
 - JPEGs are decoded at the smallest of the decoder's own scales (1/1, 1/2, 1/4, 1/8) that is still
-  twice the target, then resized with Pillow's antialiased BILINEAR. That is 2.5-3 times faster on
+  twice the target (within the region), then resized with Pillow's antialiased BILINEAR. That is 2.5-3 times faster on
   phone photos, with a mean difference below 0.3 of 255, and bit-identical on every processor and
   Pillow version tried.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -32,10 +34,11 @@ from PIL import Image
 from runtime.errors import InputRefused
 from runtime.images.decoding import decode, read_image, remark_on
 from runtime.images.grey16 import HIGHEST, LOWEST, Grey16
+from runtime.images.region import WHOLE, Region, check_region, crop_region
 from runtime.images.upright import upright_rgb
 from runtime.system.json_records import REQUIRED
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Is raised whenever the same file would give other pixels; part of every cache key."""
 
 Fit = Literal["squash", "crop", "pad"]
@@ -56,6 +59,8 @@ class Preprocessing:
     channels: 3 for RGB, 1 for grey, which is made of the resized RGB pixels.
     grey16: (low, high), the values of 16-bit grey that become 0 and 255; without it the upper 8
         bits are kept.
+    region: (x, y, width, height), the part of the image that is used, as fractions of it, 0..1;
+        None for the whole image.
     """
 
     height: Side
@@ -63,6 +68,7 @@ class Preprocessing:
     fit: Fit = field(default="crop", metadata=REQUIRED)
     channels: Channels = 3
     grey16: tuple[int, ...] | None = None
+    region: Region | None = None
 
     def __post_init__(self) -> None:
         for name, side in (("height", self.height), ("width", self.width)):
@@ -81,6 +87,9 @@ class Preprocessing:
 
         if self.grey16 is not None:
             object.__setattr__(self, "grey16", _grey16_range(self.grey16))
+        if self.region is not None:
+            region = check_region(self.region, "preprocessing.region")
+            object.__setattr__(self, "region", None if region == WHOLE else region)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -93,7 +102,8 @@ class Preprocessing:
 
         It is the same for both sides, because the image is not upright yet.
         """
-        return 2 * max(self.width, self.height)
+        side = 2 * max(self.width, self.height)
+        return side if self.region is None else ceil(side / min(self.region[2:]))
 
     def decode(self, content: bytes, name: str = "image") -> Image.Image:
         """Returns a file's content as an upright RGB image, which `resize` takes.
@@ -154,7 +164,11 @@ def preprocess(
 
 
 def resize(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Returns an upright RGB image at the target size: (height, width, channels) uint8, 0..255."""
+    """Returns an upright RGB image at the target size: (height, width, channels) uint8, 0..255.
+
+    The region is cut out before.
+    """
+    image = crop_region(image, preprocessing.region)
     target = (preprocessing.width, preprocessing.height)
     if preprocessing.fit == "pad":
         image = _padded(image, target)

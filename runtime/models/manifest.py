@@ -128,8 +128,9 @@ class Manifest:
                 del fields[name]
         if self.preprocessing.channels == 3:  # so that readers from before grey models accept it
             del fields["preprocessing"]["channels"]
-        if self.preprocessing.grey16 is None:
-            del fields["preprocessing"]["grey16"]
+        for name in ("grey16", "region"):
+            if fields["preprocessing"][name] is None:
+                del fields["preprocessing"][name]
         return json.dumps(fields, indent=2, ensure_ascii=True) + "\n"
 
     @classmethod

@@ -42,6 +42,7 @@ NAME = f"{program_name('train')} check"
 DATA_FLAGS = (
     "--input-size",
     "--grey16",
+    "--region",
     "--test-fraction",
     "--val-fraction",
     "--seed",

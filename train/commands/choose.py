@@ -32,7 +32,15 @@ from train.selection.select_network import (
 )
 
 NAME = program_name("train")
-DATA_FLAGS = ("--fit", "--grey16", "--test-fraction", "--val-fraction", "--seed", "--group-by")
+DATA_FLAGS = (
+    "--fit",
+    "--grey16",
+    "--region",
+    "--test-fraction",
+    "--val-fraction",
+    "--seed",
+    "--group-by",
+)
 """The options of a training that change which images are compared, or their pixels."""
 
 

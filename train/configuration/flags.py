@@ -103,6 +103,13 @@ FLAGS = (
         get_args(Grey16Rule),
         "16-bit grey keeps its upper 8 bits, or the range of the training images becomes 0 to 255",
     ),
+    Flag(
+        "--region",
+        str,
+        "use only this part of each image, as fractions of it, and store it with the model: the"
+        " camera cuts the same part out of its frames (default: the whole image)",
+        "X,Y,W,H",
+    ),
     Flag("--channels", int, "3 for colour; 1 for grey, if the network is trained from scratch"),
     Flag("--fit", get_args(Fit), "how an image that is not square becomes square"),
     Flag(

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Channels, Fit
+from runtime.images.region import read_region
 from train.configuration.recipes import RECIPES, RecipeName, Thaw
 
 Flip = Literal["none", "horizontal", "both"]
@@ -35,8 +36,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 }
 """The lowest and the highest value of each option; both are allowed."""
 USED_BY_ONE_CLASS = frozenset(
-    {"backbone", "weights", "width", "input_size", "fit", "channels", "grey16", "test_fraction"}
-    | {"val_fraction", "seed", "group_by", "one_class"}
+    {"backbone", "weights", "width", "input_size", "fit", "channels", "grey16", "region"}
+    | {"test_fraction", "val_fraction", "seed", "group_by", "one_class"}
 )
 """The options that mean something where nothing is trained."""
 
@@ -59,6 +60,7 @@ class TrainOptions:
     fit: Fit = "crop"
     channels: Channels = 3
     grey16: Grey16Rule = "upper-bits"
+    region: str | None = None
     head_epochs: int | None = None
     epochs: int | None = None
     head_rate: float | None = None
@@ -89,6 +91,8 @@ class TrainOptions:
                 )
         if self.channels not in get_args(Channels):
             raise InputRefused("--channels", f"expected 3 or 1, found {self.channels}")
+        if self.region is not None:
+            read_region(self.region)
         if self.recipe not in RECIPES:
             raise InputRefused("--recipe", f"expected {' or '.join(RECIPES)}, found {self.recipe}")
         if self.thaw is not None and self.thaw != "all" and self.thaw < 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import open_image, read_image, remark_on
+from runtime.images.region import region_size
 from runtime.shared.progress import track
 from runtime.shared.statistics import count_objects
 from runtime.system.cpu_quota import allowed_cores
@@ -27,7 +28,7 @@ MIN_IMAGES_PER_CLASS = 5
 
 @dataclass(frozen=True)
 class FileRead:
-    """What reading a file gave: its record, and where it is an image, (width, height) in pixels.
+    """What reading a file gave: its record, and where it is an image, (width, height) of its region.
 
     unmarked_end: it is a JPEG that lacks only its end marker. grey16: of 16-bit grey, its values.
     colour16: of 16-bit colour, the highest value of its upper 8 bits.
@@ -188,7 +189,8 @@ def _read(root: Path, cache: PixelCache, folder: ClassFolder, path: Path) -> Fil
         grey16 = cache.add(sha256, content, opened, str(path))
         record = ImageRecord(folder.split or "train", folder.label, relative_path, sha256)
         remark = bool(remark_on(opened))
-        return FileRead(record, opened.size, remark, grey16, colour16_peak(opened))
+        size = region_size(opened.size, cache.preprocessing.region)
+        return FileRead(record, size, remark, grey16, colour16_peak(opened))
     except ImageRefused as refusal:
         return FileRead(ImageRecord("refused", folder.label, relative_path, reason=refusal.reason))
 

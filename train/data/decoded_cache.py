@@ -1,7 +1,7 @@
 """Keeps decoded images on disk: raw uint8, one file per content hash, one folder per geometry.
 
 An image is decoded only once. Beside the pixels in the geometry of the model, every image leaves a
-thumbnail by which images are compared; no option but --grey16 changes it. Both come from one
+thumbnail by which images are compared; only --grey16 and --region change it. Both come from one
 decoding, except where a JPEG decoder uses another scale for the geometry than for 224x224.
 """
 
@@ -22,6 +22,7 @@ from runtime.errors import InputRefused, MachineError
 from runtime.images.decoding import decode, decoded_size, load_image
 from runtime.images.grey16 import HIGHEST, LOWEST, Grey16, count_values, is_grey16
 from runtime.images.preprocessing import RULES_VERSION, Preprocessing, resize
+from runtime.images.region import region_text
 
 THUMBNAIL = Preprocessing(32, 32, "squash")
 DECODED_FOR = Preprocessing(224, 224)
@@ -65,6 +66,8 @@ class PixelCache:
         self._folder, self._root = folder, folder / "pixels"
         self._own_range = fits_grey16
         self._thumbnails = "thumbnails-own-range-" if fits_grey16 else "thumbnails-"
+        self._thumbnail = replace(THUMBNAIL, region=preprocessing.region)
+        self._decoded_for = replace(DECODED_FOR, region=preprocessing.region)
 
     @property
     def fits_grey16(self) -> bool:
@@ -91,16 +94,16 @@ class PixelCache:
         if not self.fits_grey16 and not self._has(sha256, self.preprocessing):
             image = decode(content, decode_side, name, self.preprocessing.grey16_range)
             _write(self._path(sha256, self.preprocessing), resize(image, self.preprocessing))
-        if not self._has(sha256, THUMBNAIL):
+        if not self._has(sha256, self._thumbnail):
             grey16 = use.range if use and self._own_range else None
             if (
                 image is None
                 or grey16
                 or decoded_size(content, decode_side)
-                != decoded_size(content, DECODED_FOR.decode_side)
+                != decoded_size(content, self._decoded_for.decode_side)
             ):
-                image = decode(content, DECODED_FOR.decode_side, name, grey16)
-            _write(self._path(sha256, THUMBNAIL), resize(image, THUMBNAIL))
+                image = decode(content, self._decoded_for.decode_side, name, grey16)
+            _write(self._path(sha256, self._thumbnail), resize(image, self._thumbnail))
         return use
 
     def _grey16_use(self, sha256: str, image: Image.Image, name: str) -> Grey16Use | None:
@@ -124,8 +127,11 @@ class PixelCache:
         return self._read(sha256s, self.preprocessing)
 
     def thumbnails(self, sha256s: list[str]) -> NDArray[np.uint8]:
-        """Returns (n, 32, 32, 3) uint8 thumbnails of images that were added: the image squashed."""
-        return self._read(sha256s, THUMBNAIL)
+        """Returns (n, 32, 32, 3) uint8 thumbnails of images that were added: the image squashed.
+
+        With a region they show only that, because frames of one camera are alike elsewhere.
+        """
+        return self._read(sha256s, self._thumbnail)
 
     def _read(self, sha256s: list[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
         shape = preprocessing.shape
@@ -151,11 +157,13 @@ class PixelCache:
         return size == math.prod(preprocessing.shape)
 
     def _path(self, sha256: str, preprocessing: Preprocessing) -> Path:
-        prefix = self._thumbnails if preprocessing is THUMBNAIL else ""
+        prefix = self._thumbnails if preprocessing is self._thumbnail else ""
         size = f"{preprocessing.width}x{preprocessing.height}"
         colours = "-grey" if preprocessing.channels == 1 else ""
         if preprocessing.grey16:
             colours += "-16bit_{}_{}".format(*preprocessing.grey16)
+        if preprocessing.region:
+            colours += f"-region_{region_text(preprocessing.region)}"
         folder = f"{prefix}v{RULES_VERSION}-{size}-{preprocessing.fit}{colours}"
         return self._root / folder / sha256[:2] / sha256
 

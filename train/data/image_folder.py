@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import header_size, read_image
+from runtime.images.region import Region, region_size
 from runtime.sources.paths import subfolders, walk
 from train.data.folder_layout import LAYOUT, LabelledFolder, find_class_folders
 from workstation.run_folder import Split
@@ -118,8 +119,15 @@ def _require_class_count(root: Path, labels: Sequence[str], *, one_class: bool) 
         )
 
 
-def choose_input_size(files: Sequence[Path], native_size: int, min_size: int = STRIDE) -> int:
+def choose_input_size(
+    files: Sequence[Path],
+    native_size: int,
+    min_size: int = STRIDE,
+    region: Region | None = None,
+) -> int:
     """Returns the side of the input in pixels: `native_size`, or less for smaller images.
+
+    Of the images only `region` counts.
 
     `native_size` is the side that the backbone was trained at. For smaller images the side is the
     multiple of 32 next below the median of their shorter sides, but at least the multiple of 32
@@ -129,7 +137,7 @@ def choose_input_size(files: Sequence[Path], native_size: int, min_size: int = S
     sides = []
     for path in files[:: max(1, len(files) // MAX_FILES)]:
         try:
-            sides.append(min(header_size(read_image(path))))
+            sides.append(min(region_size(header_size(read_image(path)), region)))
         except ImageRefused:
             continue
     if not sides:

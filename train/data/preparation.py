@@ -14,6 +14,7 @@ from runtime.cli.identity import program_name
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import read_image
 from runtime.images.preprocessing import Preprocessing
+from runtime.images.region import read_region
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import require_packages
 from runtime.system.provenance import source_digest
@@ -110,12 +111,14 @@ def decode_images(
         MachineError: the cache cannot be written, or the package imagehash is not installed.
     """
     size = options.input_size
+    region = read_region(options.region) if options.region else None
     if size is None:
         backbone = find_backbone(options.backbone)
-        size = choose_input_size(folder.files(), backbone.input_size, backbone.min_input_size)
+        native, lowest = backbone.input_size, backbone.min_input_size
+        size = choose_input_size(folder.files(), native, lowest, region)
     pixels = PixelCache(
         cache,
-        Preprocessing(size, size, options.fit, options.channels),
+        Preprocessing(size, size, options.fit, options.channels, region=region),
         fits_grey16=options.grey16 == "data-range",
     )
     if strategy.shard.count > 1:

@@ -21,7 +21,7 @@ class ImageSimilarity:
 
     Near-duplicates have different content and look the same.
 
-    sizes: (width, height) in pixels, from the header of the file.
+    sizes: (width, height) in pixels of the used region, from the header of the file.
     grey: the images without colour.
     groups: images that are near-duplicates of each other, directly or through images between them.
     pairs: for each image, one near-duplicate in each other class and each other split that a folder

@@ -1,7 +1,7 @@
 """Reviews the images of a data set, and writes what a person should look at as page and table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +149,7 @@ def write_review(
     """
     rows = [[str(value) for value in astuple(row)] for row in (*review.labels, *review.visual)]
     write_table(table_path(path), [field.name for field in fields(Finding)], rows)
-    shown = Preprocessing(SIDE_PX, SIDE_PX, "pad", grey16=preprocessing.grey16)
+    shown = replace(preprocessing, height=SIDE_PX, width=SIDE_PX, fit="pad", channels=3)
     page = load_template("train.review", "review.html.j2").render(
         head=html_head(f"{folder.root.resolve().name} – check"),
         name=folder.root.resolve().name,
