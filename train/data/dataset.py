@@ -28,7 +28,7 @@ MIN_IMAGES_PER_CLASS = 5
 
 @dataclass(frozen=True)
 class FileRead:
-    """What reading a file gave: its record, and where it is an image, (width, height) of its region.
+    """What reading a file gave: its record, and for an image the (width, height) of its region.
 
     unmarked_end: it is a JPEG that lacks only its end marker. grey16: of 16-bit grey, its values.
     colour16: of 16-bit colour, the highest value of its upper 8 bits.
