@@ -59,7 +59,7 @@ def _lines(description: Description) -> Iterator[str]:
         size = f"{description.height}x{description.width} pixels (height x width)"
         yield f"image: {size}, fit {description.fit}, upright, RGB"
         if description.region:
-            yield f"region: {region_text(description.region)} (left, top, width, height) of the image"
+            yield f"region of the image: {region_text(description.region)} (x, y, width, height)"
         if description.grey16:
             low, high = description.grey16
             yield f"16-bit grey: the values {low} to {high} become 0 to 255"

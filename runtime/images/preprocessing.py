@@ -16,9 +16,9 @@ parity gate and the device all call `preprocess`, so they see the same bytes. Th
   decodes 16-bit colour to 8 bits. Float and 32-bit integer images are refused, because their range
   is unknown; signed 16-bit grey is refused without a range.
 - JPEGs are decoded at the smallest of the decoder's own scales (1/1, 1/2, 1/4, 1/8) that is still
-  twice the target (within the region), then resized with Pillow's antialiased BILINEAR. That is 2.5-3 times faster on
-  phone photos, with a mean difference below 0.3 of 255, and bit-identical on every processor and
-  Pillow version tried.
+  twice the target (within the region), then resized with Pillow's antialiased BILINEAR. That is
+  2.5-3 times faster on phone photos, with a mean difference below 0.3 of 255, and bit-identical on
+  every processor and Pillow version tried.
 """
 
 from collections.abc import Callable

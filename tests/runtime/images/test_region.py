@@ -1,4 +1,4 @@
-"""Tests regions: the same pixels from a file, from its content and from a frame; what is refused."""
+"""Tests regions: the same pixels from file, content and frame, and what is refused."""
 
 import json
 from dataclasses import replace
@@ -72,10 +72,8 @@ def test_region_is_at_least_a_pixel_of_any_size(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    (
-        *("", "0,0,1", "a,b,c,d", "0.5,0,0.6,1", "0,0.5,1,0.6", "-0.1,0,1,1", "0,0,0,1"),
-        *("nan,0,1,1", "0,0,1,inf", "100,50,320,240", "0,0,1,1,1", "0,0,0.001,1"),
-    ),
+    "|0,0,1|a,b,c,d|0.5,0,0.6,1|0,0.5,1,0.6|-0.1,0,1,1|0,0,0,1|nan,0,1,1|0,0,1,inf|0,0,1,1,1"
+    "|100,50,320,240|0,0,0.001,1".split("|"),
 )
 def test_region_outside_the_image_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InputRefused, match="--region: expected X,Y,W,H as fractions") as refusal:
