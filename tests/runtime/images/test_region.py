@@ -67,13 +67,26 @@ def test_region_is_at_least_a_pixel_of_any_size(size: tuple[int, int]) -> None:
     for region in ((0.99, 0.99, 0.01, 0.01), (0, 0, 0.01, 0.01), (0.7, 0.7, 0.3, 0.3)):
         part = crop_region(Image.new("RGB", size), region)
         assert min(part.size) >= 1
-        assert part.width <= size[0] and part.height <= size[1]
+        assert part.width <= size[0]
+        assert part.height <= size[1]
 
 
 @pytest.mark.parametrize(
     "text",
-    "|0,0,1|a,b,c,d|0.5,0,0.6,1|0,0.5,1,0.6|-0.1,0,1,1|0,0,0,1|nan,0,1,1|0,0,1,inf|0,0,1,1,1"
-    "|100,50,320,240|0,0,0.001,1".split("|"),
+    [
+        "",
+        "0,0,1",
+        "a,b,c,d",
+        "0.5,0,0.6,1",
+        "0,0.5,1,0.6",
+        "-0.1,0,1,1",
+        "0,0,0,1",
+        "nan,0,1,1",
+        "0,0,1,inf",
+        "0,0,1,1,1",
+        "100,50,320,240",
+        "0,0,0.001,1",
+    ],
 )
 def test_region_outside_the_image_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InputRefused, match="--region: expected X,Y,W,H as fractions") as refusal:
