@@ -1,6 +1,7 @@
 """Messages between workers, which are threads here, and what connects besides them."""
 
 import socket
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -11,10 +12,8 @@ from train.distribution.connections import WorkerConnections, connect_workers
 
 
 @pytest.fixture
-def address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+def address(free_address: Callable[[], str]) -> str:
+    return free_address()
 
 
 @pytest.fixture

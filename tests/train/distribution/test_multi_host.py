@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -30,13 +29,11 @@ Start = Callable[..., list[subprocess.Popen[str]]]
 
 
 @pytest.fixture
-def start(start_train, tmp_path: Path) -> Start:
+def start(start_train, free_address: Callable[[], str], tmp_path: Path) -> Start:
     """Starts both workers, each with its own output folder; they share the cache."""
 
     def begin(data: Path, *words: str, second: tuple[str, ...] = ()) -> list[subprocess.Popen[str]]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = free_address()
         workers = []
         for number in (1, 2):
             own = (
@@ -95,7 +92,7 @@ def test_worker_that_is_killed_ends_the_other_soon_and_both_resume(
 ) -> None:
     checkpoint = tmp_path / "1" / "run.partial" / "checkpoint.npz"
     workers = start(cells, "--head-epochs", "9999")
-    _wait_for(checkpoint, workers)
+    _wait_until(checkpoint.exists, workers)
     workers[victim].kill()
     begun = time.monotonic()
     code, out, err = _results(workers)[1 - victim]
@@ -106,13 +103,10 @@ def test_worker_that_is_killed_ends_the_other_soon_and_both_resume(
 
     before = checkpoint.stat().st_mtime
     again = start(cells, "--head-epochs", "9999")
-    for _ in range(1200):
-        if checkpoint.stat().st_mtime > before:
-            break
-        time.sleep(0.1)
+    _wait_until(lambda: checkpoint.stat().st_mtime > before, again)
     again[0].send_signal(signal.SIGINT)
-    (first, _, err), (second, _, _) = _results(again)
-    assert (first, second) == (130, 4)
+    (first, _, err), (second, _, second_err) = _results(again)
+    assert (first, second) == (130, 4), (err, second_err)
     assert "continues an unfinished training" in err
 
 
@@ -151,10 +145,10 @@ def test_worker_with_other_options_is_refused_by_name(start: Start, cells: Path)
     assert first == 4
 
 
-def _wait_for(path: Path, workers: list[subprocess.Popen[str]]) -> None:
+def _wait_until(reached: Callable[[], bool], workers: list[subprocess.Popen[str]]) -> None:
     for _ in range(2400):
-        if path.exists():
+        if reached():
             return
         assert all(worker.poll() is None for worker in workers), _results(workers)
         time.sleep(0.1)
-    raise AssertionError(f"no {path.name} after four minutes")
+    raise AssertionError("nothing new after four minutes")
