@@ -35,22 +35,25 @@ function answerText({label, verdict, predictions}) {
   return `unsure: ${predictions.slice(0, 2).map((top) => top.label).join(" or ")}`;
 }
 
-function showPrediction(row, {label, score}) {
+// The score of a model of one class is a similarity, not a probability.
+function showPrediction(row, {label, score}, single) {
   const [fill, name, number] = row.children, percent = Math.min(100, Math.max(0, 100 * score));
-  if (name.textContent !== label) {
-    name.textContent = label;
-    name.title = label;
-    fill.setAttribute("aria-label", label);
+  const text = single ? `similarity to ${label}` : label;
+  if (name.textContent !== text) {
+    name.textContent = text;
+    name.title = text;
+    fill.setAttribute("aria-label", text);
   }
-  number.textContent = `${percent.toFixed(1)} %`;
+  number.textContent = single ? score.toFixed(3) : `${percent.toFixed(1)} %`;
   fill.style.transform = `scaleX(${percent / 100})`;
   fill.setAttribute("aria-valuenow", percent.toFixed(1));
 }
 
 function showAnswer() {
   const rows = byId("bars").children, count = latest.predictions.length;
+  const single = count === 1 && !latest.more;
   latest.predictions.forEach((prediction, index) => {
-    showPrediction(rows[index] || addBar(), prediction);
+    showPrediction(rows[index] || addBar(), prediction, single);
   });
   while (rows.length > count) rows[rows.length - 1].remove();
   byId("more").hidden = !latest.more;

@@ -162,6 +162,15 @@ def test_new_frame_replaces_the_old_one_and_unknown_is_shown(
     assert page.complaints == []
 
 
+def test_a_model_of_one_class_shows_a_similarity_and_no_percentage(
+    live: LivePage, frame: Callable[..., PageUpdate], visit
+) -> None:
+    live.show(frame(predictions=(Prediction("good-parts", 0.8125),)))
+    page = visit(live)
+    wait_for(page, LOADED)
+    assert text(page, "#bars").split("\n") == ["similarity to good-parts", "0.813"]
+
+
 def test_stale_frame_is_grey_with_its_age(
     live: LivePage, frame: Callable[..., PageUpdate], visit
 ) -> None:
