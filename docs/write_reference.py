@@ -111,9 +111,11 @@ def json_schema(kind: Any) -> dict[str, Any]:
 
 
 def _object(kind: Any) -> dict[str, Any]:
+    from runtime.models.adopted_spec import AdoptedSpec  # a start of the runtime does without
     from runtime.system.json_records import is_required
 
-    hints, parts = get_type_hints(kind, include_extras=True), fields(kind)
+    hints = get_type_hints(kind, localns={"AdoptedSpec": AdoptedSpec}, include_extras=True)
+    parts = fields(kind)
     return {
         "type": "object",
         "additionalProperties": False,

@@ -33,7 +33,8 @@ from runtime.images.preprocessing import preprocess
 from runtime.models.confidence import Confidence
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
-from runtime.models.model_spec import AdoptedSpec, Channels, ModelSpec
+from runtime.models.adopted_spec import AdoptedSpec
+from runtime.models.model_spec import Channels, ModelSpec
 from runtime.shared.parity import calibration_error
 from runtime.shared.progress import Progress
 from runtime.shared.statistics import accuracy_interval, count_objects

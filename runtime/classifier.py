@@ -10,7 +10,6 @@ from PIL import Image
 from runtime.answer import NO_THRESHOLDS, Answer, Thresholds, rank
 from runtime.backends.base import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundles.bundle import ID_LENGTH, RECOMMENDED, Bundle
-from runtime.bundles.bundled_model import open_bundled_model
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.images.preprocessing import preprocess
@@ -18,7 +17,7 @@ from runtime.models.confidence import apply_temperature
 from runtime.models.manifest import Artifact
 from runtime.models.model_spec import ModelSpec
 from runtime.models.outputs import SIMILARITY
-from runtime.models.quince_model import open_quince_model
+from runtime.models.quince_model import open_bundled_model, open_quince_model
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import lookup
@@ -198,7 +197,7 @@ class Classifier:
         self.id = sha256[:ID_LENGTH]
         if not checked:
             # Imported here, because a bundle needs no trial.
-            from runtime.models.first_trial import require_trial
+            from runtime.models.trial.first_trial import require_trial
 
             require_trial(path, sha256, spec or ModelSpec())
         self.backend = self._load(path, content)

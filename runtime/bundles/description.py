@@ -10,7 +10,6 @@ import numpy as np
 
 from runtime.backends.base import EMBEDDED_MANIFEST, load_backend
 from runtime.bundles.bundle import ID_LENGTH, Bundle
-from runtime.bundles.bundled_model import open_bundled_model
 from runtime.bundles.contents import check_labels_file
 from runtime.bundles.parity_record import read_parity_record
 from runtime.errors import InputRefused, MachineError
@@ -18,10 +17,10 @@ from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import Tensor
 from runtime.images.region import Region
 from runtime.models.external_model import open_external
-from runtime.models.first_trial import require_trial
+from runtime.models.trial.first_trial import require_trial
 from runtime.models.manifest import Artifact, Manifest
 from runtime.models.model_spec import ModelSpec
-from runtime.models.quince_model import open_quince_model
+from runtime.models.quince_model import open_bundled_model, open_quince_model
 from runtime.system.hashing import sha256_of
 
 

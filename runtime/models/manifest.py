@@ -7,12 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from runtime.errors import InputRefused, naming
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.confidence import Confidence
-from runtime.models.model_spec import AdoptedSpec
 from runtime.system.json_records import (
     MAX_NAME_LENGTH,
     REQUIRED,
@@ -26,6 +25,9 @@ from runtime.system.json_records import (
     parse_json,
     rename_old_keys,
 )
+
+if TYPE_CHECKING:
+    from runtime.models.adopted_spec import AdoptedSpec
 
 SCHEMA = 2
 """Schema 1, which called an image a picture, is still read."""
@@ -90,7 +92,7 @@ class Manifest:
     provenance: Mapping[str, Any] = field(default_factory=dict, metadata=REQUIRED)
     schema: Annotated[int, {"const": SCHEMA}] = field(default=SCHEMA, metadata=REQUIRED)
     confidence: Confidence | None = None
-    adopted: AdoptedSpec | None = None
+    adopted: "AdoptedSpec | None" = None
 
     def __post_init__(self) -> None:
         expect_names(self, "name")
@@ -154,6 +156,9 @@ class Manifest:
                 if data.get("confidence") is not None:
                     data["confidence"] = from_json_object(Confidence, data["confidence"])
                 if data.get("adopted") is not None:
+                    # Imported here, because few bundles need it.
+                    from runtime.models.adopted_spec import AdoptedSpec
+
                     data["adopted"] = AdoptedSpec.from_json(data["adopted"])
             return from_json_object(cls, data)
 

@@ -1,4 +1,7 @@
-"""Opens a model file that `export` made; its manifest describes it completely."""
+"""Opens a model file of a bundle: one that `export` made, or one that it adopted as it was.
+
+The manifest of the first describes it completely.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +29,32 @@ INPUT_DTYPES: Mapping[str, tuple[type[np.generic], ...]] = {
 }
 """The dtypes of the inputs that `export` makes, by the file's suffix; another format has any."""
 ALL_DTYPES = (np.uint8, np.int8, np.int16, np.float32)
+
+
+def open_bundled_model(
+    path: Path, content: bytes, backend: Any, manifest: Manifest
+) -> tuple[Manifest, ModelAdapter]:
+    """Returns the manifest that is valid for a model file of a bundle, and the model.
+
+    An adopted file has no manifest inside, so that of the bundle is valid for it.
+
+    Args:
+        path: of the model file.
+        content: of that file.
+        backend: that has loaded it.
+        manifest: of the bundle.
+
+    Raises:
+        InputRefused: the file is not as the manifest states.
+    """
+    if manifest.adopted is None or EMBEDDED_MANIFEST in backend.metadata:
+        return open_quince_model(path, backend, manifest)
+    # Imported here, because few bundles need it.
+    from runtime.models.external_model import open_external
+
+    spec = manifest.adopted.model_spec(manifest.labels, manifest.preprocessing)
+    _, model, _ = open_external(path, content, backend, spec)
+    return manifest, model
 
 
 def open_quince_model(

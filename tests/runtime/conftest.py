@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import runtime.bundles.description
-import runtime.models.first_trial
+import runtime.models.trial.first_trial
 from runtime.bundles.golden_samples import GoldenSample, write_golden, write_pixels
 from runtime.classifier import Classifier
 from runtime.images.decoding import decode
@@ -35,7 +35,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        for module in (runtime.models.first_trial, runtime.bundles.description):
+        for module in (runtime.models.trial.first_trial, runtime.bundles.description):
             patch.setattr(module, "require_trial", lambda *_: None)
         yield
 

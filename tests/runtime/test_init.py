@@ -37,7 +37,8 @@ def test_predict_of_one_image_imports_only_what_it_needs(exported: Path, photo: 
         "logging.handlers",
         "zipfile",
         "hashlib",  # OpenSSL
-        "runtime.models.first_trial",
+        "runtime.models.adopted_spec",
+        "runtime.models.trial.first_trial",
         "PIL.JpegImagePlugin",  # the photo is a PNG
         "runtime.bundles.recommendation",
         "runtime.models.labels",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from runtime.errors import InputRefused
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.models.model_spec import ModelSpec
-from runtime.models.trial_worker import question_text
+from runtime.models.trial.worker import question_text
 from runtime.system.hashing import sha256_of
 from runtime.system.subprocesses import ask_child
 from workstation.keras_archive import loading_memory

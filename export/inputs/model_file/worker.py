@@ -20,7 +20,7 @@ from runtime.errors import InputRefused, MachineError, QuinceError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import CHANNEL_AXIS, image_shape
 from runtime.models.external_model import open_external
-from runtime.models.trial_worker import spec_from_question, try_model
+from runtime.models.trial.worker import spec_from_question, try_model
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.memory import limited_memory
 from runtime.system.subprocesses import print_answer

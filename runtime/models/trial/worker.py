@@ -1,6 +1,6 @@
 """Loads a model file and runs it on three images, in a process that may crash.
 
-`runtime.models.first_trial` runs this as `python -m runtime.models.trial_worker MODEL`.
+`runtime.models.trial.first_trial` runs this as `python -m runtime.models.trial.worker MODEL`.
 """
 
 import json

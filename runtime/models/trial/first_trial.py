@@ -4,7 +4,7 @@ Interpreters trust their files: a damaged one can end the process without a mess
 files have a sha256 that export wrote; any other file is loaded and run in a child first. What
 passed is remembered by its hash in the cache folder, so the next start only reads one small file.
 
-The child is `runtime.models.trial_worker`.
+The child is `runtime.models.trial.worker`.
 """
 
 import os
@@ -53,11 +53,11 @@ def require_trial(path: Path, sha256: str, spec: ModelSpec) -> None:
 def _passes(path: Path, sha256: str, spec: ModelSpec, version: str) -> bool:
     """Whether the child ran the model; False if it needs options before it can run."""
     # Imported here, because no later start needs it.
-    from runtime.models.trial_worker import question_text
+    from runtime.models.trial.worker import question_text
     from runtime.system.subprocesses import LOAD_TIMEOUT_S, ask_child
 
     result = ask_child(
-        *("-m", "runtime.models.trial_worker", path),
+        *("-m", "runtime.models.trial.worker", path),
         question=question_text(sha256, spec),
         timeout_s=LOAD_TIMEOUT_S,
     )
