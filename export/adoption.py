@@ -30,10 +30,10 @@ from runtime.classifier import Classifier
 from runtime.deployment.export_time import EXPORTED
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import preprocess
+from runtime.models.adopted_spec import AdoptedSpec
 from runtime.models.confidence import Confidence
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
-from runtime.models.adopted_spec import AdoptedSpec
 from runtime.models.model_spec import Channels, ModelSpec
 from runtime.shared.parity import calibration_error
 from runtime.shared.progress import Progress

@@ -17,10 +17,10 @@ from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import Tensor
 from runtime.images.region import Region
 from runtime.models.external_model import open_external
-from runtime.models.trial.first_trial import require_trial
 from runtime.models.manifest import Artifact, Manifest
 from runtime.models.model_spec import ModelSpec
 from runtime.models.quince_model import open_bundled_model, open_quince_model
+from runtime.models.trial.first_trial import require_trial
 from runtime.system.hashing import sha256_of
 
 
