@@ -19,7 +19,7 @@ MAY_IMPORT = {
 ROOMS = {
     "runtime": "errors, answer < system, file_formats < cli, images, backends < models, sources"
     " < bundles"
-    " < classifier < explanation < deployment, shared, monitor < commands",
+    " < classifier < explanation, inbox < deployment, shared, monitor < commands",
     "workstation": "similarity, keras_setup, keras_classes, plotting, zip_archive < keras_config"
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",

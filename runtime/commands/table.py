@@ -8,6 +8,9 @@ VERBS = {
         "runtime.commands.camera",
         "watch a camera, stream, clip or folder, and report when the answer changes",
     ),
+    "collect": Verb(
+        "runtime.commands.collect", "keep the images of a camera that are worth a label"
+    ),
     "verify": Verb(
         "runtime.commands.verify",
         "repeat the bundle's golden samples here: is it still the model that was exported?",

@@ -5,9 +5,10 @@ import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -153,6 +154,35 @@ def _wait_for_lock(descriptor: int, folder: Path) -> None:
         time.sleep(POLL_S)
     say(f"waiting for another process that works in {folder}")
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def move_files(moves: Sequence[tuple[Path, Path]]) -> list[bool]:
+    """Renames files, which keeps each whole at any moment; returns which were moved.
+
+    A file that is gone, is no regular file, or whose new name is taken stays as it is. Who holds no
+    lock may replace a file that another program writes at the same moment.
+
+    Raises:
+        MachineError: disk full, no permission, or another file system.
+    """
+    moved = []
+    for source, target in moves:
+        with _naming_failures(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            possible = _is_regular(source) and not os.path.lexists(target)
+            if possible:
+                os.rename(source, target)
+            moved.append(possible)
+    for folder in {path.parent for move in moves for path in move if path.parent.is_dir()}:
+        _sync(folder)
+    return moved
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def exchange(first: Path, second: Path) -> bool:

@@ -8,7 +8,7 @@ from runtime.monitor.live_page.arguments import add_live_arguments
 
 
 def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --on-change, --mqtt, --save-uncertain, --live and their further options."""
+    """Adds --on-change, --mqtt, --collect, --live and their further options."""
     group = parser.add_argument_group("besides printing")
     group.add_argument(
         "--on-change",
@@ -29,23 +29,29 @@ def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
         "password in $QUINCE_MQTT_PASSWORD",
     )
     group.add_argument(
-        "--save-uncertain",
+        "--collect",
         type=Path,
-        metavar="DIR",
-        help="save images with a score below the threshold, in a folder per top label",
+        metavar="INBOX",
+        help="keep images that are worth a label in this folder: unknown, unsure, at changes, the"
+        " most different ones, and some by chance",
     )
+    add_collect_limits(group)
+    add_live_arguments(parser)
+
+
+def add_collect_limits(group: argparse._ActionsContainer) -> None:
+    """Adds --collect-most and --collect-megabytes."""
     group.add_argument(
-        "--save-most",
+        "--collect-most",
         type=positive_int_argument,
         default=500,
         metavar="N",
-        help="number of images in that folder at most",
+        help="number of images without a label in the inbox at most",
     )
     group.add_argument(
-        "--save-megabytes",
+        "--collect-megabytes",
         type=positive_int_argument,
         default=200,
         metavar="N",
-        help="megabytes in that folder at most",
+        help="megabytes of these images at most",
     )
-    add_live_arguments(parser)

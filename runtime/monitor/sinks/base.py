@@ -63,9 +63,9 @@ SINKS = {
         LazyObject("runtime.monitor.sinks.mqtt:open_mqtt", extra="mqtt"),
         lambda options: options.mqtt is not None,
     ),
-    "uncertain": SinkType(
-        LazyObject("runtime.monitor.sinks.save_uncertain:open_uncertain", extra=""),
-        lambda options: options.save_uncertain is not None,
+    "collect": SinkType(
+        LazyObject("runtime.monitor.sinks.collect:open_collector", extra=""),
+        lambda options: options.collect is not None,
     ),
     "live": SinkType(
         LazyObject("runtime.monitor.sinks.live_page:open_live_page", extra="live"),

@@ -136,7 +136,7 @@ def test_model_without_a_threshold_is_reported(onnx_model, colours, run_cli) -> 
         (["--on-change", "no-such-program x"], "no such program: no-such-program"),
         (["--on-change", "'"], "not a valid command"),
         (["--on-change", ""], "found nothing"),
-        (["--save-uncertain", "x"], "--min-score"),
+        (["--collect", __file__], "found a file"),
         (["--source", "ftp://x"], "ftp"),
     ],
     ids=str,

@@ -170,12 +170,10 @@ def test_run_bundle_and_device_see_the_bytes_of_the_training(run_cli, deep, tmp_
         assert np.array_equal(preprocess(file, preprocessing), expected)
         assert len(np.unique(expected)) > 50
     assert run_cli("runtime", "verify", bundle).returncode == 0
-    unsure, words = tmp_path / "unsure", ("--min-score", "1", "--save-uncertain")
-    done = run_cli(
-        "runtime", "camera", bundle, "--source", f"{bundle}/golden/*.png", *words, unsure
-    )
+    source, inbox = f"{bundle}/golden/*.png", tmp_path / "inbox"
+    done = run_cli("runtime", "collect", bundle, "--source", source, "-o", inbox)
     assert done.returncode == 0, done.stderr
-    saved = list(unsure.rglob("*.jpg"))
+    saved = list(inbox.rglob("*.jpg"))
     assert saved
     for path in saved:  # 8 bits by the upper bits would keep 5 grey levels
         with Image.open(path) as image:

@@ -59,9 +59,9 @@ def frame_result() -> Callable[..., FrameResult]:
         score: float = 0.5,
         *,
         size: tuple[int, int] = (64, 48),
-        mode: str = "RGB",
+        level: int = 128,
     ) -> FrameResult:
-        frame = Frame("camera:0 #3", Image.new(mode, size, 128), 0.0)
+        frame = Frame("camera:0 #3", Image.new("RGB", size, (level, level, level)), 0.0)
         return FrameResult(
             frame,
             MODEL_REF,

@@ -1,0 +1,1 @@
+"""Keeps images from a camera in an inbox, where a person labels them for the next training."""

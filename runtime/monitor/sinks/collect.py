@@ -1,0 +1,111 @@
+"""Collects images that are worth a label: unknown, unsure, at changes, different, and by chance."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from runtime.classifier import Classifier
+from runtime.errors import QuinceError
+from runtime.images.preprocessing import preprocess
+from runtime.inbox.collector import BY_THUMBNAIL, Collector, Limits, Looks
+from runtime.inbox.names import Reason
+from runtime.inbox.note import Note, local_time
+from runtime.inbox.selection import Floats
+from runtime.monitor.sinks.base import Sink, SinkContext
+from runtime.monitor.sinks.events import AnswerChange, FrameResult
+
+if TYPE_CHECKING:
+    from runtime.explanation.linear_head import LinearHead
+
+FEATURE_SCALE = 0.15
+"""Brings distances of features, 0..2, to those of thumbnails."""
+
+
+@contextmanager
+def open_collector(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
+    """Collects until the context ends.
+
+    Raises:
+        InputRefused: the folder is a file.
+    """
+    measured, changed = _MeasuredByModel(), False
+    collector = Collector(
+        options.collect,
+        Limits(options.collect_most, options.collect_megabytes * 10**6),
+        context.errors.report,
+        live=context.live,
+        looks=measured.looks,
+    )
+
+    def note_change(change: AnswerChange) -> None:
+        nonlocal changed
+        changed = change.state == "running"
+
+    def offer(result: FrameResult) -> None:
+        nonlocal changed
+        measured.classifier = result.classifier
+        collector.offer(result.frame.image, _note(result, context.source, changed=changed))
+        changed = False
+
+    try:
+        yield Sink(on_change=note_change, on_frame=offer)
+    finally:
+        collector.close()
+
+
+class _MeasuredByModel:
+    """Measures looks by the features of the newest classifier, and without any by thumbnails."""
+
+    classifier: Classifier | None = None
+
+    def __init__(self) -> None:
+        self._opened: Classifier | None = None
+        self._looks = BY_THUMBNAIL
+
+    def looks(self) -> Looks:
+        """Returns how images are measured now; the collector's thread calls it.
+
+        The model file is loaded once more for each classifier.
+        """
+        classifier = self.classifier
+        if classifier is not None and classifier is not self._opened:
+            self._opened = classifier
+            self._looks = _looks_of(classifier)
+        return self._looks
+
+
+def _looks_of(classifier: Classifier) -> Looks:
+    # Imported here, because few cameras collect.
+    from runtime.explanation.explainer import Explainer
+
+    with suppress(QuinceError):
+        if head := Explainer(classifier).head:
+            side = classifier.preprocessing.decode_side
+            return Looks(classifier.id, partial(_features, classifier, head), side)
+    return BY_THUMBNAIL
+
+
+def _features(classifier: Classifier, head: "LinearHead", image: Image.Image) -> Floats:
+    values = head.features(preprocess(image, classifier.preprocessing)).mean((0, 1))
+    length = max(float(np.linalg.norm(values)), 1e-6)
+    return np.asarray(FEATURE_SCALE * values / length, np.float32)
+
+
+def _note(result: FrameResult, source: str, *, changed: bool) -> Note:
+    reason: Reason = "different" if result.verdict == "known" else result.verdict
+    return Note(
+        "change" if changed else reason,
+        source,
+        result.frame.name,
+        local_time(),
+        result.model_ref.id,
+        result.top.label,
+        round(result.top.score, 4),
+        result.verdict,
+        None if result.similarity is None else round(result.similarity, 4),
+    )

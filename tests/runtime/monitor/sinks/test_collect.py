@@ -1,0 +1,91 @@
+"""Tests which frames the sink offers, why, and a disk that refuses."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.errors import InputRefused
+from runtime.inbox.note import read_note
+from runtime.monitor.sinks.collect import open_collector
+
+
+def options(folder: Path) -> Namespace:
+    return Namespace(collect=folder, collect_most=500, collect_megabytes=200)
+
+
+@pytest.fixture(autouse=True)
+def nothing_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.inbox.collector.RANDOM_CHANCE", 0)
+
+
+def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
+    context, frame_result, change, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "new/inbox"
+    with open_collector(options(inbox), context(live=False)) as sink:
+        sink.on_frame(frame_result("apple", 0.5, level=0))
+        sink.on_frame(frame_result("apple", 0.9, level=100))
+        sink.on_change(change("banana"))
+        sink.on_frame(frame_result("banana", 0.9, level=200))
+        sink.on_change(change(None, None, state="lost"))
+        sink.on_frame(frame_result("banana", 0.9, level=250))
+    files = sorted(inbox.rglob("*.jpg"), key=lambda path: np.asarray(Image.open(path)).mean())
+    reasons = [path.stem.split("_")[-1] for path in files]
+    assert reasons == ["unsure", "different", "change", "different"]
+    note = read_note(files[0].read_bytes())
+    assert note.pop("time").startswith("20")
+    assert note == {
+        "reason": "unsure",
+        "source": "camera:0",
+        "frame": "camera:0 #3",
+        "model": "0123456789ab",
+        "label": "apple",
+        "score": 0.5,
+        "verdict": "unsure",
+        "similarity": 0.5,
+    }
+
+
+def test_a_model_with_features_measures_looks_by_them(
+    bundle: Path, cells: Path, run_cli, tmp_path: Path
+) -> None:
+    """Mirrored cells differ as thumbnails and are alike to the model, which learned to ignore it."""
+    source = tmp_path / "cells"
+    source.mkdir()
+    photo = Image.open(sorted(cells.rglob("*.png"))[0])
+    photo.save(source / "1.png")
+    photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(source / "2.png")
+    words = ["--source", source, "--collect-most", "9", "-o"]
+    assert run_cli("runtime", "collect", *words, tmp_path / "looks").returncode == 0
+    done = run_cli("runtime", "collect", bundle, *words, tmp_path / "features")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "looks/new").iterdir())) == 2
+    assert len(list((tmp_path / "features/new").iterdir())) == 1
+
+
+def test_disk_that_refuses_is_reported_and_the_run_continues(
+    onnx_model, colours: Callable[..., Path], run_cli
+) -> None:
+    """Nobody can create a folder in /sys."""
+    words = ["--source", colours("grey", "red", "grey", "lime"), "--min-score", "0.6"]
+    done = run_cli("runtime", "camera", onnx_model(), *words, "--collect", "/sys/inbox")
+    assert [line.split()[2] for line in done.stdout.splitlines()] == [
+        *("unknown", "red", "unknown", "green")
+    ]
+    first, last = done.stderr.splitlines()
+    assert first.startswith("python -m runtime: /sys/inbox/new: ")
+    assert "ended after 4 frames" in last
+    assert done.returncode == 0
+
+
+def test_file_instead_of_a_folder_is_refused(context, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputRefused, match="found a file"),
+        open_collector(options(tmp_path / "file"), context()),
+    ):
+        pass
