@@ -266,7 +266,8 @@ class _Bursts:
             ended = now_s - self._kept_s > BURST_GAP_S or now_s - self._started_s > BURST_LENGTH_S
         else:
             small = thumbnail(image)
-            ended = self._before is None or np.linalg.norm(small - self._before) > SCENE_CUT
+            before = small if self._before is None else self._before
+            ended = not self._name or float(np.linalg.norm(small - before)) > SCENE_CUT
             self._before = small
         if ended:
             self._name, self._number, self._started_s = new_burst(), 0, now_s

@@ -21,8 +21,8 @@ WORTH = {"different": 1.0, "change": 2.0, "unknown": 2.0, "unsure": 2.0}
 """Factors of the distance. What the model does not know teaches it more."""
 MIN_WORTH = 0.03
 """An image worth less is not kept, even if there is room: it repeats another one. On 40 photos of
-grocery-fruit noise with a standard deviation of 8 and 3 % more light changed a thumbnail by 0.013 at
-most, a shift by a twentieth by 0.046 at least, and other photos differed by 0.16."""
+grocery-fruit, noise with a standard deviation of 8 and 3 % more light changed a thumbnail by 0.013,
+a shift by a twentieth of the width by 0.046 to 0.092, and other photos differed by 0.16."""
 RANDOM_SHARE = 0.1
 """Of the images that may be kept, so many are chosen by chance."""
 THUMBNAIL_SIDE = 16

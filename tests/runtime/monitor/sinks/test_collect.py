@@ -53,7 +53,7 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
 def test_a_model_with_features_measures_looks_by_them(
     bundle: Path, cells: Path, run_cli, tmp_path: Path
 ) -> None:
-    """Mirrored cells differ as thumbnails and are alike to the model, which learned to ignore it."""
+    """Mirrored cells differ as thumbnails; to the model, which learned from both, they are alike."""
     source = tmp_path / "cells"
     source.mkdir()
     photo = Image.open(sorted(cells.rglob("*.png"))[0])
