@@ -8,14 +8,15 @@ from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser, seconds_argument
 from runtime.commands.camera import main as run_camera
 from runtime.commands.table import VERBS
-from runtime.errors import DONE, REFUSED, ImageRefused
+from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused
+from runtime.images.region import read_region
 from runtime.images.upright import upright_rgb
-from runtime.inbox.collector import Collector, Limits
+from runtime.inbox.collector import Collector, Limits, by_thumbnail
 from runtime.inbox.note import Note, local_time
 from runtime.monitor.capture import Capture, EndOfStream
 from runtime.monitor.sinks.arguments import add_collect_limits
 from runtime.monitor.sinks.error_reporter import ErrorReporter
-from runtime.sources.base import Source, open_source
+from runtime.sources.base import open_source
 from runtime.system.terminal import say
 
 NAME = program_name("runtime")
@@ -25,31 +26,36 @@ TICK_S = 0.25
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    region = read_region(options.region) if options.region else None
     if options.model is not None:
+        if region:
+            raise InputRefused("--region", f"{options.model} has its own; leave it out")
         return run_camera(_camera_words(options))
     source = open_source(options.source, options.every)
     source.require_package()
     errors = ErrorReporter(NAME)
     limits = Limits(options.collect_most, options.collect_megabytes * 10**6)
-    collector = Collector(options.output, limits, errors.report, live=source.live)
+    looks = by_thumbnail(region)
+    collector = Collector(
+        options.output, limits, errors.report, live=source.live, looks=lambda: looks
+    )
     try:
         with Capture(source, wait=options.wait, report=_say) as capture:
-            seen, refused = _collect(capture, collector, source, errors)
+            seen, refused = _collect(capture, collector, errors, options.region or "")
             refused += capture.refused
     finally:
         collector.close()
     _say(
         f"{source.name}: ended after {seen} frames; {collector.stored} written to {options.output}"
     )
-    _say(f"next: {NAME} label {options.output}")
     return REFUSED if refused else DONE
 
 
 def _collect(
-    capture: Capture, collector: Collector, source: Source, errors: ErrorReporter
+    capture: Capture, collector: Collector, errors: ErrorReporter, region: str
 ) -> tuple[int, int]:
     """Offers every frame until the source ends; returns how many, and how many were refused."""
-    seen = refused = 0
+    source, seen, refused = capture.source, 0, 0
     while True:
         try:
             frame = capture.next(TICK_S)
@@ -64,7 +70,8 @@ def _collect(
             errors.report(ImageRefused(source.name if source.live else frame.name, refusal.reason))
             continue
         seen += 1
-        collector.offer(image, Note("different", source.name, frame.name, local_time()))
+        note = Note("different", source.name, frame.name, local_time(), region)
+        collector.offer(image, note)
 
 
 def _camera_words(options: argparse.Namespace) -> list[str]:
@@ -100,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("inbox"), metavar="INBOX", help="folder to fill"
+    )
+    parser.add_argument(
+        "--region",
+        metavar="X,Y,W,H",
+        help="compare only this part of the images, as fractions of them; they are kept whole,"
+        " because train --region cuts them, too",
     )
     parser.add_argument(
         "--every",

@@ -20,6 +20,7 @@ from PIL import Image
 
 from runtime.errors import ImageRefused, InputRefused, MachineError, QuinceError, naming
 from runtime.images.decoding import decode, read_image
+from runtime.images.region import Region, crop_region
 from runtime.inbox.folder import NEW, image_names
 from runtime.inbox.names import kept_name, new_burst, reason_of
 from runtime.inbox.note import Note, encode_with_note
@@ -81,7 +82,17 @@ class Looks(NamedTuple):
     min_side: int
 
 
-BY_THUMBNAIL = Looks("", thumbnail, 2 * THUMBNAIL_SIDE)
+def by_thumbnail(region: Region | None = None) -> Looks:
+    """Returns how images are measured without a model; only `region` counts."""
+    smallest = min(region[2:]) if region else 1.0
+
+    def measure(image: Image.Image) -> Floats:
+        return thumbnail(crop_region(image, region))
+
+    return Looks("", measure, round(2 * THUMBNAIL_SIDE / smallest))
+
+
+BY_THUMBNAIL = by_thumbnail()
 
 
 class Collector:

@@ -30,7 +30,7 @@ class Note:
     """Holds what is known of an image.
 
     reason: why it was kept. source, frame: their names. time: local, ISO 8601, None where the clock
-    was not set. model: the id of the bundle that answered, "" without one. label, score: its best
+    was not set. region: the part that counts, as `read_region` takes it, "" for all. model: the id of the bundle that answered, "" without one. label, score: its best
     class, 0..1. verdict: "known", "unsure" or "unknown". similarity: -1..1.
     """
 
@@ -38,6 +38,7 @@ class Note:
     source: str
     frame: str
     time: str | None = None
+    region: str = ""
     model: str = ""
     label: str = ""
     score: float | None = None

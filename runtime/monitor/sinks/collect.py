@@ -12,6 +12,7 @@ from PIL import Image
 from runtime.classifier import Classifier
 from runtime.errors import QuinceError
 from runtime.images.preprocessing import preprocess
+from runtime.images.region import region_text
 from runtime.inbox.collector import BY_THUMBNAIL, Collector, Limits, Looks
 from runtime.inbox.names import Reason
 from runtime.inbox.note import Note, local_time
@@ -98,11 +99,13 @@ def _features(classifier: Classifier, head: "LinearHead", image: Image.Image) ->
 
 def _note(result: FrameResult, source: str, *, changed: bool) -> Note:
     reason: Reason = "different" if result.verdict == "known" else result.verdict
+    region = result.classifier.preprocessing.region if result.classifier else None
     return Note(
         "change" if changed else reason,
         source,
         result.frame.name,
         local_time(),
+        region_text(region) if region else "",
         result.model_ref.id,
         result.top.label,
         round(result.top.score, 4),

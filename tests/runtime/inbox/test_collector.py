@@ -189,6 +189,24 @@ def test_a_disk_that_others_fill_takes_one_image_for_another(collect, tmp_path: 
     assert "of the disk are free" in collect([scene(0, 0.2)] * 2, free_bytes=2**60)[0]
 
 
+def test_only_the_region_counts_and_images_are_kept_whole(
+    colours: Callable[..., Path], run_cli, tmp_path: Path
+) -> None:
+    folder = colours("black")
+    for number in range(4):  # they differ in the upper half only
+        image = Image.new("RGB", (64, 64))
+        image.paste(scene(number).resize((64, 32)), (0, 0))
+        image.save(folder / f"{number}.png")
+    words = ["runtime", "collect", "--source", folder, "-o"]
+    done = run_cli(*words, tmp_path, "--region", "0,0.5,1,0.5")
+    assert done.returncode == 0, done.stderr
+    (only,) = [path for path in kept(tmp_path) if reason_of(path.name) == "different"]
+    assert Image.open(only).size == (64, 64)
+    assert read_note(only.read_bytes())["region"] == "0,0.5,1,0.5"
+    refused = run_cli(*words, tmp_path, "--region", "0,0.6,1,0.5")
+    assert (refused.returncode, "inside it" in refused.stderr) == (2, True)
+
+
 def start(source: Path, inbox: Path, limit_bytes: int = 0) -> "subprocess.Popen[str]":
     def limit_files() -> None:
         if limit_bytes:

@@ -42,6 +42,7 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
         "reason": "unsure",
         "source": "camera:0",
         "frame": "camera:0 #3",
+        "region": "",
         "model": "0123456789ab",
         "label": "apple",
         "score": 0.5,
@@ -53,7 +54,7 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
 def test_a_model_with_features_measures_looks_by_them(
     bundle: Path, cells: Path, run_cli, tmp_path: Path
 ) -> None:
-    """Mirrored cells differ as thumbnails; to the model, which learned from both, they are alike."""
+    """Mirrored cells differ as thumbnails. The model learned from both; to it they are alike."""
     source = tmp_path / "cells"
     source.mkdir()
     photo = Image.open(sorted(cells.rglob("*.png"))[0])
