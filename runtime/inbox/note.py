@@ -30,8 +30,9 @@ class Note:
     """Holds what is known of an image.
 
     reason: why it was kept. source, frame: their names. time: local, ISO 8601, None where the clock
-    was not set. region: the part that counts, as `read_region` takes it, "" for all. model: the id of the bundle that answered, "" without one. label, score: its best
-    class, 0..1. verdict: "known", "unsure" or "unknown". similarity: -1..1.
+    was not set. region: the part that counts, as `read_region` takes it, or "" for all of it.
+    model: the id of the bundle that answered, or "". label, score: its best class, 0..1. verdict:
+    "known", "unsure" or "unknown". similarity: -1..1.
     """
 
     reason: Reason

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from runtime.errors import QuinceError
+from runtime.images.decoding import header_size
 from runtime.inbox import collector as module
 from runtime.inbox.collector import Collector, Limits
 from runtime.inbox.names import Reason, burst_of, reason_of
@@ -200,9 +201,11 @@ def test_only_the_region_counts_and_images_are_kept_whole(
     words = ["runtime", "collect", "--source", folder, "-o"]
     done = run_cli(*words, tmp_path, "--region", "0,0.5,1,0.5")
     assert done.returncode == 0, done.stderr
-    (only,) = [path for path in kept(tmp_path) if reason_of(path.name) == "different"]
-    assert Image.open(only).size == (64, 64)
-    assert read_note(only.read_bytes())["region"] == "0,0.5,1,0.5"
+    first, *others = kept(tmp_path)
+    assert {reason_of(path.name) for path in others} <= {"random"}
+    content = first.read_bytes()
+    assert header_size(content) == (64, 64)
+    assert read_note(content)["region"] == "0,0.5,1,0.5"
     refused = run_cli(*words, tmp_path, "--region", "0,0.6,1,0.5")
     assert (refused.returncode, "inside it" in refused.stderr) == (2, True)
 
@@ -261,5 +264,5 @@ def test_full_card_is_one_line_and_leaves_nothing_half(scenes: Path, tmp_path: P
     errors = process.communicate()[1].splitlines()
     assert process.returncode == 0
     assert "the disk is full" in errors[0]
-    assert len(errors) == 3
+    assert "ended after 60 frames" in errors[1]
     assert list((inbox / "new").iterdir()) == []
