@@ -5,12 +5,13 @@
 #    source ~/.local/share/bash_completion/quince
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_quince_run_subparsers=(predict camera verify install rollback info doctor)
+_shtab_quince_run_subparsers=(predict camera collect verify install rollback info doctor)
 _shtab_quince_bench_subparsers=(latency compare accuracy recommend soak)
 _shtab_quince_subparsers=(run bench completion)
 
 _shtab_quince_run_predict_option_strings=(-h --help --top --verbose --min-score --min-similarity --explain --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output)
-_shtab_quince_run_camera_option_strings=(-h --help --source --every --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --save-uncertain --save-most --save-megabytes --live --live-address --live-port --live-token-file)
+_shtab_quince_run_camera_option_strings=(-h --help --source --every --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --live-address --live-port --live-token-file)
+_shtab_quince_run_collect_option_strings=(-h --help --source -o --output --region --every --wait --collect-most --collect-megabytes)
 _shtab_quince_run_verify_option_strings=(-h --help --artifact --threads --json)
 _shtab_quince_run_install_option_strings=(-h --help --allow-downgrade --threads --json)
 _shtab_quince_run_rollback_option_strings=(-h --help --json)
@@ -33,8 +34,12 @@ _shtab_quince_run_predict___labels_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___source_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___labels_COMPGEN=_shtab_compgen_files
-_shtab_quince_run_camera___save_uncertain_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_camera___collect_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___live_token_file_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_collect_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_collect___source_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_collect__o_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_collect___output_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_verify_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_1_COMPGEN=_shtab_compgen_files
@@ -74,7 +79,7 @@ _shtab_quince_run_info___fit_choices=(squash crop pad)
 _shtab_quince_run_info___layout_choices=(nhwc nchw)
 _shtab_quince_run_info___channels_choices=(rgb bgr grey)
 _shtab_quince_run_info___scores_choices=(probabilities logits)
-_shtab_quince_run_pos_0_choices=(predict camera verify install rollback info doctor)
+_shtab_quince_run_pos_0_choices=(predict camera collect verify install rollback info doctor)
 _shtab_quince_bench_latency___fit_choices=(squash crop pad)
 _shtab_quince_bench_latency___layout_choices=(nhwc nchw)
 _shtab_quince_bench_latency___channels_choices=(rgb bgr grey)
@@ -101,6 +106,9 @@ _shtab_quince_run_camera___help_nargs=0
 _shtab_quince_run_camera___wait_nargs=0
 _shtab_quince_run_camera___json_nargs=0
 _shtab_quince_run_camera___live_nargs=0
+_shtab_quince_run_collect__h_nargs=0
+_shtab_quince_run_collect___help_nargs=0
+_shtab_quince_run_collect___wait_nargs=0
 _shtab_quince_run_verify__h_nargs=0
 _shtab_quince_run_verify___help_nargs=0
 _shtab_quince_run_verify___json_nargs=0

@@ -31,6 +31,7 @@ _shtab_quince_bench_commands() {
 _shtab_quince_run_commands() {
   local _commands=(
     camera:'Watch a camera, stream, clip or folder, and report when the answer changes.'
+    collect:'Keep the images of a camera that are worth a label. The most different ones stay when the limits are reached, and some that chance chose.'
     doctor:'Explain this machine: what works, what does not, and what to do about it'
     info:'Show what is in a bundle or a model file'
     install:'Replace the bundle in use by a new one, if the new one works here.'
@@ -198,9 +199,9 @@ _shtab_quince_run_camera_options=(
   "--on-change[run this command at each change, with label and score as its last arguments]:COMMAND:"
   "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
   "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
-  "--save-uncertain[save images with a score below the threshold, in a folder per top label]:DIR:_files"
-  "--save-most[number of images in that folder at most (default\: 500)]:N:"
-  "--save-megabytes[megabytes in that folder at most (default\: 200)]:N:"
+  "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
+  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
+  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
   "--live-port[0 selects a free port (default\: 8000)]:N:"
@@ -210,6 +211,21 @@ _shtab_quince_run_camera_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_run_camera_defaults_added=0
+
+_shtab_quince_run_collect_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or - (default\: camera\:0)]:source:_files"
+  {-o,--output}"[folder to fill (default\: inbox)]:INBOX:_files"
+  "--region[compare only this part of the images, as fractions of them\; they are kept whole, because train --region cuts them, too]:X,Y,W,H:"
+  "--every[take one image from an http camera every S seconds (default\: 1 if it serves single images\; all images of a stream)]:S:"
+  "--wait[wait for a camera or stream that is not available yet]"
+  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
+  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  ":a bundle or model file\: also keeps what is unknown or unsure to it, and images at changes (the same as camera --collect):_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_run_collect_defaults_added=0
 
 _shtab_quince_run_doctor_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -366,6 +382,7 @@ _shtab_quince_run() {
       curcontext="${curcontext%:*:*}:_shtab_quince_run-$line[1]:"
       case $line[1] in
         camera) _arguments -C -s $_shtab_quince_run_camera_options ;;
+        collect) _arguments -C -s $_shtab_quince_run_collect_options ;;
         doctor) _arguments -C -s $_shtab_quince_run_doctor_options ;;
         info) _arguments -C -s $_shtab_quince_run_info_options ;;
         install) _arguments -C -s $_shtab_quince_run_install_options ;;
