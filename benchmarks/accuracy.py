@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,22 +13,18 @@ from benchmarks.reporting.result_file import expect_schema, read_result, unusabl
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import read_image
-from runtime.images.preprocessing import preprocess
 from runtime.models.model_spec import ModelSpec
 from runtime.shared.class_folders import class_folders
 from runtime.shared.parity import compare
-from runtime.shared.progress import Progress
+from runtime.shared.scoring import score_images
 from runtime.sources.paths import walk
 from runtime.system.atomic_files import write_file
 from runtime.system.hashing import sha256_of
 from runtime.system.json_records import expect_list, from_json_object
-from runtime.system.prefetch import ordered_parallel_map
 from runtime.system.terminal import say
 
 SCHEMA, KIND = 2, "accuracy"
 FLOAT = "fp32"
-AHEAD = 4
-"""Images for each core that may be in work or done before the one that is counted next."""
 
 
 @dataclass(frozen=True)
@@ -121,35 +116,20 @@ def measure_accuracy(
         if classifier.remark:
             say(classifier.remark)
     files = _labelled_files(folder, _common_labels(classifiers))
-    geometries = {classifier.preprocessing for classifier in classifiers.values()}
-    scores: dict[Path, list[np.ndarray]] = {path: [] for path in classifiers}
-    truth, names, refused = [], [], {}
+    refused: dict[Path, str] = {}
 
-    def classify(labelled: tuple[Path, int]) -> list[np.ndarray]:
-        image = read_image(labelled[0])
-        pixels = {geometry: preprocess(image, geometry) for geometry in geometries}
-        return [
-            classifier.scores(pixels[classifier.preprocessing])
-            for classifier in classifiers.values()
-        ]
+    def refuse(labelled: tuple[Path, int], refusal: ImageRefused) -> None:
+        refused[labelled[0]] = refusal.reason
 
-    streams = min(classifier.streams for classifier in classifiers.values())
-    results = ordered_parallel_map(classify, files, threads=streams, ahead=AHEAD * streams)
-    with closing(results), Progress("accuracy", len(files)) as bar:
-        for (path, label), result in results:
-            try:
-                for model, image_scores in zip(classifiers, result(), strict=True):
-                    scores[model].append(image_scores)
-            except ImageRefused as refusal:
-                refused[path] = refusal.reason
-            else:
-                truth.append(label)
-                names.append(str(path))
-            bar.advance()
-    if not truth:
+    read, scores = score_images(
+        list(classifiers.values()), files, lambda labelled: read_image(labelled[0]), refuse
+    )
+    if not read:
         raise InputRefused(str(folder), "holds no readable image")
-    arrays = {model: np.stack(rows) for model, rows in scores.items()}
-    return _accuracies(classifiers, arrays, np.array(truth), names), refused
+    arrays = dict(zip(classifiers, scores, strict=True))
+    truth = np.array([label for _, label in read])
+    names = [str(path) for path, _ in read]
+    return _accuracies(classifiers, arrays, truth, names), refused
 
 
 def _common_labels(classifiers: Mapping[Path, Classifier]) -> tuple[str, ...]:

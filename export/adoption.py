@@ -5,7 +5,6 @@ There is no model to compare it with, so its own answers to labelled images deci
 
 import json
 from collections import Counter
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -36,18 +35,14 @@ from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
 from runtime.models.model_spec import Channels, ModelSpec
 from runtime.shared.parity import calibration_error
-from runtime.shared.progress import Progress
+from runtime.shared.scoring import score_images
 from runtime.shared.statistics import accuracy_interval, count_objects
 from runtime.system.atomic_files import locked, new_folder
-from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import crc32_of, sha256_of
 from runtime.system.lazy_loading import requires_extra
-from runtime.system.prefetch import ordered_parallel_map
 from runtime.system.provenance import utc_now, versions
 
 SEED = 7
-AHEAD = 4
-"""Images for each core that may be in work before the one that is counted next."""
 PACKAGES = ("quince-edge", "ai-edge-litert", "onnxruntime", "numpy", "pillow")
 MAX_STEM = 180
 
@@ -115,7 +110,8 @@ def adopt(
     classifier = Classifier(path, spec=spec, checked=True)
     external = find_images(verify, None, classifier.labels)
     run = _run(path, content, classifier, external)
-    scores = _scores(run, Classifier(path, spec=spec, checked=True, threads=1))
+    fast = Classifier(path, spec=spec, checked=True, throughput=True)
+    _, (scores,) = score_images([fast], run.split("test"), run.read)
     result = _judge(run, scores, bundle, command)
     result = replace(
         result,
@@ -175,22 +171,6 @@ def _pixels(run: TrainedRun, index: int) -> NDArray[np.uint8]:
         run.read(run.split("test")[index]), run.manifest.preprocessing
     )
     return pixels
-
-
-def _scores(run: TrainedRun, classifier: Classifier) -> NDArray[np.float32]:
-    """Returns (n, classes) scores of the test images, on all cores."""
-    count, cores = len(run.split("test")), allowed_cores()
-
-    def score(index: int) -> NDArray[np.float32]:
-        return classifier.scores(_pixels(run, index))
-
-    rows = ordered_parallel_map(score, range(count), threads=cores, ahead=AHEAD * cores)
-    found = []
-    with closing(rows) as results, Progress("accuracy", count) as bar:
-        for _, result in results:
-            found.append(result())
-            bar.advance()
-    return np.stack(found)
 
 
 def _judge(run: TrainedRun, scores: NDArray[np.float32], bundle: Path, command: str) -> Adoption:

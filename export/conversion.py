@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
+from export.against import compare_with_old, judge_against
 from export.baseline_check import check_baseline
 from export.formats.artifact_spec import CALIBRATED, ArtifactSpec
 from export.formats.layer_error import LayerError
 from export.formats.registry import FORMATS, Conversion
 from export.formats.targets.targets import check_targets, targets_of_format
-from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, DeviceParity
+from export.parity.artifact_record import (
+    AgainstBundle,
+    ArtifactInputs,
+    ArtifactRecord,
+    DeviceParity,
+)
 from export.parity.baseline import Baseline
 from export.parity.device_check import check_on_device, require_devices
 from export.parity.gate import (
@@ -27,6 +33,7 @@ from export.parity.one_class import check_one_class, compare_one_class
 from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
 from export.session import Session
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.examples import MAX_EXAMPLES
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
@@ -92,6 +99,12 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
         )
         for file, result in results.items()
     }
+    against: dict[str, AgainstBundle] = {}
+    if options.against:
+        scores = {file: result.scores for file, result in results.items()}
+        against = compare_with_old(options.against, run, scores)
+        for file, record in against.items():
+            verdicts[file] = judge_against(verdicts[file], record, options.limits)
     passed = {
         files[file]: result
         for file, result in results.items()
@@ -112,7 +125,9 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
         artifacts.append(
             replace(
                 made,
-                record=_with_baseline(made.record, baseline),
+                record=replace(
+                    _with_baseline(made.record, baseline), against=against.get(spec.file)
+                ),
                 features=facts.features if facts else None,
             )
         )
@@ -140,6 +155,7 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
         source=_source(),
         spec=spec,
         examples=options.examples,
+        against=Bundle.open(options.against).id if options.against else "",
     )
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.against import open_old
 from export.conversion import artifact_inputs, convert_and_compare
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
@@ -95,6 +96,8 @@ def open_export(
     packages = ("onnx", "onnxruntime") if run.onnx else ("tensorflow", "keras")
     require_packages("export", "export", *packages, "jinja2", "matplotlib")
     require_deciding(options.limits, len(run.split("test")), str(run.path))
+    if options.against:
+        open_old(options.against, run)
     kind = OnnxSession if run.onnx else Session
     with kind(run, options, bundle.parent) as session:
         yield ExportTask(session, bundle, overwrite)

@@ -1,6 +1,7 @@
 """Defines the options of an export."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from export.emulation.devices import Device
 from export.formats.artifact_spec import ArtifactSpec
@@ -23,6 +24,7 @@ class ExportOptions:
     keep: the fraction of known images, 0..1, that the thresholds of "unknown" and "unsure" keep.
     examples: whether thumbnails of training images travel in the bundle.
     command: as the user typed it, for the record only.
+    against: the bundle that the new one is to replace, with which it is compared too.
     """
 
     calibration: int = 200
@@ -35,6 +37,7 @@ class ExportOptions:
     keep: float = DEFAULT_KEEP
     examples: bool = True
     command: str = ""
+    against: Path | None = None
 
     def __post_init__(self) -> None:
         for flag, value, least in (

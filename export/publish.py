@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from runtime.bundles.examples import (
 from runtime.bundles.golden_samples import FOLDER, read_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
+from runtime.deployment.comparison import AGAINST, REPLACES
 from runtime.deployment.export_time import EXPORTED
 from runtime.errors import InputRefused
 from runtime.models.labels import labels_file_text
@@ -39,6 +41,9 @@ from runtime.system.hashing import crc32_of
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.provenance import utc_now
 from workstation.run_folder import MODEL
+
+COMPARED = (REPLACES, "images", "drop", "drop_low", "drop_high", "better", "worse")
+"""What the manifest has of a comparison with the old bundle; parity.json has the rest."""
 
 
 def require_writable_target(path: Path, source: Path) -> None:
@@ -179,11 +184,17 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
             [*kept, *(artifact.row for artifact in new.values())], key=lambda row: row.file
         )
         finished = bundle_manifest(run, tuple(rows))
-        stamps = {
+        stamps: dict[str, Any] = {
             KEY: records_digest(folder),
             EXPORTED: utc_now(),
             CRC32: {row.file: crc32_of((folder / row.file).read_bytes()) for row in rows},
         }
+        if against := {
+            file: {name: getattr(record.against, name) for name in COMPARED}
+            for file, record in records.items()
+            if record.against
+        }:
+            stamps[AGAINST] = against
         finished = replace(finished, provenance={**finished.provenance, **stamps})
         (folder / MANIFEST).write_text(finished.to_json())
 

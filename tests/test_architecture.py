@@ -24,7 +24,8 @@ ROOMS = {
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "graph, emulation < inputs, formats < parity < quantization"
-    " < report, options < publish < adoption, session < onnx_session, baseline_check < conversion"
+    " < report, options < publish < adoption, session"
+    " < onnx_session, baseline_check, against < conversion"
     " < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < fitting, evaluation < report, selection, tuning"

@@ -98,6 +98,7 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
         keep=arguments.keep,
         examples=not arguments.no_examples,
         command=command,
+        against=arguments.against,
     )
 
 
@@ -262,6 +263,13 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
             metavar="FRACTION",
             help=f"refuse if {reason}, 0..1",
         )
+    command.add_argument(
+        "--against",
+        type=Path,
+        metavar="BUNDLE",
+        help="compare the files with this bundle in use too; refuse if accuracy falls by more than"
+        " --max-drop",
+    )
     command.add_argument(
         "--keep",
         type=float,

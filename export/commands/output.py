@@ -84,6 +84,7 @@ def summary(result: ExportResult) -> str:
             *classes,
             *(f"  {sentence}" for sentence in unknown_sentences(record)),
             *map(_device_lines, record.devices.values()),
+            *_against_lines(record),
             f"  bundle {escape_control_chars(result.bundle)}",
             f"  report {escape_control_chars(result.report)}",
         )
@@ -102,6 +103,22 @@ def _device_lines(device: DeviceParity) -> str:
     return f"  on {device.device}, {device.images} images:\n    {same}, {error}"
 
 
+def _against_lines(record: ArtifactRecord) -> Iterator[str]:
+    old = record.against
+    if old is None:
+        return
+    interval = f"95 % interval {old.drop_low:+.4f} to {old.drop_high:+.4f}"
+    yield (
+        f"  against bundle {old.replaces[0]} ({escape_control_chars(old.file)}), accuracy"
+        f" {old.reference_accuracy:.4f}:"
+    )
+    yield f"    drop {old.drop:+.4f} ({interval}) on {old.sample}"
+    worst = f"worst class '{escape_control_chars(old.worst_class)}': {old.worst_class_drop:+.4f}"
+    yield f"    {counted(old.better, 'image')} better, {old.worse} worse; {worst}"
+    if old.new_images:
+        yield f"    {old.new_right} of {counted(old.new_images, 'image')} of new classes are right"
+
+
 def table_row(result: ExportResult) -> str:
     """Returns one artifact as a row under HEADINGS, at most 80 columns wide.
 
@@ -115,4 +132,5 @@ def table_row(result: ExportResult) -> str:
     interval = f"({parity.drop_low:+.4f}..{parity.drop_high:+.4f})"
     start = f"{result.artifact:<20} {outcome:<9} {size:>6} {time:>7}"
     row = f"{start}  {parity.candidate_accuracy:.4f} {parity.drop:+.4f} {interval}"
-    return "\n".join((row, *map(_device_lines, record.devices.values())))
+    devices = map(_device_lines, record.devices.values())
+    return "\n".join((row, *devices, *_against_lines(record)))

@@ -31,7 +31,7 @@ class ArtifactInputs:
     that the thresholds keep. qat_epochs: at most; 0: none.
     devices: how many test images each emulated device classifies at most, by the device's name.
     source: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails of
-    training images, with their features.
+    training images, with their features. against: the id of the old bundle of --against.
     """
 
     calibration: int
@@ -45,6 +45,7 @@ class ArtifactInputs:
     source: str
     spec: ArtifactSpec
     examples: bool = True
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,27 @@ class DeviceParity(ParityFigures):
     outcome: Literal["passed", "failed"]
     reasons: tuple[str, ...]
     agreement_with_keras: float
+
+
+@dataclass(frozen=True)
+class AgainstBundle(ParityFigures):
+    """The comparison of one artifact with the bundle that it is to replace, as the reference.
+
+    Only images of classes that both know are compared.
+
+    file: the model file of the old bundle. replaces: identifies the old bundle and those before it
+    (runtime.deployment.comparison). better, worse: images that became right, and wrong.
+    new_images, new_right: test images of classes that the old bundle does not know, and how many
+    of them are right. seen: test images that the old bundle is known to have been trained with.
+    """
+
+    file: str
+    replaces: tuple[str, ...]
+    better: int
+    worse: int
+    new_images: int
+    new_right: int
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +117,7 @@ class ArtifactRecord:
     poor_model: why the Keras model itself is of no use, so only --allow-poor-model published the
         file; empty if it is of use.
     reference: the model that the file was compared with, in a word.
+    against: the comparison with the old bundle; None without --against.
     """
 
     bytes: int
@@ -117,6 +140,7 @@ class ArtifactRecord:
     ladder: tuple[Attempt, ...] = ()
     poor_model: str = ""
     reference: str = KERAS
+    against: AgainstBundle | None = None
 
     @property
     def refused(self) -> bool:

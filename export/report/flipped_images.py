@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export.parity.artifact_record import ArtifactRecord
-from runtime.shared.parity import Flip
+from runtime.shared.parity import Flip, ParityFigures
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,12 @@ class FlippedImage:
     answers: tuple[FlippedAnswer, ...]
 
 
-def flipped_images(records: Mapping[str, ArtifactRecord]) -> list[FlippedImage]:
-    """Returns the images, those that most artifacts change first, then by Keras' score."""
+def flipped_images(parities: Mapping[str, ParityFigures]) -> list[FlippedImage]:
+    """Returns the images, those that most artifacts change first, then by the reference's score."""
     flips: dict[str, Flip] = {}
     answers: dict[str, list[FlippedAnswer]] = {}
-    for file, record in records.items():
-        for flip in record.parity.flips:
+    for file, parity in parities.items():
+        for flip in parity.flips:
             flips.setdefault(flip.image, flip)
             answer = FlippedAnswer(file, flip.candidate, flip.candidate_score)
             answers.setdefault(flip.image, []).append(answer)

@@ -51,8 +51,11 @@ def render(
         models: the model files by name, for heat maps.
     """
     images = {image.path: image for image in run.images}
-    flipped = flipped_images(records)
-    shown = [images[flip.image] for flip in flipped[:MAX_FLIPS] if flip.image in images]
+    flipped = flipped_images({file: record.parity for file, record in records.items()})
+    against = {file: record.against for file, record in records.items() if record.against}
+    changed = flipped_images(against)
+    cards = (*flipped[:MAX_FLIPS], *changed[:MAX_FLIPS])
+    shown = [images[flip.image] for flip in cards if flip.image in images]
     sheets = [
         (calibrated_on(key, records), calibration_set, list(_sheet(calibration_set, images)))
         for key, calibration_set in sorted(sets.items())
@@ -69,6 +72,8 @@ def render(
         drops=drop_plot(records),
         flipped=flipped,
         max_flips=MAX_FLIPS,
+        against=against,
+        changed=changed,
         thumbnails=thumbnails(run, shown, FLIP_SIDE),
         heat_maps=heat_maps(run, flipped[:MAX_FLIPS], models, FLIP_SIDE),
         scores={

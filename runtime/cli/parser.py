@@ -145,6 +145,15 @@ def seconds_argument(text: str) -> float:
     return value
 
 
+def duration_argument(text: str) -> float:
+    """Returns the seconds of a time such as 30s, 10m or 1h; it is the `type` of an argument."""
+    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    seconds = _number(text[:-1]) * factor
+    if not 0.01 <= seconds <= 7 * 86400:
+        raise argparse.ArgumentTypeError(f"expected a time such as 30s, 10m or 1h, found {text}")
+    return seconds
+
+
 def _number(text: str) -> float:
     """Returns the number, or NaN, which lies in no range."""
     try:

@@ -1,15 +1,27 @@
 """Runs `python -m runtime install NEW PLACE`, which replaces the bundle in use by a new one."""
 
+import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from runtime.classifier import Classifier
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, positive_int_argument
+from runtime.cli.parser import (
+    CommandParser,
+    duration_argument,
+    fraction_argument,
+    positive_int_argument,
+)
 from runtime.commands.table import VERBS
 from runtime.deployment.install import InstallResult, install
-from runtime.errors import DONE
-from runtime.system.terminal import escape_control_chars
+from runtime.errors import DONE, CheckFailed
+from runtime.monitor.capture import Capture
+from runtime.monitor.shadow import ShadowReport, run_shadow
+from runtime.shared.wording import counted
+from runtime.sources.base import Source, open_source
+from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("runtime")
 OUTCOMES = {
@@ -33,6 +45,30 @@ def main(arguments: Sequence[str]) -> int:
         help="also install a bundle that was exported before the one in use",
     )
     parser.add_argument(
+        "--allow-uncompared",
+        action="store_true",
+        help="also install a bundle that export has not compared with the one in use (--against)",
+    )
+    parser.add_argument(
+        "--shadow",
+        type=duration_argument,
+        metavar="TIME",
+        help="first run both bundles on live frames for this time, such as 10m or 1h, and print"
+        " where they differ",
+    )
+    parser.add_argument(
+        "--source",
+        default="camera:0",
+        help="of the frames for --shadow: a camera, a stream, a clip or a folder",
+    )
+    parser.add_argument(
+        "--max-differ",
+        type=fraction_argument,
+        default=1.0,
+        metavar="FRACTION",
+        help="do not install if more of these frames get another answer, 0..1",
+    )
+    parser.add_argument(
         "--threads",
         type=positive_int_argument,
         metavar="N",
@@ -40,11 +76,52 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
+    shadow = None
+    if options.shadow:
+        source = open_source(options.source, None)
+        source.require_package()
+        shadow = partial(_shadow, options, source)
     installed = install(
-        options.new, options.place, allow_downgrade=options.allow_downgrade, threads=options.threads
+        options.new,
+        options.place,
+        allow_downgrade=options.allow_downgrade,
+        allow_uncompared=options.allow_uncompared,
+        threads=options.threads,
+        before_switch=shadow,
     )
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
     return DONE
+
+
+def _shadow(options: argparse.Namespace, source: Source, old: Path, new: Path) -> None:
+    in_use, other = (Classifier(path, threads=options.threads) for path in (old, new))
+    with Capture(source, report=_say) as capture:
+        report = run_shadow(capture, in_use, other, options.shadow, _say)
+    print_result(report, as_json=options.json, text=lambda: _describe_shadow(report))
+    if not report.frames:
+        raise CheckFailed(source.name, "not installed: no frame came; look at the source")
+    if report.differing > options.max_differ:
+        raise CheckFailed(
+            str(options.new),
+            f"not installed: {report.differing:.1%} of the frames get another answer; at most"
+            f" {options.max_differ:.1%} is allowed (--max-differ)",
+        )
+
+
+def _describe_shadow(report: ShadowReport) -> str:
+    lines = [
+        f"shadow: {counted(report.frames, 'frame')} in {report.seconds:g} s,"
+        f" {report.same} with the same answer"
+    ]
+    lines += [
+        f"  {counted(pair.frames, 'frame')}: {pair.old} became {pair.new}"
+        for pair in report.differences
+    ]
+    return "\n".join(lines)
+
+
+def _say(line: str) -> None:
+    say(f"{NAME}: {line}")
 
 
 def describe_installation(installed: InstallResult) -> str:

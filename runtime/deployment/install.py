@@ -5,6 +5,7 @@ The new bundle is checked on this device first and exchanged in one step; the ol
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -23,6 +24,7 @@ from runtime.bundles.contents import check_contents
 from runtime.bundles.device_scores import FILE as DEVICES
 from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
 from runtime.bundles.integrity import RECORDS, records_changed
+from runtime.deployment.comparison import refuse_uncompared
 from runtime.deployment.export_time import bundle_exported_at, refuse_future, refuse_older
 from runtime.deployment.install_slots import (
     activate,
@@ -73,15 +75,30 @@ class _Check(NamedTuple):
 
 
 def install(
-    new: Path, place: Path, *, allow_downgrade: bool = False, threads: int | None = None
+    new: Path,
+    place: Path,
+    *,
+    allow_downgrade: bool = False,
+    allow_uncompared: bool = False,
+    threads: int | None = None,
+    before_switch: Callable[[Path, Path], None] | None = None,
 ) -> InstallResult:
     """Copies the bundle at `new` to `place` if it answers on this device as it did at export.
 
     The bundle that was there is kept beside it. An error leaves everything unchanged.
 
+    Args:
+        new, place: the bundle, and where the one in use is.
+        allow_downgrade: also if it is older, or from the future.
+        allow_uncompared: also if it was not compared with the bundle in use.
+        threads: of the interpreters.
+        before_switch: called with the bundle in use and the checked copy of the new one, if there
+            is another bundle in use; an error from it is an error of the installation.
+
     Raises:
         InputRefused: `new` is damaged; or it was exported before the bundle in `place` or in the
-            future, without `allow_downgrade`; or something that is no bundle is in `place` or
+            future, without `allow_downgrade`; or it was not compared with that bundle, without
+            `allow_uncompared`; or something that is no bundle is in `place` or
             beside it, where the old bundle is to be kept.
         CheckFailed: the new bundle answers otherwise here.
         MachineError: none of its model files can run here, or `place` cannot be written.
@@ -105,9 +122,13 @@ def install(
             refuse_future(new_bundle)
             if current:
                 refuse_older(new_bundle, current)
+        if current and not allow_uncompared:
+            refuse_uncompared(new_bundle, current)
         with new_folder(staging_path(real, new_bundle.id)) as folder:
             _copy(new_bundle, folder)
             check = _check(Bundle.open(folder), new, threads)
+            if before_switch and current and current.id != new_bundle.id:
+                before_switch(current.path, folder)
         outcome = _put_in_place(new_bundle.id, real)
         return InstallResult(
             str(place), new_bundle.id, exported, _way_back(real, new_bundle.id), outcome, *check

@@ -20,6 +20,7 @@ from export.inputs.trained_run import open_run
 from export.parity.artifact_record import ArtifactRecord, read_records
 from export.publish import bundle_manifest
 from export.quantization.calibration import choose_calibration
+from runtime.system.hashing import sha256_of
 from runtime.system.terminal import quiet
 
 
@@ -111,6 +112,19 @@ def shake():
                 )
 
     return change
+
+
+@pytest.fixture(scope="session")
+def save_into():
+    """Saves another model into a run folder, with its hash in the manifest."""
+
+    def save(run: Path, model) -> None:
+        model.save(run / "model.keras")
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["artifacts"][0]["sha256"] = sha256_of((run / "model.keras").read_bytes())
+        (run / "manifest.json").write_text(json.dumps(manifest))
+
+    return save
 
 
 @pytest.fixture

@@ -11,15 +11,8 @@ from PIL import Image
 from runtime.system.hashing import sha256_of
 
 
-def save_into(run: Path, model) -> None:
-    model.save(run / "model.keras")
-    manifest = json.loads((run / "manifest.json").read_text())
-    manifest["artifacts"][0]["sha256"] = sha256_of((run / "model.keras").read_bytes())
-    (run / "manifest.json").write_text(json.dumps(manifest))
-
-
 @pytest.fixture
-def unquantizable(run_copy: Path, widen) -> Path:
+def unquantizable(run_copy: Path, widen, save_into) -> Path:
     from export.inputs.keras_loader import load
 
     model = load(run_copy / "model.keras")
@@ -86,7 +79,7 @@ def test_auto_stops_at_int8_where_that_passes(trained: Path, run_cli, tmp_path: 
     assert {path.name for path in (tmp_path / "bundle").glob("model.*")} == {"model.int8.tflite"}
 
 
-def test_nan_weights_are_refused_naming_the_layer(run_copy: Path, run_cli) -> None:
+def test_nan_weights_are_refused_naming_the_layer(run_copy: Path, run_cli, save_into) -> None:
     from export.inputs.keras_loader import load
 
     model = load(run_copy / "model.keras")

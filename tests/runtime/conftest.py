@@ -162,7 +162,13 @@ def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[...
         content = onnx_model(labels=labels, factor=factor).read_bytes()
         (folder / "small.onnx").write_bytes(content)
         artifact = Artifact("small.onnx", "onnx", "fp32", sha256_of(content))
-        manifest = Manifest("small", labels, Preprocessing(8, 8), (artifact,), provenance or {})
+        manifest = Manifest(
+            "small",
+            labels,
+            Preprocessing(8, 8),
+            (artifact,),
+            {"model_sha256": "0" * 64} | (provenance or {}),
+        )
         (folder / "manifest.json").write_text(manifest.to_json())
         samples = []
         for number, channel in enumerate((0, 1)):

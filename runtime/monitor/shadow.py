@@ -1,0 +1,107 @@
+"""Runs the bundle in use and a new one on the same live frames, and counts where they differ."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from PIL import Image
+
+from runtime.answer import answer_text
+from runtime.classifier import Classifier
+from runtime.errors import ImageRefused
+from runtime.monitor.capture import Capture, EndOfStream
+from runtime.system.terminal import escape_control_chars
+
+MAX_LINES = 20
+"""Differences that are reported while they are seen; all are counted."""
+
+
+@dataclass(frozen=True)
+class ShadowedAnswer:
+    """A pair of answers that differ, and on how many frames."""
+
+    old: str
+    new: str
+    frames: int
+
+
+@dataclass(frozen=True)
+class ShadowReport:
+    """Holds what a shadow run found: frames, those with the same answer, and the differences.
+
+    seconds: from the start to the last frame. refused: frames that a model cannot take.
+    differences: the most frequent first.
+    """
+
+    old: str
+    new: str
+    seconds: float
+    frames: int
+    same: int
+    refused: int
+    differences: tuple[ShadowedAnswer, ...]
+
+    @property
+    def differing(self) -> float:
+        """The part of the frames with another answer, 0..1."""
+        return 1 - self.same / self.frames if self.frames else 0.0
+
+
+def run_shadow(
+    capture: Capture,
+    old: Classifier,
+    new: Classifier,
+    duration_s: float,
+    report: Callable[[str], None],
+) -> ShadowReport:
+    """Classifies each frame with both, for `duration_s` or until the source ends.
+
+    Args:
+        capture: opened.
+        old, new: the bundle in use and the other one, each with its own preprocessing.
+        duration_s: in seconds.
+        report: takes a line when another pair of answers begins to differ.
+
+    Raises:
+        MachineError: the source cannot be opened.
+        CheckFailed: a model answers NaN.
+    """
+    started_s, last = time.monotonic(), ("", "")
+    pairs: Counter[tuple[str, str]] = Counter()
+    refused = lines = 0
+    while (remaining_s := started_s + duration_s - time.monotonic()) > 0:
+        try:
+            frame = capture.next(remaining_s)
+            if frame is None:
+                break
+            pair = _answer(old, frame.image), _answer(new, frame.image)
+        except EndOfStream:
+            break
+        except ImageRefused:
+            refused += 1
+            continue
+        pairs[pair] += 1
+        if pair[0] != pair[1] and pair != last and lines < MAX_LINES:
+            lines += 1
+            report(f"{datetime.now():%H:%M:%S} in use: {pair[0]}; new: {pair[1]}")
+        last = pair
+    return ShadowReport(
+        old=old.id,
+        new=new.id,
+        seconds=round(time.monotonic() - started_s, 1),
+        frames=pairs.total(),
+        same=sum(count for (before, after), count in pairs.items() if before == after),
+        refused=refused,
+        differences=tuple(
+            ShadowedAnswer(*pair, count)
+            for pair, count in pairs.most_common()
+            if pair[0] != pair[1]
+        ),
+    )
+
+
+def _answer(classifier: Classifier, image: Image.Image) -> str:
+    answer = classifier.classify(image, top=2)
+    return escape_control_chars(answer_text(answer.verdict, answer))
