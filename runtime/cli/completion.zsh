@@ -256,6 +256,10 @@ _shtab_quince_run_info_defaults_added=0
 _shtab_quince_run_install_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--allow-downgrade[also install a bundle that was exported before the one in use]"
+  "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
+  "--shadow[first run both bundles on live frames for this time, such as 10m or 1h, and print where they differ]:TIME:"
+  "--source[of the frames for --shadow\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
+  "--max-differ[do not install if more of these frames get another answer, 0..1 (default\: 1.0)]:FRACTION:"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "--json[one JSON object]"
   ":the bundle folder that was copied here:_files"
