@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := train,export,live,camera,video,mqtt,samples,dev
+EXTRAS := train,export,live,camera,video,mqtt,samples,hub,dev
 DEVICES := $(foreach cpu,a53 a72 a76,bookworm/cortex-$(cpu) trixie/cortex-$(cpu)) \
 	bookworm-32/cortex-a7
 PI := build/pi

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 COMMANDS = {
     "train": ("", "check", "evaluate", "predict", "tune", "sample"),
-    "export": ("tflite", "onnx", "all", "judge", "adopt"),
+    "export": ("tflite", "onnx", "all", "judge", "adopt", "push", "pull"),
     "run": ("predict", "camera", "verify", "install", "rollback", "info", "doctor"),
     "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
 }

@@ -24,7 +24,7 @@ ROOMS = {
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "graph, emulation < inputs, formats < parity < quantization"
-    " < report, options < publish < adoption, session"
+    " < report, options < publish < adoption, hub, session"
     " < onnx_session, baseline_check, against < conversion"
     " < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"

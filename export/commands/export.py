@@ -17,6 +17,7 @@ from export.commands.artifact_arguments import (
     require_plain_auto,
 )
 from export.commands.external_model_arguments import ALL, add_external_options, external_options
+from export.commands.hub import add_pull_arguments, add_push_arguments, run_pull, run_push
 from export.commands.judge import add_judge_arguments, run_judge
 from export.commands.output import HEADINGS, attempt_line, output_warnings, summary, table_row
 from export.emulation.devices import DEVICES, choose_device
@@ -43,7 +44,7 @@ from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
-JUDGE, ADOPT = "judge", "adopt"
+JUDGE, ADOPT, PUSH, PULL = "judge", "adopt", "push", "pull"
 
 
 def main(words: Sequence[str]) -> int:
@@ -53,6 +54,8 @@ def main(words: Sequence[str]) -> int:
         return run_judge(arguments)
     if arguments.format == ADOPT:
         return run_adopt(arguments, words)
+    if arguments.format in (PUSH, PULL):
+        return run_push(arguments) if arguments.format == PUSH else run_pull(arguments)
     external, specs = external_options(arguments), _specs(arguments)
     options = _options(arguments, rerun_command("export", list(words)))
     bundle = arguments.output or _default_bundle(arguments.run, external)
@@ -191,6 +194,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_adopt_arguments(
         commands.add_parser(ADOPT, help="judge a finished .tflite or .onnx, and bundle it as it is")
+    )
+    add_push_arguments(commands.add_parser(PUSH, help="publish a bundle on the Hugging Face Hub"))
+    add_pull_arguments(
+        commands.add_parser(PULL, help="fetch a bundle from the Hugging Face Hub, and verify it")
     )
     return parser
 

@@ -1,7 +1,8 @@
 """Renders a bundle's README.md: a Hugging Face model card of measured results only.
 
-The scalars of its YAML are JSON, so a label stays text. The card names no licence, because
-nothing here knows it.
+The scalars of its YAML are JSON, so a label stays text. The licence is "unknown", an identifier of
+the Hub, until `export push` states it. `litert` is the library's name in the Hub's list; `onnx` is
+a format there, which cards of such files name as their library.
 """
 
 import json

@@ -15,6 +15,7 @@ from runtime.cli.parser import (
     positive_int_argument,
 )
 from runtime.commands.table import VERBS
+from runtime.deployment.checked_copy import describe_check
 from runtime.deployment.install import InstallResult, install
 from runtime.errors import DONE, CheckFailed
 from runtime.monitor.capture import Capture
@@ -135,16 +136,5 @@ def describe_installation(installed: InstallResult) -> str:
         line += f"; {installed.previous_id} is kept: {NAME} rollback {place}"
     lines = [line]
     if installed.checked:
-        lines.append(
-            f"  checked here: {installed.images} golden images answered as at export: "
-            f"{_file_names(installed.checked)}"
-        )
-    if installed.unchecked:
-        lines.append(
-            f"  not checked, because an interpreter is missing: {_file_names(installed.unchecked)}"
-        )
+        lines += describe_check(installed.images, installed.checked, installed.unchecked)
     return "\n".join(lines)
-
-
-def _file_names(files: Sequence[str]) -> str:
-    return ", ".join(map(escape_control_chars, files))

@@ -3,27 +3,14 @@
 The new bundle is checked on this device first and exchanged in one step; the old one is kept.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from runtime.bundles.bundle import (
-    CALIBRATION,
-    CARD,
-    EXAMPLES,
-    LABELS,
-    MANIFEST,
-    PARITY,
-    REPORT,
-    Bundle,
-)
-from runtime.bundles.contents import check_contents
-from runtime.bundles.device_scores import FILE as DEVICES
-from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
-from runtime.bundles.integrity import RECORDS, records_changed
+from runtime.bundles.bundle import Bundle
+from runtime.deployment.checked_copy import copy_and_verify, open_unchanged
 from runtime.deployment.comparison import refuse_uncompared
 from runtime.deployment.export_time import bundle_exported_at, refuse_future, refuse_older
 from runtime.deployment.install_slots import (
@@ -38,11 +25,8 @@ from runtime.deployment.install_slots import (
     staging_path,
     swap_with_previous,
 )
-from runtime.deployment.verification import verify_all
-from runtime.errors import CheckFailed, InputRefused, MachineError
-from runtime.images.decoding import read_image
+from runtime.errors import InputRefused
 from runtime.system.atomic_files import locked, new_folder
-from runtime.system.json_records import read_content, read_text
 
 Outcome = Literal["installed", "unchanged", "repaired", "rolled back"]
 
@@ -66,12 +50,6 @@ class InstallResult:
     images: int = 0
     checked: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
-
-
-class _Check(NamedTuple):
-    images: int
-    checked: tuple[str, ...]
-    unchecked: tuple[str, ...]
 
 
 def install(
@@ -105,14 +83,8 @@ def install(
     """
     real = real_place(place)
     _refuse_nested(new, place)
-    new_bundle = Bundle.open(new)
+    new_bundle = open_unchanged(new)
     exported = bundle_exported_at(new_bundle)
-    new_bundle.exported()
-    _refuse_links(new)
-    check_contents(new_bundle, read_golden(new))
-    if records_changed(new_bundle):
-        changed = f"changed since export, in one of {', '.join((*RECORDS, EXAMPLES))}"
-        raise InputRefused(str(new), f"{changed}; copy the bundle again")
     with locked(real.parent):
         recover_interrupted(real)
         refuse_other_content(real, str(place))
@@ -125,8 +97,7 @@ def install(
         if current and not allow_uncompared:
             refuse_uncompared(new_bundle, current)
         with new_folder(staging_path(real, new_bundle.id)) as folder:
-            _copy(new_bundle, folder)
-            check = _check(Bundle.open(folder), new, threads)
+            check = copy_and_verify(new_bundle, folder, threads)
             if before_switch and current and current.id != new_bundle.id:
                 before_switch(current.path, folder)
         outcome = _put_in_place(new_bundle.id, real)
@@ -180,33 +151,6 @@ def _refuse_nested(new: Path, place: Path) -> None:
         )
 
 
-def _refuse_links(new: Path) -> None:
-    """Raises InputRefused if a file of a bundle is a link, which could lead to any file."""
-    for folder, folders, files in os.walk(new):
-        for name in sorted((*folders, *files)):
-            if (path := Path(folder, name)).is_symlink() and name[0] != ".":
-                raise InputRefused(
-                    str(path), "a link, not a regular file; copy the bundle with cp -rL first"
-                )
-
-
-def _check(copied: Bundle, new: Path, threads: int | None) -> _Check:
-    images, checked = 0, []
-    for result in verify_all(copied, None, threads):
-        if isinstance(result, MachineError):
-            continue
-        if not result.passed:
-            raise CheckFailed(
-                str(new),
-                f"not installed: {result.artifact} differs here at the stage '{result.stage}';"
-                f" more with: verify {new}",
-            )
-        images = result.images
-        checked.append(result.artifact)
-    files = [artifact.file for artifact in copied.exported()]
-    return _Check(images, tuple(checked), tuple(file for file in files if file not in checked))
-
-
 def _put_in_place(new_id: str, real: Path) -> Outcome:
     staged = staging_path(real, new_id)
     if _has_same_files(staged, real):
@@ -238,25 +182,3 @@ def _id_if_any(real: Path) -> str | None:
 def _way_back(real: Path, current_id: str) -> str | None:
     previous = previous_id(real)
     return previous if previous != current_id else None
-
-
-def _copy(bundle: Bundle, folder: Path) -> None:
-    """Copies only a bundle's own files, each a regular file; model files must have their sha256."""
-    (folder / MANIFEST).write_bytes(read_content(bundle.path / MANIFEST, "not a bundle"))
-    for artifact in bundle.manifest.artifacts:
-        (folder / artifact.file).write_bytes(bundle.read(artifact))
-    for name in (LABELS, REPORT, PARITY, CALIBRATION, CARD):
-        if (bundle.path / name).exists():
-            text = read_text(bundle.path / name, "not a bundle", errors="surrogateescape")
-            (folder / name).write_text(text, "utf-8", "surrogateescape")
-    if (bundle.path / EXAMPLES).exists():
-        (folder / EXAMPLES).write_bytes(read_content(bundle.path / EXAMPLES, "not a bundle"))
-    files = [Path(name) for name in (FILE, DEVICES) if (bundle.path / FOLDER / name).exists()]
-    for sample in read_golden(bundle.path):
-        files.append(Path(sample.file))
-        if (bundle.path / FOLDER / pixels_file(sample)).exists():
-            files.append(pixels_file(sample))
-    for file in files:
-        target = folder / FOLDER / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(read_image(bundle.path / FOLDER / file))

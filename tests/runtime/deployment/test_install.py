@@ -95,7 +95,7 @@ def be_of_an_unknown_format(bundle: Path, edit_json) -> None:
         (
             change_a_score,
             CheckFailed,
-            "not installed: small.onnx differs here at the stage 'model'",
+            "refused: small.onnx differs here at the stage 'model'",
         ),
         (flip_a_bit, InputRefused, "sha256"),
         (cut_a_record, InputRefused, "changed since export, in one of parity.json"),

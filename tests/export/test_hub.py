@@ -1,0 +1,340 @@
+"""Publishes and fetches bundles with the real client, from a stand-in of the Hub's HTTP calls."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+from export.commands.export import main
+from runtime.errors import MachineError
+
+pytest.importorskip("huggingface_hub")
+
+TOKEN, REPOSITORY = "hf_stand_in", "someone/cells"
+LICENCES = ("unknown", "apache-2.0", "cc-by-nc-sa-4.0")
+
+
+class Hub(ThreadingHTTPServer):
+    """The state of the stand-in: files by repository, and what was uploaded as LFS."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.repositories: dict[str, dict[str, bytes]] = {}
+        self.private: dict[str, bool] = {}
+        self.objects: dict[str, bytes] = {}
+        self.commits: list[str] = []
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+    def sha(self, repository: str) -> str:
+        files = self.repositories[repository]
+        parts = [name.encode() + files[name] for name in sorted(files)]
+        return hashlib.sha1(b"".join(parts)).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the Hub does, as far as the client asks."""
+
+    server: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def answer(self, body: Any = b"", status: int = 200, **headers: str) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        self.answer({"error": message}, status, X_Error_Code=code, X_Error_Message=message)
+
+    def content(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def do_POST(self) -> None:
+        path, body = urlsplit(self.path).path, self.content()
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self.refuse(401, "", "Invalid username or password.")
+        if path == "/api/repos/create":
+            return self.create(json.loads(body))
+        if path == "/api/validate-yaml":
+            return self.validate(json.loads(body)["content"])
+        if path.endswith("/objects/batch"):
+            uploads = [
+                {"oid": oid, "size": row["size"], "actions": {"upload": {"href": self.href(oid)}}}
+                for row in json.loads(body)["objects"]
+                if (oid := row["oid"])
+            ]
+            return self.answer({"transfer": "basic", "objects": uploads})
+        repository = "/".join(path.split("/")[3:5])
+        if "/preupload/" in path:
+            files = [
+                {"path": row["path"], "shouldIgnore": False, "uploadMode": self.mode(row["path"])}
+                for row in json.loads(body)["files"]
+            ]
+            return self.answer({"files": files})
+        return self.commit(repository, [json.loads(line) for line in body.splitlines()])
+
+    def href(self, oid: str) -> str:
+        return f"{self.server.address}/lfs/{oid}"
+
+    def mode(self, name: str) -> str:
+        return "lfs" if name.endswith((".tflite", ".onnx", ".zip")) else "regular"
+
+    def create(self, row: dict[str, Any]) -> None:
+        repository = f"{row['organization']}/{row['name']}"
+        url = f"{self.server.address}/{repository}"
+        if repository in self.server.repositories:
+            return self.answer({"error": "You already created this model repo", "url": url}, 409)
+        self.server.repositories[repository] = {".gitattributes": b"*.tflite filter=lfs\n"}
+        self.server.private[repository] = row.get("private", row.get("visibility") == "private")
+        return self.answer({"url": url})
+
+    def validate(self, card: str) -> None:
+        licence = yaml.safe_load(card.split("---")[1])["license"]
+        errors = (
+            [] if licence in LICENCES else [{"message": f'"license" must be one of {LICENCES}'}]
+        )
+        self.answer({"errors": errors, "warnings": []}, 400 if errors else 200)
+
+    def commit(self, repository: str, lines: list[dict[str, Any]]) -> None:
+        files = self.server.repositories[repository]
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            if line["key"] == "lfsFile":
+                files[value["path"]] = self.server.objects[value["oid"]]
+            if line["key"] == "deletedFile":
+                del files[value["path"]]
+            if line["key"] == "header":
+                self.server.commits.append(value["summary"])
+        sha = self.server.sha(repository)
+        url = f"{self.server.address}/{repository}/commit/{sha}"
+        self.answer({"success": True, "commitOid": sha, "commitUrl": url})
+
+    def do_PUT(self) -> None:
+        self.server.objects[self.path.split("/")[-1]] = self.content()
+        self.answer()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        parts = path.split("/")
+        is_api = path.startswith("/api/models/")
+        repository = "/".join(parts[3:5] if is_api else parts[1:3])
+        files = self.server.repositories.get(repository)
+        if files is None:
+            return self.refuse(401, "RepoNotFound", "Invalid username or password.")
+        sha = self.server.sha(repository)
+        if "revision" in parts and parts[-1] not in ("main", sha):
+            return self.refuse(404, "RevisionNotFound", f"Invalid rev id: {parts[-1]}")
+        if not is_api:
+            content = files["/".join(parts[5:])]
+            etag = f'"{hashlib.sha256(content).hexdigest()}"'
+            return self.answer(content, ETag=etag, X_Repo_Commit=sha)
+        rows = [
+            {"type": "file", "path": name, "rfilename": name, "size": len(content), "oid": "0" * 40}
+            for name, content in files.items()
+        ]
+        if "tree" in parts:
+            return self.answer(rows)
+        private = self.server.private[repository]
+        return self.answer({"id": repository, "sha": sha, "private": private, "siblings": rows})
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def ask(hub: Hub, run_cli, tmp_path: Path):
+    """Runs `export push` or `export pull` against the stand-in."""
+
+    def run(*words: str | Path, **environment: str):
+        env = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
+        env |= {"HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"} | environment
+        return run_cli("export", *words, env=env, cwd=tmp_path)
+
+    return run
+
+
+def test_pushed_bundle_comes_back_verified_and_byte_for_byte(
+    hub: Hub, ask, exported: Path, tmp_path: Path
+) -> None:
+    done = ask("push", exported, REPOSITORY, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "readers of the repository see 16 test images and" in done.stderr
+    assert "state it with --license, --data-license, --base-license" in done.stderr
+    published = json.loads(done.stdout)
+    assert published["private"] is True
+    assert published["checked"] == ["model.fp32.onnx", "model.int8.tflite"]
+    done = ask("pull", REPOSITORY, "-o", "back", "--json")
+    assert done.returncode == 0, done.stderr
+    fetched = json.loads(done.stdout)
+    assert (fetched["commit"], fetched["id"]) == (published["commit"], published["id"])
+    names = {str(file.relative_to(exported)) for file in exported.rglob("*") if file.is_file()}
+    back = tmp_path / "back"
+    assert names == {str(file.relative_to(back)) for file in back.rglob("*") if file.is_file()}
+    for name in names - {"README.md"}:
+        assert (back / name).read_bytes() == (exported / name).read_bytes(), name
+
+
+def test_card_states_the_licences_once_and_keeps_what_was_measured(
+    hub: Hub, ask, exported: Path
+) -> None:
+    words = ("--license", "apache-2.0", "--data-license", "cc-by-nc-sa-4.0")
+    words += ("--base-license", "mit", "--base-model", "google/lite0")
+    assert ask("push", exported, REPOSITORY, "--license", "unknown").returncode == 0
+    card = hub.repositories[REPOSITORY]["README.md"].decode()
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == "unknown"
+    assert ask("push", exported, REPOSITORY, *words).returncode == 0
+    assert ask("pull", REPOSITORY, "-o", "back").returncode == 0
+    assert ask("push", "back", REPOSITORY, *words).returncode == 0
+    card = hub.repositories[REPOSITORY]["README.md"].decode()
+    exported_card = (exported / "README.md").read_text()
+    front, old = (yaml.safe_load(text.split("---\n")[1]) for text in (card, exported_card))
+    assert front.pop("base_model") == "google/lite0"
+    assert front == {**old, "license": "apache-2.0"}
+    assert front["library_name"] == "litert"
+    assert front["pipeline_tag"] == "image-classification"
+    assert card.count("## Licences") == 1
+    rows = ("| this model | apache-2.0 |", "| its training images | cc-by-nc-sa-4.0 |")
+    assert card.endswith("\n".join((*rows, "| its base weights | mit, google/lite0 |\n")))
+
+
+def test_second_push_is_one_commit_without_the_files_of_the_first(
+    hub: Hub, ask, exported: Path, adopted_bundle: Path
+) -> None:
+    assert ask("push", exported, REPOSITORY, "--public").returncode == 0
+    assert hub.private[REPOSITORY] is False
+    assert ask("push", adopted_bundle, REPOSITORY).returncode == 0
+    files = hub.repositories[REPOSITORY]
+    assert "model.int8.tflite" not in files
+    assert {".gitattributes", "README.md", "manifest.json"} <= set(files)
+    assert len(hub.commits) == 2
+    assert ask("pull", REPOSITORY, "-o", "back").returncode == 0
+
+
+@pytest.fixture
+def adopted_bundle(float_onnx, cells: Path, run_cli, tmp_path: Path) -> Path:
+    bundle = tmp_path / "adopted"
+    words = ("export", "adopt", float_onnx.path, "--verify", cells, "-o", bundle)
+    assert run_cli(*words, *float_onnx.options).returncode == 0
+    return bundle
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("golden/golden.json", b"{}", "someone/cells/golden"),
+        ("model.int8.tflite", b"other", "someone/cells/model.int8.tflite: expected a TFLite"),
+        ("labels.txt", b"poly\nmono\n", "are not the 2 labels of the manifest"),
+        ("run.py", b"import os", "someone/cells/run.py: no part of the bundle"),
+        ("golden/../../evil", b"", "expected a bundle, found"),
+        ("parity.json", b"{}", "changed since export"),
+    ],
+)
+def test_changed_repository_gets_no_name_here(
+    hub: Hub, ask, exported: Path, tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    assert ask("push", exported, REPOSITORY).returncode == 0
+    hub.repositories[REPOSITORY][name] = content
+    before = set(os.listdir(tmp_path))
+    done = ask("pull", REPOSITORY, "-o", "back")
+    assert done.returncode == 2, done.stderr
+    assert reason in done.stderr.splitlines()[-1]
+    assert str(tmp_path) not in done.stderr
+    assert set(os.listdir(tmp_path)) == before
+
+
+def test_bundle_that_was_changed_is_not_sent(hub: Hub, ask, exported: Path, tmp_path: Path) -> None:
+    changed = Path(shutil.copytree(exported, tmp_path / "changed"))
+    (changed / "parity.json").write_text("{}")
+    done = ask("push", changed, REPOSITORY)
+    assert done.returncode == 2
+    assert "changed since export" in done.stderr
+    assert not hub.repositories
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "code", "reason"),
+    [
+        (("push", "BUNDLE", "a/b/c"), {}, 2, "a/b/c: Repo id must be"),
+        (("push", "BUNDLE", REPOSITORY, "--license", "mine"), {}, 2, '"license" must be one of'),
+        (("push", "BUNDLE", REPOSITORY), {"HF_TOKEN": "no"}, 4, "log in with: hf auth login"),
+        (("push", "BUNDLE", REPOSITORY), {"HF_HUB_OFFLINE": "1"}, 4, "HF_HUB_OFFLINE"),
+        (("pull", REPOSITORY), {}, 2, "no such repository"),
+        (("pull", REPOSITORY), {"HF_HUB_OFFLINE": "1"}, 4, "HF_HUB_OFFLINE"),
+        (("pull", "../x"), {}, 2, "../x: Repo id must"),
+    ],
+)
+def test_refusal_of_the_hub_is_one_line(
+    ask, exported: Path, words: tuple[str, ...], environment: dict[str, str], code: int, reason: str
+) -> None:
+    done = ask(*(exported if word == "BUNDLE" else word for word in words), **environment)
+    assert done.returncode == code, done.stderr
+    assert reason in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("push", "BUNDLE", REPOSITORY), ("pull", REPOSITORY)])
+def test_hub_that_does_not_answer_is_one_line(ask, exported: Path, words: tuple[str, ...]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        words = tuple(str(exported) if word == "BUNDLE" else word for word in words)
+        done = ask(*words, HF_ENDPOINT=address)
+    assert done.returncode == 4, done.stderr
+    assert f"expected an answer of {address}, found" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["push", "pull"])
+def test_missing_package_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    words = [command, "bundle", REPOSITORY] if command == "push" else [command, REPOSITORY]
+    with pytest.raises(MachineError, match=r"needs the package 'huggingface_hub'.*\[hub\]"):
+        main(words)
+
+
+def test_place_that_is_taken_stays_as_it_is(hub: Hub, ask, exported: Path, tmp_path: Path) -> None:
+    assert ask("push", exported, REPOSITORY).returncode == 0
+    (tmp_path / "bundles" / "cells").mkdir(parents=True)
+    (tmp_path / "bundles" / "cells" / "mine.txt").write_text("kept")
+    done = ask("pull", REPOSITORY, "--overwrite")
+    assert done.returncode == 2
+    assert "is there already; --overwrite replaces only a bundle" in done.stderr
+    shutil.rmtree(tmp_path / "bundles")
+    assert ask("pull", REPOSITORY).returncode == 0
+    assert ask("pull", REPOSITORY).returncode == 2
+    assert ask("pull", REPOSITORY, "--overwrite").returncode == 0
