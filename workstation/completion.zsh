@@ -39,6 +39,8 @@ _shtab_quince_export_commands() {
     all:'every format in every precision'
     judge:'measure what a bundle says to images of no class'
     onnx:'precisions: fp32, int8, fp16, dynamic'
+    pull:'fetch a bundle from the Hugging Face Hub, and verify it'
+    push:'publish a bundle on the Hugging Face Hub'
     tflite:'precisions: int8, fp32, fp16, dynamic, int16x8'
   )
   _describe 'quince export commands' _commands
@@ -364,6 +366,33 @@ _shtab_quince_export_onnx_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_export_onnx_defaults_added=0
+
+_shtab_quince_export_pull_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  {-o,--output}"[bundle folder (default\: bundles\/NAME)]:BUNDLE:"
+  "--revision[a branch, tag or commit]:ID:"
+  "--overwrite[replace a bundle that is there]"
+  "--json[print the result as JSON]"
+  ":on the Hub, with a bundle:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_export_pull_defaults_added=0
+
+_shtab_quince_export_push_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--license[licence of this model, as the Hub names it, such as apache-2.0 (default\: unknown)]:ID:"
+  "--data-license[licence of its training images, as the Hub names it, such as apache-2.0 (default\: unknown)]:ID:"
+  "--base-license[licence of the pretrained weights that training began with, as the Hub names it, such as apache-2.0 (default\: unknown)]:ID:"
+  "--base-model[repository of the pretrained weights]:USER/NAME:"
+  "--public[a new repository is public (private without this)]"
+  "--json[print the result as JSON]"
+  ":a bundle that export made:"
+  ":on the Hub\; made if necessary:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_export_push_defaults_added=0
 
 _shtab_quince_export_tflite_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -815,6 +844,8 @@ _shtab_quince_export() {
         all) _arguments -C -s $_shtab_quince_export_all_options ;;
         judge) _arguments -C -s $_shtab_quince_export_judge_options ;;
         onnx) _arguments -C -s $_shtab_quince_export_onnx_options ;;
+        pull) _arguments -C -s $_shtab_quince_export_pull_options ;;
+        push) _arguments -C -s $_shtab_quince_export_push_options ;;
         tflite) _arguments -C -s $_shtab_quince_export_tflite_options ;;
       esac
   esac
