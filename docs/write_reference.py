@@ -19,7 +19,10 @@ FOLDER = ROOT / "docs" / "reference"
 COMMANDS = {
     "train": ("", "check", "evaluate", "predict", "tune", "sample"),
     "export": ("tflite", "onnx", "all", "judge", "adopt", "push", "pull"),
-    "run": ("predict", "camera", "verify", "install", "rollback", "info", "doctor"),
+    "run": (
+        *("predict", "camera", "collect", "service", "verify"),
+        *("install", "rollback", "info", "doctor"),
+    ),
     "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
 }
 MAIN = "from runtime.cli.console_script import main; main()"

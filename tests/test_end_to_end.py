@@ -35,6 +35,15 @@ def test_same_training_command_again_keeps_the_run(trained, cells, run_cli, smal
     assert (trained / "model.keras").stat().st_mtime_ns == before
 
 
+def test_training_goes_on_with_the_export(run_copy, cells, run_cli, small_training) -> None:
+    done = run_cli("train", cells, "-o", run_copy, *small_training, "--export", "onnx")
+    assert done.returncode == 0, done.stderr
+    assert "already there" in done.stdout
+    assert "model.fp32.onnx: " in done.stdout
+    assert f"next: python -m runtime verify {run_copy}/bundle" in done.stderr
+    assert (run_copy / "bundle" / "model.fp32.onnx").is_file()
+
+
 def test_other_training_command_refuses_to_replace_the_run(
     trained, cells, run_cli, small_training
 ) -> None:

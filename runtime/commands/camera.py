@@ -34,7 +34,7 @@ NAME = program_name("runtime")
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = camera_parser("camera").parse_args(arguments)
     source = open_source(options.source, options.every)
     source.require_package()
     classifiers = ReloadingClassifier(
@@ -96,10 +96,9 @@ def _say(line: str) -> None:
     say(f"{NAME}: {line}")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = CommandParser(
-        prog=f"{NAME} camera", description=VERBS["camera"].help.capitalize() + "."
-    )
+def camera_parser(verb: str) -> argparse.ArgumentParser:
+    """Returns the parser of `camera`, and of `service`, which takes the same arguments."""
+    parser = CommandParser(prog=f"{NAME} {verb}", description=VERBS[verb].help.capitalize() + ".")
     parser.add_argument(
         "model",
         type=Path,

@@ -11,6 +11,10 @@ VERBS = {
     "collect": Verb(
         "runtime.commands.collect", "keep the images of a camera that are worth a label"
     ),
+    "service": Verb(
+        "runtime.commands.service",
+        "let camera, with its options, start now and with this machine (systemd, root)",
+    ),
     "verify": Verb(
         "runtime.commands.verify",
         "repeat the bundle's golden samples here: is it still the model that was exported?",

@@ -3,8 +3,10 @@
 import argparse
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
@@ -15,6 +17,7 @@ from runtime.shared.statistics import counted_images
 from runtime.shared.wording import counted
 from runtime.system.atomic_files import require_writable_folder
 from runtime.system.lazy_loading import requires_extra
+from runtime.system.subprocesses import child_environment, python_command
 from runtime.system.terminal import escape_control_chars, quiet, say
 from train.commands.arguments import add_cache, add_data, add_json, add_strict
 from train.commands.cache_limit import limit_cache
@@ -34,6 +37,8 @@ from workstation.keras_setup import prepare_tensorflow
 
 MIN_GAP = 0.03
 """Validation accuracy above the test accuracy that is reported, if it is above its interval too."""
+EXPORTS = ("tflite", "onnx", "all")
+"""What `export` takes as its first word; this package never imports that one."""
 NAME = program_name("train")
 
 
@@ -87,8 +92,18 @@ def _train(
         if parsed.log:
             _write_log(run, parsed.log)
     say(f"report: {run / 'report.html'}")
+    if parsed.export:
+        _go_on_with_export(parsed, run)
     say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
     return DONE
+
+
+def _go_on_with_export(parsed: argparse.Namespace, run: Path) -> NoReturn:
+    """Replaces this process by `export`, which needs the memory that training took."""
+    flags = [f"--{name}" for name in ("overwrite", "json") if getattr(parsed, name)]
+    command = python_command("-m", "export", parsed.export, *flags, "--", run)
+    sys.stdout.flush()
+    os.execve(command[0], command, child_environment())
 
 
 def _write_log(run: Path, folder: Path) -> None:
@@ -186,6 +201,11 @@ def _parser() -> CommandParser:
         "--resume",
         action="store_true",
         help="continue an unfinished training; its learning rates may be changed",
+    )
+    parser.add_argument(
+        "--export",
+        choices=EXPORTS,
+        help="go on with quince export, with its defaults, into RUN/bundle",
     )
     parser.add_argument(
         "--log",
