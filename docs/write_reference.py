@@ -6,6 +6,7 @@ Run it with `make reference` after a change of an option or of a public docstrin
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ COMMANDS = {
     "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
 }
 MAIN = "from runtime.cli.console_script import main; main()"
+MAX_COLUMNS = 88
+SECTIONS = ("Args:", "Raises:", "Returns:")
+ITEM = re.compile(r"(\w+(?:, \w+)*): ")
 WRITTEN = "Written by `make reference`; do not edit.\n"
 
 
@@ -54,6 +58,7 @@ def commands_page() -> str:
 def python_page() -> str:
     """Returns the page of the public Python names."""
     import runtime
+    from runtime import errors
 
     parts = [
         "# Python\n\nAfter reading this page you can use Quince from Python: "
@@ -61,29 +66,69 @@ def python_page() -> str:
     ]
     for name in runtime.__all__:
         parts += described(name, getattr(runtime, name))
+    parts.append("## Errors\n\nThey are in `runtime.errors`.\n")
+    for name, item in vars(errors).items():
+        if inspect.isclass(item) and issubclass(item, errors.QuinceError):
+            parts += [f"### {name}\n", markdown(inspect.getdoc(item) or "")]
     return "\n".join(parts)
 
 
 def described(name: str, item: Any, level: int = 2) -> list[str]:
     """Returns a heading with the signature, the docstring, and the public methods of a class."""
-    plain = [
-        parameter.replace(annotation=inspect.Parameter.empty)
-        for parameter in inspect.signature(item).parameters.values()
-        if parameter.name != "self"
-    ]
-    signature = inspect.Signature(plain)
-    heading = f"{'#' * level} {name}\n"
-    text = inspect.getdoc(item) or ""
-    parts = [heading, f"```text\n{name}{signature}\n```\n", f"```text\n{text}\n```\n"]
+    parts = [f"{'#' * level} {name}\n"]
+    if not isinstance(item, property):
+        parts.append(f"```python\n{signature(name, item)}\n```\n")
+    parts.append(markdown(inspect.getdoc(item) or ""))
     if inspect.isclass(item):
         for part, value in vars(item).items():
-            if part.startswith("_") or not isinstance(value, property | classmethod | type(main)):
-                continue
-            if isinstance(value, property):
-                parts += [f"### {name}.{part}\n", f"```text\n{inspect.getdoc(value)}\n```\n"]
-            else:
-                parts += described(f"{name}.{part}", getattr(item, part), 3)
+            if not part.startswith("_") and isinstance(value, property | classmethod | type(main)):
+                public = value if isinstance(value, property) else getattr(item, part)
+                parts += described(f"{name}.{part}", public, 3)
     return parts
+
+
+def signature(name: str, item: Any) -> str:
+    """Returns the call of a function or class, with types without their modules."""
+    found = inspect.signature(item)
+    words = [str(parameter) for key, parameter in found.parameters.items() if key != "self"]
+    only_by_name = [key.kind is key.KEYWORD_ONLY for key in found.parameters.values()]
+    if any(only_by_name):
+        words.insert(len(words) - sum(only_by_name), "*")
+    returns = ""
+    if not inspect.isclass(item):
+        returns = f" -> {inspect.formatannotation(found.return_annotation)}"
+    words, returns = [short_types(word) for word in words], short_types(returns)
+    line = f"{name}({', '.join(words)}){returns}"
+    if len(line) <= MAX_COLUMNS:
+        return line
+    return f"{name}(\n" + "".join(f"    {word},\n" for word in words) + f"){returns}"
+
+
+def short_types(text: str) -> str:
+    """Returns the text without modules, the shapes of arrays and the quotes of later types."""
+    text = re.sub(r"ndarray\[.*?dtype\[([\w.]+)\]\]", r"ndarray[\1]", text)
+    text = re.sub(r"-> '(\w+)'", r"-> \1", text)
+    return re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z])", "", text)
+
+
+def markdown(docstring: str) -> str:
+    """Returns a docstring as Markdown: `name: text` is an item, `Raises:` a label."""
+    lines, indent = [], 0
+    for line in docstring.splitlines():
+        text, depth = line.lstrip(), len(line) - len(line.lstrip())
+        item = ITEM.match(text)
+        if text in SECTIONS:
+            lines.append(f"*{text}*\n")
+            indent = 4
+        elif item and depth == indent:
+            names = ", ".join(f"`{word}`" for word in item[1].split(", "))
+            lines.append(f"- {names}: {text[item.end() :]}")
+        elif depth:
+            lines.append(f"  {text}")
+        else:
+            lines.append(text)
+            indent = 0
+    return "\n".join(lines) + "\n"
 
 
 PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}

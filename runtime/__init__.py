@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False  # that of typing, which would be a third of the time until `handle_signals`
 if TYPE_CHECKING:
-    from runtime.answer import Prediction
+    from runtime.answer import Answer, Prediction
     from runtime.bundles.bundle import Bundle
     from runtime.classifier import Classifier
     from runtime.explanation.explainer import Explanation, explain
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from runtime.models.model_spec import ModelSpec
 
 __all__ = [
+    "Answer",
     "Bundle",
     "Classifier",
     "Explanation",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Answer": "runtime.answer",
     "Bundle": "runtime.bundles.bundle",
     "Classifier": "runtime.classifier",
     "Explanation": "runtime.explanation.explainer",

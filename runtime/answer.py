@@ -53,9 +53,9 @@ class Answer(tuple[Prediction, ...]):
     """Holds the best classes of an image, the best first, and what they are worth.
 
     verdict: "known": the first class is the answer. "unsure": it is one of the first two, but not
-    clear which. "unknown": the image is none of the classes. similarity: the highest to any class,
-    -1..1; None for a model file without similarities. one_class: the model has a single class, and
-    the similarity is its score.
+        clear which. "unknown": the image is none of the classes.
+    similarity: the highest to any class, -1..1; None for a model file without similarities.
+    one_class: the model has a single class, and the similarity is its score.
     """
 
     verdict: Verdict

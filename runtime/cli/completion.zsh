@@ -37,6 +37,7 @@ _shtab_quince_run_commands() {
     install:'Replace the bundle in use by a new one, if the new one works here.'
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
+    service:'Let camera, with its options, start now and with this machine (systemd, root).'
     verify:'Repeat the bundle'"'"'s golden samples here: is it still the model that was exported?'
   )
   _describe 'quince run commands' _commands
@@ -303,6 +304,42 @@ _shtab_quince_run_rollback_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_run_rollback_defaults_added=0
 
+_shtab_quince_run_service_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or - (default\: camera\:0)]:source:_files"
+  "--every[take one image from an http camera every S seconds (default\: 1 if it serves single images\; all images of a stream)]:S:"
+  "--wait[wait for a camera or stream that is not available yet]"
+  "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
+  "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
+  "--stable[equal answers in a row before one is reported (default\: 3\; 1 for images and --every)]:N:"
+  "--window[frames whose scores are averaged (default\: 3\; 1 for images and --every)]:N:"
+  "--artifact[the model file of the bundle (default\: the best that runs here)]:FILE:"
+  "--threads[interpreter threads (default\: all cores that this process may use)]:N:"
+  "--json[print one JSON object per line]"
+  "--labels[class names, one a line, in the order of the model\'s outputs\; or JSON, or CSV]:FILE:_files"
+  "--normalize[how it normalizes pixels\: none (0..255), tf, torch, caffe as in keras.applications, MEAN,STD or three of each (default of a uint8 input\: pixels as they are)]:HOW:"
+  "--fit[how to fit an image of another shape (default\: crop)]:fit:(squash crop pad)"
+  "--input-size[SIDE or HEIGHTxWIDTH in pixels, if the model leaves it open]:SIDE:"
+  "--layout[channels last or first (default\: from its shape, or the name of an axis)]:layout:(nhwc nchw)"
+  "--channels[order of its channels (default\: rgb)\; grey, if it leaves their number open]:channels:(rgb bgr grey)"
+  "--scores[what it returns (default\: logits, unless it ends with softmax or sigmoid)]:scores:(probabilities logits)"
+  "--output[its output with the scores, if it has several (default\: the only one with as many numbers as there are labels)]:NAME:"
+  "--on-change[run this command at each change, with label and score as its last arguments]:COMMAND:"
+  "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
+  "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
+  "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
+  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
+  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--live[show images and answers on a web page]"
+  "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
+  "--live-port[0 selects a free port (default\: 8000)]:N:"
+  "--live-token-file[file with the token that viewers need\; created if it does not exist (or use \$QUINCE_LIVE_TOKEN)]:FILE:_files"
+  ":a bundle folder, one .tflite or .onnx file of it, or one from elsewhere:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_run_service_defaults_added=0
+
 _shtab_quince_run_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--artifact[the model file of the bundle (default\: all that run here)]:FILE:"
@@ -392,6 +429,7 @@ _shtab_quince_run() {
         install) _arguments -C -s $_shtab_quince_run_install_options ;;
         predict) _arguments -C -s $_shtab_quince_run_predict_options ;;
         rollback) _arguments -C -s $_shtab_quince_run_rollback_options ;;
+        service) _arguments -C -s $_shtab_quince_run_service_options ;;
         verify) _arguments -C -s $_shtab_quince_run_verify_options ;;
       esac
   esac

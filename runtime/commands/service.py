@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.classifier import Classifier
-from runtime.cli.identity import program_name
+from runtime.cli.identity import CONSOLE_VARIABLE, program_name
 from runtime.commands.camera import camera_parser
 from runtime.errors import DONE, InputRefused, MachineError
 from runtime.shared.external_model_arguments import external_model_options
@@ -29,7 +29,7 @@ After=network-online.target
 User={user}
 SupplementaryGroups=video
 WorkingDirectory={folder}
-Environment={path}
+Environment={variables}
 EnvironmentFile=-/etc/quince.env
 ExecStart={command}
 Restart=on-failure
@@ -79,11 +79,13 @@ def unit_text(arguments: Sequence[str]) -> str:
         user = pwd.getpwuid(os.stat(folder).st_uid).pw_name
     except KeyError:
         raise InputRefused(folder, "its owner, who is to run the camera, has no name") from None
+    variables = [f"PYTHONPATH={ROOT}"]
+    variables += [f"{CONSOLE_VARIABLE}=1"] * (CONSOLE_VARIABLE in os.environ)
     words = python_command("-m", "runtime", "camera", "--wait", *arguments)
     return TEXT.format(
         user=user,
         folder=_escaped(folder),
-        path=_quoted(f"PYTHONPATH={ROOT}"),
+        variables=" ".join(map(_quoted, variables)),
         command=" ".join(_quoted(word).replace("$", "$$") for word in words),
     )
 

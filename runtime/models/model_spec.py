@@ -20,7 +20,8 @@ MAX_SIDE = 4096
 class ModelSpec(NamedTuple):
     """Holds what is known about a model file from elsewhere; None means not known.
 
-    labels: in output order. labels_from: where they come from, for error messages.
+    labels: in output order.
+    labels_from: where they come from, for error messages.
     normalization: without one, a uint8 input takes the pixels as they are.
     input_size: (height, width) of the image.
     channels: "grey" only matters if the file leaves the number of channels open.

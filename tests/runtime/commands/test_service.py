@@ -1,6 +1,6 @@
 """Tests `python -m runtime service` up to the point where it would change this machine.
 
-docs/tutorial.md says how it was tried with a real systemd.
+docs/raspberry-pi.md says how it was tried with a real systemd.
 """
 
 import os
