@@ -12,21 +12,32 @@ from runtime.cli.parser import (
     add_interpreter_arguments,
     add_thresholds,
     positive_int_argument,
-    seconds_argument,
 )
 from runtime.commands.table import VERBS
 from runtime.deployment.hot_reload import ReloadingClassifier
 from runtime.errors import DONE, REFUSED
 from runtime.monitor.capture import Capture
-from runtime.monitor.loop import DecisionSettings, MonitorStats, SinkDispatcher, monitor
+from runtime.monitor.loop import (
+    DecisionSettings,
+    MonitorStats,
+    SinkDispatcher,
+    Watch,
+    monitor,
+)
 from runtime.monitor.sinks.arguments import add_sink_arguments
 from runtime.monitor.sinks.base import SINKS, SinkContext
 from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.monitor.views import (
+    add_view_arguments,
+    captures_of,
+    look_rule,
+    sources_from_options,
+)
 from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
     external_model_options,
 )
-from runtime.sources.base import Source, open_source
+from runtime.sources.base import Source
 from runtime.system.terminal import say
 
 NAME = program_name("runtime")
@@ -35,8 +46,7 @@ NAME = program_name("runtime")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = camera_parser("camera").parse_args(arguments)
-    source = open_source(options.source, options.every)
-    source.require_package()
+    sources = sources_from_options(options)
     classifiers = ReloadingClassifier(
         options.model,
         artifact=options.artifact,
@@ -51,21 +61,16 @@ def main(arguments: Sequence[str]) -> int:
         classifier.require_scores("--min-score")
     if options.min_similarity is not None:
         classifier.require_similarities("--min-similarity")
-    default_frames = 1 if source.has_paths or source.every_s else 3
-    settings = DecisionSettings(
-        options.min_score,
-        options.min_similarity,
-        options.stable or default_frames,
-        options.window or default_frames,
-    )
-    thresholds = settings.rules(classifier).thresholds
+    settings = [_settings(options, source) for source, _ in sources]
+    thresholds = settings[0].rules(classifier).thresholds
     if thresholds == NO_THRESHOLDS:
         _say(
             f"{classifier.file}: has no threshold below which an answer is unsure or unknown, so"
             " every answer is a class; set one with --min-score"
         )
     errors = ErrorReporter(NAME)
-    context = SinkContext(source.name, source.live, classifier.manifest.name, thresholds, errors)
+    views = tuple(view for _, views in sources for view in views)
+    context = SinkContext(views, classifier.manifest.name, thresholds, errors)
     with ExitStack() as stack:
         openers = {
             name: sink_type.opener.load()
@@ -75,20 +80,36 @@ def main(arguments: Sequence[str]) -> int:
         sinks = {
             name: stack.enter_context(opener(options, context)) for name, opener in openers.items()
         }
-        capture = stack.enter_context(Capture(source, wait=options.wait, report=_say))
-        dispatcher = SinkDispatcher(sinks, errors)
-        stats = monitor(capture, classifiers.current, settings, dispatcher)
-    return _summarize(source, capture, stats)
+        captures = captures_of([source for source, _ in sources], wait=options.wait, report=_say)
+        watches = [
+            Watch(stack.enter_context(capture), views, chosen, look_rule(options, source))
+            for capture, (source, views), chosen in zip(captures, sources, settings, strict=True)
+        ]
+        stats = monitor(watches, classifiers.current, SinkDispatcher(sinks, errors))
+    return max(map(_summarize, captures, stats))
 
 
-def _summarize(source: Source, capture: Capture, stats: MonitorStats) -> int:
+def _settings(options: argparse.Namespace, source: Source) -> DecisionSettings:
+    single = source.has_paths or (options.every and not options.on_motion)
+    frames = 1 if single else 3
+    return DecisionSettings(
+        options.min_score,
+        options.min_similarity,
+        options.stable or frames,
+        options.window or frames,
+    )
+
+
+def _summarize(capture: Capture, stats: MonitorStats) -> int:
     refused = capture.refused + stats.refused
     counts = [f"{stats.frames} frames", f"{stats.changes} changes"]
+    if capture.skipped:
+        counts.append(f"{capture.skipped} not looked at")
     if capture.dropped:
         counts.append(f"{capture.dropped} dropped")
     if refused:
         counts.append(f"{refused} refused")
-    _say(f"{source.name}: ended after {', '.join(counts)}")
+    _say(f"{capture.source.name}: ended after {', '.join(counts)}")
     return REFUSED if refused else DONE
 
 
@@ -104,21 +125,7 @@ def camera_parser(verb: str) -> argparse.ArgumentParser:
         type=Path,
         help="a bundle folder, one .tflite or .onnx file of it, or one from elsewhere",
     )
-    parser.add_argument(
-        "--source",
-        default="camera:0",
-        help="camera:0, picamera2, http://..., rtsp://..., a clip, folder, image, or -",
-    )
-    parser.add_argument(
-        "--every",
-        type=seconds_argument,
-        metavar="S",
-        help="take one image from an http camera every S seconds (default: 1 if it serves single "
-        "images; all images of a stream)",
-    )
-    parser.add_argument(
-        "--wait", action="store_true", help="wait for a camera or stream that is not available yet"
-    )
+    add_view_arguments(parser)
     add_thresholds(parser)
     parser.add_argument(
         "--stable",

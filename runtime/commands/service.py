@@ -12,8 +12,8 @@ from runtime.classifier import Classifier
 from runtime.cli.identity import CONSOLE_VARIABLE, program_name
 from runtime.commands.camera import camera_parser
 from runtime.errors import DONE, InputRefused, MachineError
+from runtime.monitor.views import sources_from_options
 from runtime.shared.external_model_arguments import external_model_options
-from runtime.sources.base import open_source
 from runtime.system.atomic_files import write_file
 from runtime.system.subprocesses import ROOT, python_command
 from runtime.system.terminal import say
@@ -51,7 +51,7 @@ WantedBy=multi-user.target
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = camera_parser("service").parse_args(arguments)
-    open_source(options.source, options.every).require_package()
+    sources_from_options(options)
     Classifier(options.model, artifact=options.artifact, spec=external_model_options(options))
     text = unit_text(arguments)
     if os.geteuid() != 0:

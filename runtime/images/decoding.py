@@ -160,6 +160,22 @@ def load_image(image: Image.Image, name: str) -> None:
         image.load()
 
 
+def small_copy(image: Image.Image, min_side: int) -> Image.Image:
+    """Returns a copy of an opened JPEG that is decoded, when used, at a small scale without colour.
+
+    Its sides are at least `min_side`. An image of another format, or that is decoded already, is
+    returned itself.
+    """
+    content = getattr(image, "fp", None)
+    if image.format != "JPEG" or not (
+        getattr(image, "tile", None) and isinstance(content, BytesIO)
+    ):
+        return image
+    copy = _open_with_pillow(content.getvalue())
+    copy.draft("L", (min_side, min_side))
+    return copy
+
+
 def check_size(width: int, height: int, name: str = "image") -> None:
     """Refuses an image that would take too much memory, before anything is decoded.
 

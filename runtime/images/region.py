@@ -47,7 +47,7 @@ def check_region(values: Any, thing: str) -> Region:
 
 def region_text(region: Region) -> str:
     """Returns the text that `read_region` reads."""
-    return ",".join(repr(value) for value in region)
+    return ",".join(repr(value).removesuffix(".0") for value in region)
 
 
 def crop_region(image: Image.Image, region: Region | None) -> Image.Image:

@@ -23,6 +23,13 @@ MAX_QUEUED = 2
 JOIN_TIMEOUT_S = 0.6
 
 
+def wait_for_arrival(captures: Sequence["Capture"], timeout_s: float) -> None:
+    """Waits until `next` of one of the captures, which share `changed`, has something to return."""
+    changed = captures[0].changed
+    with changed:
+        changed.wait_for(lambda: any(capture.is_ready for capture in captures), timeout_s)
+
+
 class EndOfStream(Exception):
     """A finite source has no more frames."""
 
@@ -53,6 +60,7 @@ class Capture:
         stall_s: float | None = None,
         backoff_s: Sequence[float] = BACKOFF_S,
         report: Callable[[str], None] = say,
+        changed: threading.Condition | None = None,
     ) -> None:
         """Stores the settings; `with` opens the source.
 
@@ -64,6 +72,7 @@ class Capture:
             backoff_s: seconds before each attempt to open a lost source again; the last repeats.
             report: receives a line when a live source is lost, when it is back, for each refused
                 image of a finite source, and for each that is used with a remark.
+            changed: shared by captures of which `wait_for_arrival` waits for the first.
         """
         self.source = source
         self.state: Literal["waiting", "running", "lost"] = "waiting"
@@ -76,7 +85,9 @@ class Capture:
         self.restarts = 0
         self._wait, self._backoff_s, self._report = wait, backoff_s, report
         self._stall_s = FRAME_TIMEOUT_S + source.interval_s if stall_s is None else stall_s
-        self._changed = threading.Condition()
+        self.skipped = 0
+        """Frames that `next` was not asked to return."""
+        self.changed = self._changed = changed or threading.Condition()
         self._queue: deque[Frame | ImageRefused] = deque()
         self._connection: _Connection | None = None
         self._arrived = 0
@@ -98,10 +109,18 @@ class Capture:
             self._changed.notify_all()
         self._supervisor.join(1.5 * JOIN_TIMEOUT_S)
 
-    def next(self, timeout: float) -> Frame | None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether `next` returns or raises at once."""
+        return bool(self._queue or self._error)
+
+    def next(
+        self, timeout: float, wanted: Callable[[Frame], object] = lambda frame: True
+    ) -> Frame | None:
         """Returns the next frame, decoded, or None if none arrives within `timeout` seconds.
 
-        Of a live source it is the newest frame that was not returned yet.
+        Of a live source it is the newest frame that was not returned yet. A frame that is not
+        `wanted` is not decoded, and None is returned for it. `wanted` may raise ImageRefused.
 
         Raises:
             EndOfStream: a finite source has no more frames.
@@ -113,6 +132,10 @@ class Capture:
             try:
                 if isinstance(arrival, ImageRefused):
                     raise arrival
+                if not wanted(arrival):
+                    self.last_arrived_s = arrival.arrived_s
+                    self.skipped += 1
+                    return None
                 load_image(arrival.image, arrival.name)
             except ImageRefused as refusal:
                 self.refused += 1

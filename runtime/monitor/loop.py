@@ -1,22 +1,21 @@
 """Runs the loop of `camera`: frame, scores, stable answer, sinks."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-
-import numpy as np
-from numpy.typing import NDArray
 
 from runtime.answer import Prediction, rank
 from runtime.classifier import Classifier
-from runtime.errors import ImageRefused, QuinceError
+from runtime.errors import ImageRefused, MachineError, QuinceError
 from runtime.images.preprocessing import preprocess
-from runtime.monitor.capture import Capture, EndOfStream
+from runtime.monitor.capture import Capture, EndOfStream, wait_for_arrival
+from runtime.monitor.looking import ALWAYS, ENDLESS_S, Look, LookRule
 from runtime.monitor.sinks.base import Sink
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
 from runtime.monitor.smoothing import NO_DECISION, Decision, SmoothingRules, update_decision
+from runtime.monitor.views import View
 from runtime.sources.base import Frame
 
 TICK_S = 0.25
@@ -30,16 +29,17 @@ RATE_SMOOTHING = 0.1
 """Weight of the newest interval in the average that gives the frame rate."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class MonitorStats:
-    """Counts of one run.
+    """Counts of one source.
 
-    frames: classified. changes: reported. refused: frames whose pixel mode cannot be converted.
+    frames: looked at. changes: reported. refused: frames whose pixel mode
+    cannot be converted.
     """
 
-    frames: int
-    changes: int
-    refused: int
+    frames: int = 0
+    changes: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class SinkDispatcher:
                 sink.on_change(change)
             except QuinceError as error:
                 self.errors.report(error)
+
+    def on_still(self, view: View, frame: Frame) -> None:
+        """Sends a frame in which nothing has moved to every sink."""
+        for sink in self.sinks.values():
+            sink.on_still(view, frame)
 
     def on_frame(self, result: FrameResult) -> None:
         """Sends a classified frame to every sink."""
@@ -84,93 +89,145 @@ class DecisionSettings:
         return SmoothingRules(thresholds, self.stable, self.window)
 
 
-def monitor(
-    capture: Capture,
-    current_classifier: Callable[[], Classifier],
-    settings: DecisionSettings,
-    dispatcher: SinkDispatcher,
-) -> MonitorStats:
-    """Classifies frame after frame and reports changes, until the source ends.
+@dataclass(frozen=True)
+class Watch:
+    """A source that is followed.
 
-    If `current_classifier` returns another classifier, smoothing starts again, as after a loss.
+    views: its regions, at least one. settings: for its answers. rule: when to look.
+    """
+
+    capture: Capture
+    views: tuple[View, ...]
+    settings: DecisionSettings
+    rule: LookRule = ALWAYS
+
+
+def monitor(
+    watches: Sequence[Watch],
+    current_classifier: Callable[[], Classifier],
+    dispatcher: SinkDispatcher,
+) -> list[MonitorStats]:
+    """Classifies frame after frame and reports changes, until all sources end.
+
+    One thread classifies the frames of all sources, whose captures share `changed`, in turn. If
+    `current_classifier` returns another classifier, smoothing starts again, as after a loss.
 
     Raises:
-        MachineError: the source cannot be opened.
-        InputRefused: the source or the model is of an unexpected kind.
+        MachineError: a source cannot be opened.
+        InputRefused: a source or the model is of an unexpected kind.
         CheckFailed: the model answered NaN.
     """
-    return _Monitor(capture, current_classifier, settings, dispatcher).run()
-
-
-class _Monitor:
-    def __init__(
-        self,
-        capture: Capture,
-        current_classifier: Callable[[], Classifier],
-        settings: DecisionSettings,
-        dispatcher: SinkDispatcher,
-    ) -> None:
-        self._capture, self._current_classifier = capture, current_classifier
-        self._settings, self._dispatcher = settings, dispatcher
-        self._classifier = current_classifier()
-        self._decision, self._rate = NO_DECISION, _FrameRate()
-        self._frame_name = capture.source.name
-        self._frames = self._changes = self._refused = 0
-
-    def run(self) -> MonitorStats:
-        while True:
+    classifier = current_classifier()
+    followed = [_Source(watch, classifier, dispatcher) for watch in watches]
+    running = list(followed)
+    while running:
+        wait_for_arrival([source.capture for source in running], TICK_S)
+        classifier = current_classifier()
+        for source in tuple(running):
+            source.use(classifier)
             try:
-                frame = self._capture.next(TICK_S)
+                source.step()
             except EndOfStream:
-                return MonitorStats(self._frames, self._changes, self._refused)
-            if frame is None or self._is_stale(frame):
-                self._check_for_loss()
-            else:
-                self._classify(frame)
+                running.remove(source)
+    return [source.stats for source in followed]
 
-    def _is_stale(self, frame: Frame) -> bool:
-        source = self._capture.source
-        return source.live and time.monotonic() - frame.arrived_s > STALE_S + source.interval_s
 
-    def _check_for_loss(self) -> None:
-        if self._decision is NO_DECISION or not _is_lost(self._capture):
-            return
-        label, model_ref = _stable_label(self._decision), _model_ref(self._classifier)
-        self._report(
-            AnswerChange(_now(), "lost", None, None, label, self._frame_name, model_ref, ())
-        )
-        self._decision, self._rate = NO_DECISION, _FrameRate()
+class _Source:
+    """Follows one source: takes its frames, and passes them to its regions."""
 
-    def _classify(self, frame: Frame) -> None:
-        classifier = self._current_classifier()
+    def __init__(self, watch: Watch, classifier: Classifier, dispatcher: SinkDispatcher) -> None:
+        self.capture, self.stats = watch.capture, MonitorStats()
+        self._dispatcher, self._classifier = dispatcher, classifier
+        self._regions = [_Region(watch, view, self.stats, dispatcher) for view in watch.views]
+        for region in self._regions:
+            region.use(classifier)
+        self._due: list[_Region] = []
+        self._on_motion = watch.rule.on_motion
+
+    def use(self, classifier: Classifier) -> None:
         if classifier is not self._classifier:
-            self._classifier, self._decision = classifier, NO_DECISION
-        start = time.perf_counter()
+            self._classifier = classifier
+            for region in self._regions:
+                region.use(classifier)
+
+    def step(self) -> None:
+        """Classifies the next frame if there is one to look at, and notices a loss."""
+        self._still: Frame | None = None
+        frame = self.capture.next(0, self._choose)
+        if self._still:
+            self._dispatcher.on_still(self._regions[0].view, self._still)
+        if frame is None or self._is_stale(frame):
+            if _is_lost(self.capture):
+                for region in self._regions:
+                    region.report_loss()
+            return
         try:
             # Sinks show and save the pixels that the model's rules make, also of 16-bit grey.
-            frame = frame._replace(image=classifier.preprocessing.upright(frame.image))
-            pixels = preprocess(frame.image, classifier.preprocessing)
+            frame = frame._replace(image=self._classifier.preprocessing.upright(frame.image))
         except ImageRefused as refusal:
             self._refuse(frame, refusal)
             return
-        scores, similarity = classifier.outputs(pixels)
-        latency_ms = (time.perf_counter() - start) * 1000
-        self._frames, self._frame_name = self._frames + 1, frame.name
-        self._decide(frame, scores, similarity, latency_ms)
+        self.stats.frames += 1
+        for region in self._due:
+            region.classify(frame)
+
+    def _choose(self, frame: Frame) -> list["_Region"]:
+        self._due = [region for region in self._regions if region.look.wants(frame)]
+        if self._on_motion and not self._due:
+            self._still = frame
+        return self._due
+
+    def _is_stale(self, frame: Frame) -> bool:
+        source = self.capture.source
+        return source.live and time.monotonic() - frame.arrived_s > STALE_S + source.interval_s
 
     def _refuse(self, frame: Frame, refusal: ImageRefused) -> None:
-        self._refused += 1
-        source = self._capture.source
+        self.stats.refused += 1
+        source = self.capture.source
         name = source.name if source.live else frame.name
         self._dispatcher.errors.report(ImageRefused(name, refusal.reason))
 
-    def _decide(
-        self,
-        frame: Frame,
-        scores: NDArray[np.float32],
-        similarity: float | None,
-        latency_ms: float,
+
+class _Region:
+    """Answers for one view: scores, smoothing, changes."""
+
+    def __init__(
+        self, watch: Watch, view: View, stats: MonitorStats, dispatcher: SinkDispatcher
     ) -> None:
+        self._settings, self.view = watch.settings, view
+        self._stats, self._dispatcher = stats, dispatcher
+        self._decision, self._rate = NO_DECISION, _FrameRate()
+        self._frame_name = view.source
+        settling = watch.settings.stable + watch.settings.window
+        self.look = Look(watch.rule, view.region, settling, self._report_endless)
+
+    def use(self, classifier: Classifier) -> None:
+        self._classifier, self._decision = classifier, NO_DECISION
+        self._preprocessing = classifier.preprocessing
+        if self.view.region is not None:
+            self._preprocessing = replace(self._preprocessing, region=self.view.region)
+        self.look.region = self._preprocessing.region
+        self.look.reset()
+
+    def report_loss(self) -> None:
+        """Reports a loss if there was an answer, which ends."""
+        if self._decision is NO_DECISION:
+            return
+        label, model_ref = _stable_label(self._decision), _model_ref(self._classifier)
+        self._report(
+            AnswerChange(
+                self.view, _now(), "lost", None, None, label, self._frame_name, model_ref, ()
+            )
+        )
+        self._decision, self._rate = NO_DECISION, _FrameRate()
+        self.look.reset()
+
+    def classify(self, frame: Frame) -> None:
+        """Classifies this region of a frame, which is upright RGB, and calls the sinks."""
+        start = time.perf_counter()
+        scores, similarity = self._classifier.outputs(preprocess(frame.image, self._preprocessing))
+        latency_ms = (time.perf_counter() - start) * 1000
+        self._frame_name = frame.name
         labels, model_ref = self._classifier.labels, _model_ref(self._classifier)
         rules = self._settings.rules(self._classifier)
         before, self._decision = (
@@ -181,11 +238,13 @@ class _Monitor:
         ranked = rank(self._decision.average, labels, len(labels))
         if self._decision.changed:
             top_k = ranked[:CHANGE_TOP_K]
-            self._report(_change(before, self._decision, frame.name, model_ref, top_k))
+            self._report(_change(self.view, before, self._decision, frame.name, model_ref, top_k))
         (top,) = rank(scores, labels, 1)
         self._dispatcher.on_frame(
             FrameResult(
+                view=self.view,
                 frame=frame,
+                preprocessing=self._preprocessing,
                 model_ref=model_ref,
                 top=top,
                 verdict=rules.thresholds.verdict(top.score, similarity),
@@ -199,8 +258,16 @@ class _Monitor:
         )
 
     def _report(self, change: AnswerChange) -> None:
-        self._changes += 1
+        self._stats.changes += 1
         self._dispatcher.on_change(change)
+
+    def _report_endless(self) -> None:
+        thing = self.view.name or self.view.source
+        reason = (
+            f"something has moved for {ENDLESS_S:g} s without a break, so every image is "
+            "classified; a smaller --region may leave it out, or use --every alone"
+        )
+        self._dispatcher.errors.report(MachineError(thing, reason))
 
 
 class _FrameRate:
@@ -234,6 +301,7 @@ def _stable_label(decision: Decision) -> str | None:
 
 
 def _change(
+    view: View,
     before: Decision,
     after: Decision,
     frame: str,
@@ -242,6 +310,7 @@ def _change(
 ) -> AnswerChange:
     assert after.stable is not None
     return AnswerChange(
+        view=view,
         at=_now(),
         state="running",
         label=after.stable.label,

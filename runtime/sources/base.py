@@ -32,6 +32,13 @@ class Frame(NamedTuple):
     """
     arrived_s: float
     """`time.monotonic()` at its arrival."""
+    clip_s: float | None = None
+    """Seconds from the start of a clip."""
+
+    @property
+    def at_s(self) -> float:
+        """Returns the time of the image in seconds; only differences mean something."""
+        return self.arrived_s if self.clip_s is None else self.clip_s
 
 
 Frames = Generator[Frame | ImageRefused, None, None]
@@ -188,20 +195,14 @@ def open_source(text: str, every_s: float | None = None) -> Source:
         text: an image, a clip, a folder, a pattern such as "*.jpg", "-" (paths on standard input,
             one per line), "camera:0" or "camera:/dev/video0", "picamera2" or "picamera2:1", or a
             URL: http:// and https:// (MJPEG or single JPEG images), rtsp:// and rtsps://.
-        every_s: seconds between two images that a camera is asked for, over http only.
+        every_s: seconds between two images that a camera over http is asked for. Other sources
+            give all their images.
 
     Raises:
-        InputRefused: the text is empty, the URL is not valid, its scheme is unknown, or `every_s`
-            does not apply.
+        InputRefused: the text is empty, the URL is not valid, or its scheme is unknown.
     """
     source = _find_source(text)
-    if every_s is None:
-        return source
-    if not source.source_type.polled:
-        raise InputRefused(
-            "--every", f"applies to http:// and https:// cameras only, not to {source.name}"
-        )
-    return source._replace(every_s=every_s)
+    return source._replace(every_s=every_s) if source.source_type.polled else source
 
 
 def _find_source(text: str) -> Source:

@@ -43,7 +43,8 @@ def frames(address: str) -> Frames:
                 try:
                     for frame in packet.decode():
                         number += 1
-                        yield Frame(f"{address} #{number}", upright(frame), time.monotonic())
+                        name, now_s = f"{address} #{number}", time.monotonic()
+                        yield Frame(name, upright(frame), now_s, frame.time)
                 except (av.error.InvalidDataError, ImageRefused) as error:
                     yield ImageRefused(
                         f"{address} #{number + 1}",

@@ -39,8 +39,12 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def live_page_from_options(options: argparse.Namespace) -> LivePage | nullcontext[None]:
+def live_page_from_options(
+    options: argparse.Namespace, places: tuple[str, ...] = ("",)
+) -> LivePage | nullcontext[None]:
     """Returns the page as a context manager for the whole run; without --live an empty one.
+
+    `places` are the names of the sources.
 
     Raises:
         InputRefused: others can reach the address and there is no token, the token is too short, or
@@ -53,7 +57,7 @@ def live_page_from_options(options: argparse.Namespace) -> LivePage | nullcontex
         token: str | None = read_token(options.live_token_file)
     else:
         token = os.environ.get(TOKEN_VARIABLE) or None
-    return LivePage(options.live_address, options.live_port, token)
+    return LivePage(options.live_address, options.live_port, token, places)
 
 
 def announce_url(program: str, live: LivePage) -> None:

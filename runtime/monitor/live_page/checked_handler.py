@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ HEADERS = {
 class PageContext:
     """The state that all handlers share; `viewers` counts those who are being sent images."""
 
-    broker: FrameBroker
+    brokers: Mapping[str, FrameBroker]
     token: str | None
     port: int
     viewers: int = 0
@@ -77,6 +77,15 @@ class CheckedHandler(RequestHandler):
             raise HTTPError(403)
         if self.needs_token and not self.may_see():
             raise HTTPError(401)
+
+    @property
+    def broker(self) -> FrameBroker:
+        """The broker of the source in `?source=`, by default the first; raises 404 for another."""
+        brokers = self.context.brokers
+        name = self.get_query_argument("source", next(iter(brokers)))
+        if name not in brokers:
+            raise HTTPError(404)
+        return brokers[name]
 
     def may_see(self) -> bool:
         """Returns whether the request has the token, or none is needed."""

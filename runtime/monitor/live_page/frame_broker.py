@@ -4,13 +4,16 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 
 from PIL import Image
 
+from runtime.errors import ImageRefused
+from runtime.images.decoding import raise_image_refused
 from runtime.images.upright import upright_rgb
 from runtime.monitor.live_page.page_update import PageUpdate
 
@@ -30,12 +33,13 @@ class PageState:
     """One state of the page.
 
     number: grows by 1 with each state. update: the newest frame, None before the first. source: the
-    state of the source.
+    state of the source. answers: the newest of each view, by its name.
     """
 
     number: int
     update: PageUpdate | None
     source: str
+    answers: Mapping[str, PageUpdate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,19 @@ class FrameBroker:
         self._encoding: asyncio.Task[None] | None = None
         self._encoded_at_s = 0.0
         self._encoder = ThreadPoolExecutor(1, "live-encoder", _lower_priority)
-        self._explaining: asyncio.Task[bytes] | None = None
+        self._explaining: dict[str, asyncio.Task[bytes]] = {}
         self._explained_at_s = 0.0
         self._explainer = ThreadPoolExecutor(1, "live-explainer", _lower_priority)
 
     def show(self, update: PageUpdate) -> None:
         """Makes this the newest frame."""
         self._set(update, update.state)
+
+    def show_still(self, image: Image.Image, arrived_s: float) -> None:
+        """Shows a newer image, perhaps undecoded, under answers that still stand."""
+        update = self._latest.update
+        if update is not None:
+            self._set(replace(update, image=image, arrived_s=arrived_s, state="running"), "running")
 
     def report_state(self, source: str) -> None:
         """Changes the state of the source while no frame arrives."""
@@ -97,14 +107,17 @@ class FrameBroker:
             await asyncio.shield(self._encoding)
         return self._frame
 
-    async def explain(self) -> bytes:
-        """Returns the heat map of the newest frame as a PNG, or nothing if there is none.
+    async def explain(self, view: str | None = None) -> bytes:
+        """Returns the heat map of a view's newest answer as a PNG, or nothing if there is none.
 
-        One is made at a time, at most one a second.
+        Without `view` it is that of the newest frame. One is made at a time, at most one a second.
         """
-        if self._explaining is None:
-            self._explaining = self._loop.create_task(self._explain())
-        return await asyncio.shield(self._explaining)
+        name = view if view is not None else getattr(self._latest.update, "view", "")
+        if name not in self._latest.answers:
+            return b""
+        if name not in self._explaining:
+            self._explaining[name] = self._loop.create_task(self._explain(name))
+        return await asyncio.shield(self._explaining[name])
 
     def close(self) -> None:
         """Ends the threads of the encoder and the explainer after their current image."""
@@ -116,7 +129,10 @@ class FrameBroker:
             before = self._latest
             if update is None and before.update is not None:
                 update = replace(before.update, state=source)
-            self._latest = PageState(before.number + 1, update, source)
+            answers = before.answers
+            if update is not None:
+                answers = {**answers, update.view: update}
+            self._latest = PageState(before.number + 1, update, source, answers)
         if self._waiting:
             with suppress(RuntimeError):  # the loop has ended, so nobody waits
                 self._loop.call_soon_threadsafe(self._wake)
@@ -133,22 +149,25 @@ class FrameBroker:
             if latest.update is None or _has_same_image(latest, before.state):
                 self._frame = EncodedFrame(latest, before.jpeg)
                 return
-            jpeg = await self._loop.run_in_executor(self._encoder, encode, latest.update.image)
+            jpeg = before.jpeg
+            with suppress(ImageRefused):  # it was not decoded before, and is broken
+                jpeg = await self._loop.run_in_executor(self._encoder, encode, latest.update.image)
+                self.encoded += 1
             self._frame = EncodedFrame(latest, jpeg)
-            self.encoded += 1
         finally:
             self._encoding = None
 
-    async def _explain(self) -> bytes:
+    async def _explain(self, view: str) -> bytes:
         try:
-            await asyncio.sleep(self._explained_at_s + MIN_EXPLAIN_INTERVAL_S - time.monotonic())
-            self._explained_at_s = time.monotonic()
-            update = self._latest.update
-            if update is None or update.explain is None:
+            start_s = max(time.monotonic(), self._explained_at_s + MIN_EXPLAIN_INTERVAL_S)
+            self._explained_at_s = start_s
+            await asyncio.sleep(start_s - time.monotonic())
+            explain = self._latest.answers[view].explain
+            if explain is None:
                 return b""
-            return await self._loop.run_in_executor(self._explainer, update.explain)
+            return await self._loop.run_in_executor(self._explainer, explain)
         finally:
-            self._explaining = None
+            del self._explaining[view]
 
 
 def _has_same_image(state: PageState, other: PageState) -> bool:
@@ -158,8 +177,13 @@ def _has_same_image(state: PageState, other: PageState) -> bool:
 
 
 def encode(image: Image.Image) -> bytes:
-    """Returns a JPEG of the upright image, at most 800 pixels a side."""
-    upright = upright_rgb(image)
+    """Returns a JPEG of the upright image, at most 800 pixels a side.
+
+    Raises:
+        ImageRefused: it was not decoded yet, and is broken.
+    """
+    with raise_image_refused("image"):
+        upright = upright_rgb(image)
     scale = MAX_SIDE / max(upright.size)
     if scale < 1:
         size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))

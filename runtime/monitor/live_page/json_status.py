@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from runtime.monitor.live_page.frame_broker import PageState
+from runtime.monitor.live_page.page_update import PageUpdate
 
 MAX_LABELS = 5
 MIN_STALE_S, MAX_STALE_S = 2.0, 15.0
@@ -15,19 +16,29 @@ A camera that is asked once a minute (--every 60) has more time: one and a half 
 
 
 def status_fields(state: PageState) -> dict[str, Any]:
-    """Returns the frame's number, its answer and its age now.
+    """Returns the frame's number, its age now, its answer, and the newest answer of each view.
 
     The texts come from users and may contain anything.
     """
     update = state.update
+    fields: dict[str, Any] = {"number": state.number, "state": state.source}
     if update is None:
-        return {"number": state.number, "state": state.source, "age_ms": None, "predictions": []}
-    top_labels = update.predictions[:MAX_LABELS]
+        return {**fields, "age_ms": None, "predictions": [], "views": []}
     return {
-        "number": state.number,
-        "state": state.source,
+        **fields,
         "age_ms": round(max(0.0, time.monotonic() - update.arrived_s) * 1000),
         "stale_after_ms": round(1000 * stale_after_s(update.fps)),
+        **_answer_fields(update),
+        "views": [
+            {"view": answer.view, "region": answer.region, **_answer_fields(answer)}
+            for answer in state.answers.values()
+        ],
+    }
+
+
+def _answer_fields(update: PageUpdate) -> dict[str, Any]:
+    top_labels = update.predictions[:MAX_LABELS]
+    return {
         "label": update.stable.label if update.stable else None,
         "verdict": update.stable.verdict if update.stable else "unknown",
         "predictions": [{"label": top.label, "score": round(top.score, 4)} for top in top_labels],

@@ -3,6 +3,8 @@
 import string
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from runtime.errors import InputRefused
 from runtime.monitor.live_page.listener import is_loopback, listen, reachable_address
 from runtime.monitor.live_page.page_update import PageUpdate
@@ -20,7 +22,13 @@ TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-_.")
 class LivePage:
     """Serves the page from a thread of its own: `with LivePage() as live: live.show(update)`."""
 
-    def __init__(self, address: str = ADDRESS, port: int = PORT, token: str | None = None) -> None:
+    def __init__(
+        self,
+        address: str = ADDRESS,
+        port: int = PORT,
+        token: str | None = None,
+        places: tuple[str, ...] = ("",),
+    ) -> None:
         """Checks the address and the token; `with` starts the server.
 
         Args:
@@ -28,12 +36,13 @@ class LivePage:
                 the default one, so those need a token.
             port: 0 selects a free port; see `url`.
             token: viewers must know it; at least 16 letters, digits, "-", "_" or ".".
+            places: the name of each source, which has a place of its own on the page.
 
         Raises:
             InputRefused: others can reach the address and there is no token, or it is too short.
             MachineError: the package 'tornado' is not installed.
         """
-        self.address, self.port, self.token = address, port, token
+        self.address, self.port, self.token, self.places = address, port, token, places
         self._server: Server | None = None
         if token is None and not is_loopback(address):
             raise InputRefused(
@@ -57,7 +66,7 @@ class LivePage:
                 f"live page: {self.address}: others who have the token can reach this address, and "
                 "the page is sent unencrypted: use it in a network that you trust"
             )
-        self._server = self._server_class(listener, self.token)
+        self._server = self._server_class(listener, self.token, self.places)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -80,18 +89,23 @@ class LivePage:
         """The number of JPEGs encoded so far; it does not grow while there are no viewers."""
         return self._server.encoded if self._server else 0
 
-    def show(self, update: PageUpdate) -> None:
-        """Makes this the newest frame; returns at once, from any thread.
+    def show(self, update: PageUpdate, place: str | None = None) -> None:
+        """Makes this the newest frame of a place, the first by default.
 
-        Does nothing if the page is not open.
+        Returns at once, from any thread. Does nothing if the page is not open.
         """
         if self._server:
-            self._server.show(update)
+            self._server.broker(place).show(update)
 
-    def report_state(self, state: str) -> None:
-        """Shows that the source is "waiting", "running" or "lost" while it gives no frame."""
+    def show_still(self, image: Image.Image, arrived_s: float, place: str | None = None) -> None:
+        """Shows a newer image, which may be undecoded, under the answers that still stand."""
         if self._server:
-            self._server.report_state(state)
+            self._server.broker(place).show_still(image, arrived_s)
+
+    def report_state(self, state: str, place: str | None = None) -> None:
+        """Shows that a source is "waiting", "running" or "lost" while it gives no frame."""
+        if self._server:
+            self._server.broker(place).report_state(state)
 
 
 def _is_valid_token(token: str) -> bool:

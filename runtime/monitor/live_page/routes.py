@@ -50,9 +50,13 @@ class HealthHandler(CheckedHandler):
 
     async def get(self) -> None:
         """Sends JSON."""
-        status = status_fields(self.context.broker.latest())
-        fields = {"status": "ok", "state": status["state"], "age_ms": status["age_ms"]}
-        await self.send_json({**fields, "viewers": self.context.viewers})
+        states = {
+            name: {field: status_fields(broker.latest())[field] for field in ("state", "age_ms")}
+            for name, broker in self.context.brokers.items()
+        }
+        first = next(iter(states.values()))
+        several = {"sources": states} if len(states) > 1 else {}
+        await self.send_json({"status": "ok", **first, "viewers": self.context.viewers, **several})
 
 
 class StateHandler(CheckedHandler):
@@ -60,7 +64,7 @@ class StateHandler(CheckedHandler):
 
     async def get(self) -> None:
         """Sends JSON."""
-        await self.send_json(status_fields(self.context.broker.latest()))
+        await self.send_json(status_fields(self.broker.latest()))
 
 
 class LatestHandler(CheckedHandler):
@@ -75,8 +79,9 @@ class LatestHandler(CheckedHandler):
         if not FRAME_NUMBER.fullmatch(after):
             raise HTTPError(400)
         with self.context.viewer():
-            frame = await self.context.broker.wait_for_change(int(after), POLL_S)
-            status = json.dumps(status_fields(frame.state)).encode()
+            frame = await self.broker.wait_for_change(int(after), POLL_S)
+            fields = {**status_fields(frame.state), "sources": list(self.context.brokers)}
+            status = json.dumps(fields).encode()
             jpeg = b"" if frame.state.number == int(after) else frame.jpeg
             content = len(status).to_bytes(4, "big") + status + jpeg
             await self.send("application/octet-stream", content)
@@ -88,7 +93,7 @@ class FrameHandler(CheckedHandler):
     async def get(self) -> None:
         """Sends a JPEG."""
         with self.context.viewer():
-            frame = await self.context.broker.wait_for_change(-1, POLL_S)
+            frame = await self.broker.wait_for_change(-1, POLL_S)
             if not frame.jpeg:
                 raise HTTPError(503)
             await self.send("image/jpeg", frame.jpeg)
@@ -109,7 +114,7 @@ class StreamHandler(CheckedHandler):
             await self._send_part(BOUNDARY)
             number = -1
             while not self.closed:
-                frame = await self.context.broker.wait_for_change(number, POLL_S)
+                frame = await self.broker.wait_for_change(number, POLL_S)
                 if frame.jpeg and frame.state.number != number:
                     size = len(frame.jpeg)
                     headers = f"Content-Type: image/jpeg\r\nContent-Length: {size}\r\n\r\n"
@@ -131,7 +136,7 @@ class WhyHandler(CheckedHandler):
     async def get(self) -> None:
         """Sends a PNG."""
         with self.context.viewer():
-            picture = await self.context.broker.explain()
+            picture = await self.broker.explain(self.get_query_argument("view", None))
             if not picture:
                 raise HTTPError(503)
             await self.send("image/png", picture)

@@ -24,22 +24,25 @@ CLOSE_TIMEOUT_S = 2.0
 class Server:
     """Serves the page until `close`."""
 
-    def __init__(self, listener: socket.socket, token: str | None) -> None:
+    def __init__(self, listener: socket.socket, token: str | None, places: tuple[str, ...]) -> None:
         """Starts the thread; takes over the listening socket."""
         _silence_client_errors()
         self._loop = asyncio.new_event_loop()
-        self._broker = FrameBroker(self._loop)
+        self._brokers = {place: FrameBroker(self._loop) for place in places}
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(
             target=self._run, args=(listener, token), name="live", daemon=True
         )
-        self.show, self.report_state = self._broker.show, self._broker.report_state
         self._thread.start()
 
     @property
     def encoded(self) -> int:
         """The number of images encoded so far."""
-        return self._broker.encoded
+        return sum(broker.encoded for broker in self._brokers.values())
+
+    def broker(self, place: str | None) -> FrameBroker:
+        """Returns the broker of a place, or of the first."""
+        return next(iter(self._brokers.values())) if place is None else self._brokers[place]
 
     def close(self) -> None:
         """Closes every connection and ends the threads, within two seconds."""
@@ -50,10 +53,12 @@ class Server:
     def _run(self, listener: socket.socket, token: str | None) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve(listener, token))
-        self._broker.close()
+        for broker in self._brokers.values():
+            broker.close()
 
     async def _serve(self, listener: socket.socket, token: str | None) -> None:
-        handler_arguments = {"context": PageContext(self._broker, token, listener.getsockname()[1])}
+        context = PageContext(self._brokers, token, listener.getsockname()[1])
+        handler_arguments = {"context": context}
         application = Application(
             [(path, handler, handler_arguments) for path, handler in ROUTES],
             default_handler_class=NotFoundHandler,

@@ -8,28 +8,32 @@ from typing import NamedTuple
 from runtime.answer import Thresholds
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult
+from runtime.monitor.views import View
+from runtime.sources.base import Frame
 from runtime.system.lazy_loading import LazyObject
 
 
 @dataclass(frozen=True)
 class Sink:
-    """The callbacks of a sink; both do nothing by default."""
+    """The callbacks of a sink; each does nothing by default.
+
+    on_still: takes a frame, perhaps undecoded, in which nothing has moved since the last answer.
+    """
 
     on_change: Callable[[AnswerChange], None] = lambda change: None
     on_frame: Callable[[FrameResult], None] = lambda result: None
+    on_still: Callable[[View, Frame], None] = lambda view, frame: None
 
 
 @dataclass(frozen=True)
 class SinkContext:
     """Facts about the run that a sink may need.
 
-    source: its name. live: whether it is a camera or stream. bundle_name, and the thresholds of
-    unsure and unknown: both as they are at the start. errors: reports what
-    fails in another thread.
+    views: what is looked at. bundle_name, and the thresholds of unsure and unknown: both as they
+    are at the start. errors: reports what fails in another thread.
     """
 
-    source: str
-    live: bool
+    views: tuple[View, ...]
     bundle_name: str
     thresholds: Thresholds
     errors: ErrorReporter

@@ -1,6 +1,7 @@
 """Collects images that are worth a label: unknown, unsure, at changes, different, and by chance."""
 
 import argparse
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +13,7 @@ from PIL import Image
 from runtime.classifier import Classifier
 from runtime.errors import QuinceError
 from runtime.images.preprocessing import preprocess
-from runtime.images.region import region_text
+from runtime.images.region import crop_region, region_text
 from runtime.inbox.collector import BY_THUMBNAIL, Collector, Limits, Looks
 from runtime.inbox.names import Reason
 from runtime.inbox.note import Note, local_time
@@ -29,34 +30,52 @@ FEATURE_SCALE = 0.15
 
 @contextmanager
 def open_collector(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
-    """Collects until the context ends.
+    """Collects until the context ends; each view has a collector of its own, and all one inbox.
 
     Raises:
         InputRefused: the folder is a file.
     """
-    measured, changed = _MeasuredByModel(), False
-    collector = Collector(
-        options.collect,
-        Limits(options.collect_most, options.collect_megabytes * 10**6),
-        context.errors.report,
-        live=context.live,
-        looks=measured.looks,
-    )
+    measured, changed = _MeasuredByModel(), set[str]()
+    limits = Limits(options.collect_most, options.collect_megabytes * 10**6)
+    collectors = {
+        view.name: Collector(
+            options.collect,
+            limits,
+            context.errors.report,
+            live=view.live,
+            looks=measured.looks,
+        )
+        for view in context.views
+    }
 
     def note_change(change: AnswerChange) -> None:
-        nonlocal changed
-        changed = change.state == "running"
+        if change.state == "running":
+            changed.add(change.view.name)
+        else:
+            changed.discard(change.view.name)
 
     def offer(result: FrameResult) -> None:
-        nonlocal changed
         measured.classifier = result.classifier
-        collector.offer(result.frame.image, _note(result, context.source, changed=changed))
-        changed = False
+        name = result.view.name
+        note = _note(result, changed=name in changed)
+        collectors[name].offer(_as_trained(result), note)
+        changed.discard(name)
 
     try:
         yield Sink(on_change=note_change, on_frame=offer)
     finally:
-        collector.close()
+        for collector in collectors.values():
+            collector.close()
+
+
+def _as_trained(result: FrameResult) -> Image.Image:
+    """Returns what the model's training takes: whole frames if it has a region of its own.
+
+    A model without one was trained on images of what the user's region shows.
+    """
+    if result.classifier and result.classifier.preprocessing.region:
+        return result.frame.image
+    return crop_region(result.frame.image, result.view.region)
 
 
 class _MeasuredByModel:
@@ -67,17 +86,19 @@ class _MeasuredByModel:
     def __init__(self) -> None:
         self._opened: Classifier | None = None
         self._looks = BY_THUMBNAIL
+        self._lock = threading.Lock()
 
     def looks(self) -> Looks:
-        """Returns how images are measured now; the collector's thread calls it.
+        """Returns how images are measured now; the threads of the collectors call it.
 
         The model file is loaded once more for each classifier.
         """
-        classifier = self.classifier
-        if classifier is not None and classifier is not self._opened:
-            self._opened = classifier
-            self._looks = _looks_of(classifier)
-        return self._looks
+        with self._lock:
+            classifier = self.classifier
+            if classifier is not None and classifier is not self._opened:
+                self._opened = classifier
+                self._looks = _looks_of(classifier)
+            return self._looks
 
 
 def _looks_of(classifier: Classifier) -> Looks:
@@ -97,12 +118,12 @@ def _features(classifier: Classifier, head: "LinearHead", image: Image.Image) ->
     return np.asarray(FEATURE_SCALE * values / length, np.float32)
 
 
-def _note(result: FrameResult, source: str, *, changed: bool) -> Note:
+def _note(result: FrameResult, *, changed: bool) -> Note:
     reason: Reason = "different" if result.verdict == "known" else result.verdict
-    region = result.classifier.preprocessing.region if result.classifier else None
+    region = result.preprocessing.region
     return Note(
         "change" if changed else reason,
-        source,
+        result.view.source,
         result.frame.name,
         local_time(),
         region_text(region) if region else "",

@@ -24,15 +24,15 @@ SCORE_TEMPLATE = (
 
 
 def discovery_messages(
-    address: BrokerAddress, bundle_name: str, state_topic: str, availability_topic: str
+    address: BrokerAddress, name: str, state_topic: str, availability_topic: str
 ) -> dict[str, str]:
     """Returns the retained messages by topic: one for the answer and one for the score.
 
-    Both sensors belong to one device, which has the name of the bundle.
+    Both sensors belong to one device, called `name`.
     """
     device = {
         "identifiers": [address.node],
-        "name": f"Quince {escape_control_chars(bundle_name)}",
+        "name": f"Quince {escape_control_chars(name)}",
         "manufacturer": "Quince",
         "model": "image classifier",
         "sw_version": quince_version(),

@@ -16,14 +16,15 @@ def open_json_lines(options: argparse.Namespace, context: SinkContext) -> Iterat
     """Prints `change_fields` of each change, with the version of the JSON."""
 
     def print_change(change: AnswerChange) -> None:
-        print_result(change_fields(change, context), as_json=True, text=str)
+        print_result(change_fields(change), as_json=True, text=str)
 
     yield Sink(on_change=print_change)
 
 
-def change_fields(change: AnswerChange, context: SinkContext) -> dict[str, Any]:
-    """Returns the fields of a change and of its ModelRef, with the name of the source."""
+def change_fields(change: AnswerChange) -> dict[str, Any]:
+    """Returns the fields of a change and of its ModelRef, with the names of source and view."""
     fields = asdict(change)
     model_ref = fields.pop("model_ref")
     predictions = [prediction._asdict() for prediction in change.predictions]
-    return {**fields, "predictions": predictions, "source": context.source, **model_ref}
+    names = {"source": change.view.source, "view": change.view.name}
+    return {**fields, "predictions": predictions, **names, **model_ref}

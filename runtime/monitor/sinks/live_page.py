@@ -10,13 +10,15 @@ from PIL import Image
 
 from runtime.classifier import Classifier
 from runtime.errors import QuinceError
-from runtime.images.preprocessing import preprocess
+from runtime.images.preprocessing import Preprocessing, preprocess
 from runtime.monitor.live_page.arguments import announce_url, live_page_from_options
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.sinks.base import Sink, SinkContext
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
+from runtime.monitor.views import View
+from runtime.sources.base import Frame
 
 if TYPE_CHECKING:
     from runtime.explanation.explainer import Explainer
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 @contextmanager
 def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
     """Serves the page until the context ends."""
-    with live_page_from_options(options) as live:
+    places = tuple(dict.fromkeys(view.place for view in context.views))
+    with live_page_from_options(options, places) as live:
         assert isinstance(live, LivePage)
         announce_url(context.errors.program, live)
 
@@ -41,15 +44,26 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                     arrived_s=result.frame.arrived_s,
                     fps=result.fps,
                     bundle=_title(result.model_ref),
-                    explain=partial(explainer.explain, result.classifier, result.frame.image),
-                )
+                    explain=partial(
+                        explainer.explain,
+                        result.classifier,
+                        result.preprocessing,
+                        result.frame.image,
+                    ),
+                    view=result.view.name,
+                    region=result.preprocessing.region,
+                ),
+                result.view.place,
             )
 
         def report_loss(change: AnswerChange) -> None:
             if change.state == "lost":
-                live.report_state("lost")
+                live.report_state("lost", change.view.place)
 
-        yield Sink(on_change=report_loss, on_frame=show)
+        def show_still(view: View, frame: Frame) -> None:
+            live.show_still(frame.image, frame.arrived_s, view.place)
+
+        yield Sink(on_change=report_loss, on_frame=show, on_still=show_still)
 
 
 class _FrameExplainer:
@@ -60,7 +74,9 @@ class _FrameExplainer:
         self._classifier: Classifier | None = None
         self._explainer: Explainer | None = None
 
-    def explain(self, classifier: Classifier, image: Image.Image) -> bytes:
+    def explain(
+        self, classifier: Classifier, preprocessing: Preprocessing, image: Image.Image
+    ) -> bytes:
         """Returns a PNG of the best answer for a frame; nothing after an error, which is reported.
 
         The model file is loaded once more at the first call for a classifier.
@@ -72,7 +88,7 @@ class _FrameExplainer:
         try:
             if self._explainer is None or classifier is not self._classifier:
                 self._explainer, self._classifier = Explainer(classifier), classifier
-            pixels = preprocess(image, classifier.preprocessing)
+            pixels = preprocess(image, preprocessing)
             scores = classifier.probabilities(pixels)
             best = int(scores.argmax())
             explanation = self._explainer.explain_fully(pixels, best)

@@ -39,16 +39,21 @@ GOODBYE_TIMEOUT_S = 0.4
 def open_mqtt(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
     """Connects in a thread of its own, and again whenever the connection is lost.
 
-    A broker that cannot be reached delays nothing.
+    A broker that cannot be reached delays nothing. Each view has topics and a connection of its
+    own, so the broker can say which one vanished.
 
     Raises:
         InputRefused: not the address of a broker.
     """
-    publisher = Publisher(read_address(options.mqtt, context.bundle_name), context)
+    address = read_address(options.mqtt, context.bundle_name)
+    publishers = {
+        view.name: Publisher(address.below(view.name), context, view.name) for view in context.views
+    }
     try:
-        yield Sink(on_change=publisher.publish_change)
+        yield Sink(on_change=lambda change: publishers[change.view.name].publish_change(change))
     finally:
-        publisher.close()
+        for publisher in publishers.values():
+            publisher.close()
 
 
 class Publisher:
@@ -58,8 +63,9 @@ class Publisher:
     reconnection, and it would replace the newest state.
     """
 
-    def __init__(self, address: BrokerAddress, context: SinkContext) -> None:
+    def __init__(self, address: BrokerAddress, context: SinkContext, view: str = "") -> None:
         self._address, self._context = address, context
+        self._name = " ".join(filter(None, (context.bundle_name, view)))
         self._state_topic = f"{address.topic}/state"
         self._availability_topic = f"{address.topic}/availability"
         self._lock = threading.Lock()
@@ -82,7 +88,7 @@ class Publisher:
     def publish_change(self, change: AnswerChange) -> None:
         """Publishes a change, or keeps it until there is a connection."""
         with self._lock:
-            self._newest = change_fields(change, self._context)
+            self._newest = change_fields(change)
             if self._client.is_connected():
                 self._publish_newest()
 
@@ -121,7 +127,7 @@ class Publisher:
             self._report_loss(f"the broker refuses: {reason}")
             return
         messages = discovery_messages(
-            self._address, self._context.bundle_name, self._state_topic, self._availability_topic
+            self._address, self._name, self._state_topic, self._availability_topic
         )
         with self._lock:
             for topic, message in messages.items():

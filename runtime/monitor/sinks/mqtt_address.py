@@ -3,7 +3,7 @@
 import os
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from runtime.errors import InputRefused
@@ -28,6 +28,13 @@ class BrokerAddress:
     password: str | None = field(repr=False)
     topic: str
     node: str
+
+    def below(self, view: str) -> "BrokerAddress":
+        """Returns the address of a view, whose topics begin with ours; of the only one, itself."""
+        if not view:
+            return self
+        node = slug(f"{view}/{self.topic}")  # cut at its end, and the view must stay
+        return replace(self, topic=f"{self.topic}/{view}", node=node)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -67,7 +67,7 @@ def command_arguments(change: AnswerChange) -> list[str]:
     return [label, _score_text(change.score)]
 
 
-def command_environment(change: AnswerChange, context: SinkContext) -> dict[str, str]:
+def command_environment(change: AnswerChange) -> dict[str, str]:
     """Returns the variables of the command; QUINCE_LABEL is empty for unsure and unknown."""
     return {
         "QUINCE_LABEL": _label_text(change.label),
@@ -76,7 +76,8 @@ def command_environment(change: AnswerChange, context: SinkContext) -> dict[str,
         "QUINCE_BEFORE": _label_text(change.before),
         "QUINCE_STATE": change.state,
         "QUINCE_TIME": change.at,
-        "QUINCE_SOURCE": escape_control_chars(context.source),
+        "QUINCE_SOURCE": escape_control_chars(change.view.source),
+        "QUINCE_VIEW": change.view.name,
     }
 
 
@@ -103,7 +104,7 @@ class CommandRunner:
             try:
                 child = subprocess.Popen(
                     [*self._words, *command_arguments(change)],
-                    env={**os.environ, **command_environment(change, self._context)},
+                    env={**os.environ, **command_environment(change)},
                     stdin=subprocess.DEVNULL,
                     stdout=2,  # standard output is for results
                     start_new_session=True,

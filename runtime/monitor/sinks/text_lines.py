@@ -14,11 +14,15 @@ from runtime.system.terminal import escape_control_chars
 def open_lines(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
     """Prints `format_line` of each change.
 
-    A folder or clip adds the name of the frame, because the time says little about it.
+    A folder or clip adds the name of the frame, because the time says little about it. The name of
+    the view is first if there are several.
     """
 
     def print_change(change: AnswerChange) -> None:
-        name = "" if context.live else f"{escape_control_chars(change.frame)}: "
+        view = change.view
+        name = f"{view.name}: " if view.name else ""
+        if not view.live:
+            name += f"{escape_control_chars(change.frame)}: "
         print(f"{name}{format_line(change)}", flush=True)
 
     yield Sink(on_change=print_change)

@@ -1,7 +1,9 @@
 """Tests the loop on scripted frames and a real model: changes, losses, and failing sinks."""
 
+import threading
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +14,20 @@ from runtime.answer import Thresholds
 from runtime.classifier import Classifier
 from runtime.errors import MachineError
 from runtime.monitor.capture import EndOfStream
-from runtime.monitor.loop import STALE_S, DecisionSettings, MonitorStats, SinkDispatcher, monitor
+from runtime.monitor.looking import ALWAYS, LookRule
+from runtime.monitor.loop import (
+    STALE_S,
+    DecisionSettings,
+    MonitorStats,
+    SinkDispatcher,
+    Watch,
+    monitor,
+)
 from runtime.monitor.sinks.base import Sink
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult
 from runtime.monitor.smoothing import SmoothingRules
+from runtime.monitor.views import View
 from runtime.sources.base import Frame
 
 WINDOW_OF_3 = DecisionSettings(0.6, None, stable=1, window=3)
@@ -34,8 +45,9 @@ class Script:
         self._steps, self._count = list(steps), 0
         self.source = Namespace(live=live, interval_s=0.0, name="camera:0")
         self.state, self.last_arrived_s = "running", None
+        self.is_ready, self.changed = True, threading.Condition()
 
-    def next(self, timeout: float) -> Frame | None:
+    def next(self, timeout: float, wanted: Callable[[Frame], object]) -> Frame | None:
         if not self._steps:
             raise EndOfStream("camera:0")
         step = self._steps.pop(0)
@@ -50,7 +62,18 @@ class Script:
         if not isinstance(colour, Image.Image):
             mode, fill = ("F", 0) if colour == "float" else ("RGB", colour)
             image = Image.new(mode, (8, 8), fill)
-        return Frame(f"camera:0 #{self._count}", image, self.last_arrived_s)
+        frame = Frame(f"camera:0 #{self._count}", image, self.last_arrived_s)
+        return frame if wanted(frame) else None
+
+
+def watch(
+    script: Script,
+    settings: DecisionSettings = WINDOW_OF_3,
+    *views: View,
+    rule: LookRule = ALWAYS,
+) -> Watch:
+    whole = View("", "camera:0", script.source.live)
+    return Watch(script, views or (whole,), settings, rule)  # type: ignore[arg-type]
 
 
 class Recorder:
@@ -72,8 +95,8 @@ def run(onnx_model):
     ) -> tuple[Recorder, MonitorStats]:
         recorder, model = Recorder(), Classifier(onnx_model())
         dispatcher = SinkDispatcher({**sinks, "recorder": recorder.sink}, ErrorReporter("prog"))
-        capture = Script(*steps, live=live)
-        return recorder, monitor(capture, lambda: model, settings, dispatcher)  # type: ignore[arg-type]
+        (stats,) = monitor([watch(Script(*steps, live=live), settings)], lambda: model, dispatcher)
+        return recorder, stats
 
     return run
 
@@ -157,7 +180,7 @@ def test_sinks_get_16_bit_grey_by_the_rule_of_the_model(onnx_model) -> None:
     image = Image.fromarray(np.arange(1000, 1256, dtype=np.uint16).reshape(16, 16))
     image.getexif()[ExifTags.Base.Orientation] = 3
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
-    monitor(Script(image), lambda: model, SINGLE_FRAMES, dispatcher)  # type: ignore[arg-type]
+    monitor([watch(Script(image), SINGLE_FRAMES)], lambda: model, dispatcher)
     (result,) = recorder.frames
     shown = np.arange(256, dtype=np.uint8).reshape(16, 16)[::-1, ::-1]
     assert np.array_equal(np.asarray(result.frame.image), np.stack([shown] * 3, axis=-1))
@@ -174,13 +197,12 @@ def test_smoothing_starts_again_with_another_model(onnx_model) -> None:
     first = Classifier(onnx_model())
     second = Classifier(onnx_model(labels=("rot", "gruen", "blau")))
     recorder = Recorder()
-    models = [first, first, first, second, second]
+    models = [first, first, first, second, second, second]
     monitor(
-        Script(*["red"] * 4),
+        [watch(Script(*["red"] * 4))],
         lambda: models.pop(0),
-        WINDOW_OF_3,
         SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog")),
-    )  # type: ignore[arg-type]
+    )
     assert [(change.label, change.before, change.model_ref.id) for change in recorder.changes] == [
         ("red", None, first.id),
         ("rot", None, second.id),
@@ -198,3 +220,76 @@ def test_threshold_of_the_model_file_is_the_default(onnx_model) -> None:
     ):
         model.thresholds = fitted
         assert DecisionSettings(*chosen, 2, 4).rules(model) == SmoothingRules(expected, 2, 4)
+
+
+def test_regions_of_a_frame_have_answers_of_their_own(onnx_model) -> None:
+    """The model's own region counts where the user chose none, and is replaced where there is."""
+    model, recorder = Classifier(onnx_model()), Recorder()
+    model.preprocessing = replace(model.preprocessing, region=(0, 0, 0.5, 1))
+    frame = Image.new("RGB", (40, 20), "red")
+    frame.paste("blue", (20, 0, 40, 20))
+    views = [View(name, "camera:0", True, region) for name, region in REGIONS.items()]
+    dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
+    script = Script(frame, frame.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    (stats,) = monitor([watch(script, SINGLE_FRAMES, *views)], lambda: model, dispatcher)
+    answers = [(change.view.name, change.label) for change in recorder.changes]
+    assert answers == [
+        ("own", "red"),
+        ("right", "blue"),
+        ("top-right", "blue"),
+        ("own", "blue"),
+        ("right", "red"),
+        ("top-right", "red"),
+    ]
+    assert {result.frame.image.size for result in recorder.frames} == {(40, 20)}, "sinks get it all"
+    assert stats == MonitorStats(2, 6, 0)
+
+
+REGIONS = {"own": None, "right": (0.5, 0, 0.5, 1), "top-right": (0.75, 0, 0.25, 0.5)}
+
+
+def test_sources_share_a_model_and_keep_their_own_state(onnx_model) -> None:
+    model, recorder = Classifier(onnx_model()), Recorder()
+    dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
+    gate, yard = Script("red", "red", "lost", "red"), Script("blue", "blue", "blue", "blue", "lime")
+    watches = [
+        watch(script, SINGLE_FRAMES, View(name, name, True))
+        for name, script in (("gate", gate), ("yard", yard))
+    ]
+    stats = monitor(watches, lambda: model, dispatcher)
+    by_source = {
+        name: [(change.state, change.label) for change in recorder.changes if of(change) == name]
+        for name in ("gate", "yard")
+    }
+    assert by_source == {
+        "gate": [("running", "red"), ("lost", None), ("running", "red")],
+        "yard": [("running", "blue"), ("running", "green")],
+    }
+    assert [of(change) for change in recorder.changes[:2]] == ["gate", "yard"], "in turn"
+    assert stats == [MonitorStats(3, 3, 0), MonitorStats(5, 2, 0)]
+
+
+def of(event: AnswerChange) -> str:
+    return event.view.name
+
+
+def test_still_frames_are_shown_and_not_classified_and_a_loss_makes_the_next_one_count(
+    onnx_model,
+) -> None:
+    """After a loss there is no answer, which nothing that stands still would bring back."""
+    model, recorder, still = Classifier(onnx_model()), Recorder(), []
+    sink = replace(recorder.sink, on_still=lambda view, frame: still.append(frame.name))
+    dispatcher = SinkDispatcher({"recorder": sink}, ErrorReporter("prog"))
+    steps = (*["red"] * 6, "lost", *["red"] * 6, *["blue"] * 6)
+    rule = LookRule(on_motion=True)
+    (stats,) = monitor([watch(Script(*steps), SINGLE_FRAMES, rule=rule)], lambda: model, dispatcher)
+    assert recorder.answers() == [
+        ("running", "red"),
+        ("lost", None),
+        ("running", "red"),
+        ("running", "blue"),
+    ]
+    looked = [int(result.frame.name.partition("#")[2]) for result in recorder.frames]
+    assert looked == [1, 2, 7, 8, 13, 14], "two of each, until the answer is stable"
+    assert len(still) == 12
+    assert stats.frames == 6

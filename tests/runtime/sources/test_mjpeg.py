@@ -165,10 +165,11 @@ def test_one_image_of_a_stream_is_taken_at_each_interval(camera) -> None:
     assert camera.connections == 3
 
 
-def test_interval_applies_to_http_only() -> None:
+def test_only_a_camera_over_http_is_asked_at_the_interval() -> None:
+    """Of the others the program takes an image now and then."""
     for source in ("camera:0", "rtsp://host/", "folder"):
-        with pytest.raises(InputRefused, match="--every: applies to http"):
-            open_source(source, 1.0)
+        assert open_source(source, 1.0).every_s is None
+    assert open_source("http://host/", 1.0).every_s == 1
 
 
 def test_password_is_never_shown(camera) -> None:

@@ -95,7 +95,7 @@ def text(page, selector: str) -> str:
 
 
 LOADED = (
-    "document.getElementById('image').naturalWidth > 0 && !document.getElementById('image').hidden"
+    "document.querySelector('.image').naturalWidth > 0 && !document.querySelector('.image').hidden"
 )
 
 
@@ -106,18 +106,18 @@ def test_the_page_shows_image_answer_and_figures(
     live.show(frame(arrived_s=time.monotonic() + 60))  # fresh even on a slow machine
     page = visit(live, viewport={"width": width, "height": 800}, color_scheme=scheme)
     wait_for(page, LOADED)
-    assert text(page, "#label") == "banana"
-    assert text(page, "#bars").split("\n")[:2] == ["banana", "90.0 %"]
+    assert text(page, ".label") == "banana"
+    assert text(page, ".bars").split("\n")[:2] == ["banana", "90.0 %"]
     meters = page.locator("[role=meter]").evaluate_all(
         "nodes => nodes.map(node => ['aria-label', 'aria-valuenow'].map(name => "
         "node.getAttribute(name)))"
     )
     assert meters == [["banana", "90.0"], ["orange", "6.0"], ["lemon", "3.0"]]
     assert (
-        text(page, "#fps"),
-        text(page, "#latency"),
-        text(page, "#bundle"),
-        text(page, "#state"),
+        text(page, ".fps"),
+        text(page, ".latency"),
+        text(page, ".bundle"),
+        text(page, ".state"),
     ) == ("15.0", "8.4 ms", "fruit", "live")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.get_by_role("heading", name="banana").get_attribute("aria-live") == "polite"
@@ -130,17 +130,17 @@ def test_the_button_shows_the_heat_map_of_the_newest_frame(
     live.show(frame(arrived_s=time.monotonic() + 60))
     page = visit(live)
     wait_for(page, LOADED)
-    assert page.locator("#ask-why").is_hidden(), "this frame has no map"
+    assert page.locator(".ask-why").is_hidden(), "this frame has no map"
     picture = BytesIO()
     Image.new("RGB", (648, 380), "red").save(picture, "PNG")
     maps = [picture.getvalue(), b""]
     live.show(frame(arrived_s=time.monotonic() + 60, explain=lambda: maps.pop(0)))
     page.get_by_role("button", name="Why?").click()
-    wait_for(page, "document.getElementById('map').naturalWidth === 648")
-    assert page.locator("#map").is_visible()
+    wait_for(page, "document.querySelector('.map').naturalWidth === 648")
+    assert page.locator(".map").is_visible()
     page.get_by_role("button", name="Why?").click()
-    wait_for(page, "document.getElementById('why-note').textContent.startsWith('no heat map')")
-    assert page.locator("#ask-why").is_enabled()
+    wait_for(page, "document.querySelector('.why-note').textContent.startsWith('no heat map')")
+    assert page.locator(".ask-why").is_enabled()
     assert [line for line in page.complaints if "503" not in line] == []
 
 
@@ -148,17 +148,17 @@ def test_new_frame_replaces_the_old_one_and_unknown_is_shown(
     live: LivePage, frame: Callable[..., PageUpdate], visit
 ) -> None:
     page = visit(live)
-    wait_for(page, "document.getElementById('state').textContent === 'waiting for the source'")
-    assert text(page, "#notice") == "no image yet"
+    wait_for(page, "document.querySelector('.state').textContent === 'waiting for the source'")
+    assert text(page, ".notice") == "no image yet"
     live.show(frame())
     wait_for(page, LOADED)
-    first = page.locator("#image").get_attribute("src")
+    first = page.locator(".image").get_attribute("src")
     live.show(
         frame(30, predictions=(Prediction("lemon", 0.5), Prediction("kiwi", 0.25)), stable=None)
     )
-    wait_for(page, "document.getElementById('label').textContent === 'unknown'")
-    assert text(page, "#bars").split("\n") == ["lemon", "50.0 %", "kiwi", "25.0 %"]
-    assert page.locator("#image").get_attribute("src") != first
+    wait_for(page, "document.querySelector('.label').textContent === 'unknown'")
+    assert text(page, ".bars").split("\n") == ["lemon", "50.0 %", "kiwi", "25.0 %"]
+    assert page.locator(".image").get_attribute("src") != first
     assert page.complaints == []
 
 
@@ -177,19 +177,19 @@ def test_stale_frame_is_grey_with_its_age(
     live.show(frame(arrived_s=time.monotonic() - 100))
     page = visit(live)
     wait_for(page, LOADED)
-    wait_for(page, "document.body.classList.contains('stale')")
-    assert "grayscale(1)" in page.locator("#image").evaluate(
+    wait_for(page, "document.querySelector('.place').classList.contains('stale')")
+    assert "grayscale(1)" in page.locator(".image").evaluate(
         "node => getComputedStyle(node).filter"
     )
-    assert text(page, "#state") == "no new images"
-    age = text(page, "#notice")
+    assert text(page, ".state") == "no new images"
+    age = text(page, ".notice")
     assert age.startswith("no image for 1 min")
-    wait_for(page, f"document.getElementById('notice').innerText !== {age!r}")
+    wait_for(page, f"document.querySelector('.notice').innerText !== {age!r}")
     live.report_state("lost")
-    wait_for(page, "document.getElementById('state').textContent === 'source lost'")
+    wait_for(page, "document.querySelector('.state').textContent === 'source lost'")
     live.show(frame(arrived_s=time.monotonic() + 60))
-    wait_for(page, "document.getElementById('state').textContent === 'live'")
-    assert not page.locator("#caption").is_visible()
+    wait_for(page, "document.querySelector('.state').textContent === 'live'")
+    assert not page.locator(".caption").is_visible()
 
 
 def test_image_is_grey_when_the_server_is_gone(frame: Callable[..., PageUpdate], visit) -> None:
@@ -198,13 +198,13 @@ def test_image_is_grey_when_the_server_is_gone(frame: Callable[..., PageUpdate],
         page = visit(live)
         wait_for(page, LOADED)
         port = live.port
-    wait_for(page, "document.getElementById('state').textContent.startsWith('no connection')")
-    assert "grayscale(1)" in page.locator("#image").evaluate(
+    wait_for(page, "document.querySelector('.state').textContent.startsWith('no connection')")
+    assert "grayscale(1)" in page.locator(".image").evaluate(
         "node => getComputedStyle(node).filter"
     )
     with LivePage(port=port) as live:
         live.show(frame(arrived_s=time.monotonic() + 60))
-        wait_for(page, "document.getElementById('state').textContent === 'live'")
+        wait_for(page, "document.querySelector('.state').textContent === 'live'")
 
 
 def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate], visit) -> None:
@@ -219,13 +219,13 @@ def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate
                 arrived_s=time.monotonic() + 60,
             )
         )
-        wait_for(page, f"document.getElementById('bundle').textContent === {json.dumps(label)}")
-        assert page.locator("#label").evaluate(
+        wait_for(page, f"document.querySelector('.bundle').textContent === {json.dumps(label)}")
+        assert page.locator(".label").evaluate(
             "node => [node.textContent, node.children.length]"
         ) == [label, 0]
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
     wait_for(page, LOADED)
-    names = page.locator("#bars bdi").evaluate_all(
+    names = page.locator(".bars bdi").evaluate_all(
         "nodes => nodes.map(node => [node.textContent, node.children.length])"
     )
     assert names == [[label, 0] for label in HOSTILE[:5]]
@@ -244,9 +244,9 @@ def test_a_thousand_classes_fit(live: LivePage, frame: Callable[..., PageUpdate]
     live.show(frame(predictions=predictions))
     page = visit(live, viewport={"width": 360, "height": 800})
     wait_for(page, LOADED)
-    assert page.locator("#bars li").count() == 5
-    assert text(page, "#more") == "and 995 more"
-    assert page.locator("#bars li").last.bounding_box()["height"] < 50, "one line each"
+    assert page.locator(".bars li").count() == 5
+    assert text(page, ".more") == "and 995 more"
+    assert page.locator(".bars li").last.bounding_box()["height"] < 50, "one line each"
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -265,7 +265,7 @@ def test_page_asks_for_a_missing_token(frame: Callable[..., PageUpdate], visit) 
     with LivePage(port=0, token=TOKEN) as live:
         live.show(frame())
         page = visit(live, f"http://127.0.0.1:{live.port}/")
-        wait_for(page, "document.getElementById('state').textContent === 'token needed'")
+        wait_for(page, "document.querySelector('.state').textContent === 'token needed'")
         page.get_by_label("token").fill("wrong-wrong-wrong-wrong")
         page.get_by_role("button").click()
         page.get_by_label("token").fill(TOKEN)

@@ -48,6 +48,7 @@ def test_before_the_first_frame_there_is_a_state_and_no_image(live: LivePage, ge
         "state": "waiting",
         "age_ms": None,
         "predictions": [],
+        "views": [],
     }
     assert get(live, "/frame.jpg").status == 503
     state, jpeg = get(live, "/latest").parts()

@@ -6,12 +6,15 @@ import pytest
 from PIL import Image
 
 from runtime.answer import Prediction, Thresholds
+from runtime.images.preprocessing import Preprocessing
 from runtime.monitor.sinks.base import SinkContext
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
+from runtime.monitor.views import View
 from runtime.sources.base import Frame
 
 AT = "2026-11-24T12:31:07.250+01:00"
+CAMERA, FOLDER = View("", "camera:0", live=True), View("", "images", live=False)
 MODEL_REF = ModelRef("fruit", "model.int8.tflite", "0123456789ab")
 
 
@@ -22,6 +25,7 @@ def change() -> Callable[..., AnswerChange]:
     ) -> AnswerChange:
         predictions = (Prediction(label or "apple", score or 0.0),)
         values = {
+            "view": CAMERA,
             "at": AT,
             "state": "running",
             "before": None,
@@ -39,8 +43,7 @@ def change() -> Callable[..., AnswerChange]:
 def context() -> Callable[..., SinkContext]:
     def make(**fields: object) -> SinkContext:
         values = {
-            "source": "camera:0",
-            "live": True,
+            "views": (CAMERA,),
             "bundle_name": "fruit",
             "thresholds": Thresholds(0.6, 0.3),
             "errors": ErrorReporter("prog"),
@@ -60,10 +63,13 @@ def frame_result() -> Callable[..., FrameResult]:
         *,
         size: tuple[int, int] = (64, 48),
         level: int = 128,
+        view: View = FOLDER,
     ) -> FrameResult:
         frame = Frame("camera:0 #3", Image.new("RGB", size, (level, level, level)), 0.0)
         return FrameResult(
+            view,
             frame,
+            Preprocessing(8, 8),
             MODEL_REF,
             Prediction(label, score),
             "unsure" if score < 0.6 else "known",

@@ -2,15 +2,21 @@
 
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.classifier import Classifier
 from runtime.errors import InputRefused
+from runtime.images.decoding import header_size
 from runtime.inbox.note import read_note
 from runtime.monitor.sinks.collect import open_collector
+from runtime.monitor.views import View
+
+FOLDER = View("", "images", live=False)
 
 
 def options(folder: Path) -> Namespace:
@@ -26,12 +32,12 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
     context, frame_result, change, tmp_path: Path
 ) -> None:
     inbox = tmp_path / "new/inbox"
-    with open_collector(options(inbox), context(live=False)) as sink:
+    with open_collector(options(inbox), context(views=(FOLDER,))) as sink:
         sink.on_frame(frame_result("apple", 0.5, level=0))
         sink.on_frame(frame_result("apple", 0.9, level=100))
-        sink.on_change(change("banana"))
+        sink.on_change(change("banana", view=FOLDER))
         sink.on_frame(frame_result("banana", 0.9, level=200))
-        sink.on_change(change(None, None, state="lost"))
+        sink.on_change(change(None, None, state="lost", view=FOLDER))
         sink.on_frame(frame_result("banana", 0.9, level=250))
     files = sorted(inbox.rglob("*.jpg"), key=lambda path: np.asarray(Image.open(path)).mean())
     reasons = [path.stem.split("_")[-1] for path in files]
@@ -40,7 +46,7 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
     assert note.pop("time").startswith("20")
     assert note == {
         "reason": "unsure",
-        "source": "camera:0",
+        "source": "images",
         "frame": "camera:0 #3",
         "region": "",
         "model": "0123456789ab",
@@ -90,3 +96,22 @@ def test_file_instead_of_a_folder_is_refused(context, tmp_path: Path) -> None:
         open_collector(options(tmp_path / "file"), context()),
     ):
         pass
+
+
+def test_images_are_kept_as_the_training_takes_them(
+    context, frame_result, onnx_model, tmp_path: Path
+) -> None:
+    """A model without a region was trained on what the camera's region shows."""
+    model = Classifier(onnx_model())
+    with_region = Classifier(onnx_model())
+    with_region.preprocessing = replace(model.preprocessing, region=(0.5, 0, 0.5, 1))
+    belt = View("belt", "camera:0", live=False, region=(0, 0, 0.25, 0.5))
+    for name, classifier, view, size in (
+        ("cut", model, belt, (16, 24)),
+        ("whole", with_region, belt, (64, 48)),
+        ("plain", model, FOLDER, (64, 48)),
+    ):
+        with open_collector(options(tmp_path / name), context(views=(FOLDER, belt))) as sink:
+            sink.on_frame(replace(frame_result(view=view), classifier=classifier))
+        (file,) = (tmp_path / name).rglob("*.jpg")
+        assert header_size(file.read_bytes()) == size

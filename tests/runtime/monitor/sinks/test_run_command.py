@@ -65,6 +65,7 @@ def test_label_and_score_are_arguments_and_variables(change, context, recorder) 
         "QUINCE_STATE": "running",
         "QUINCE_TIME": "2026-11-24T12:31:07.250+01:00",
         "QUINCE_SOURCE": "camera:0",
+        "QUINCE_VIEW": "",
     }
 
 

@@ -51,6 +51,7 @@ def test_json_contains_the_label_unchanged(
         "source",
         "state",
         "verdict",
+        "view",
     ]
     assert (
         fields["label"],
