@@ -447,8 +447,10 @@ _shtab_quince_run_defaults_added=0
 
 _shtab_quince_run_camera_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or - (default\: camera\:0)]:source:_files"
-  "--every[take one image from an http camera every S seconds (default\: 1 if it serves single images\; all images of a stream)]:S:"
+  "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
+  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
+  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
@@ -483,11 +485,12 @@ _shtab_quince_run_camera_defaults_added=0
 
 _shtab_quince_run_collect_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or - (default\: camera\:0)]:source:_files"
-  {-o,--output}"[folder to fill (default\: inbox)]:INBOX:_files"
-  "--region[compare only this part of the images, as fractions of them\; they are kept whole, because train --region cuts them, too]:X,Y,W,H:"
-  "--every[take one image from an http camera every S seconds (default\: 1 if it serves single images\; all images of a stream)]:S:"
+  "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
+  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
+  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
   "--wait[wait for a camera or stream that is not available yet]"
+  {-o,--output}"[folder to fill (default\: inbox)]:INBOX:_files"
   "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
   "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
   ":a bundle or model file\: also keeps what is unknown or unsure to it, and images at changes (the same as camera --collect):_files"
@@ -574,8 +577,10 @@ _shtab_quince_run_rollback_defaults_added=0
 
 _shtab_quince_run_service_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or - (default\: camera\:0)]:source:_files"
-  "--every[take one image from an http camera every S seconds (default\: 1 if it serves single images\; all images of a stream)]:S:"
+  "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
+  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
+  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
