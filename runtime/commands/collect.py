@@ -1,6 +1,7 @@
 """Runs `python -m runtime collect -o INBOX`, which keeps the images that are worth a label."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     _say(
         f"{source.name}: ended after {seen} frames; {collector.stored} written to {options.output}"
     )
+    _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
     return REFUSED if refused else DONE
 
 

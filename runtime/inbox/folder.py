@@ -66,6 +66,14 @@ class Inbox:
         shown = [InboxImage(name, burst_of(name), reason_of(name)) for name in names[:MAX_LISTED]]
         return shown, len(names)
 
+    def count(self, place: str) -> int:
+        """Returns how many images are in a place.
+
+        Raises:
+            InputRefused: no place.
+        """
+        return len(image_names(self._path(place)))
+
     def image_path(self, place: str, name: str) -> Path:
         """Returns the path of an image in a place, whether it is there or not.
 

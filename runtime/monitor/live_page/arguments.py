@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from runtime.errors import InputRefused, failed_access
+from runtime.inbox.folder import Inbox
 from runtime.monitor.live_page.live_page import ADDRESS, PORT, LivePage
 from runtime.system.atomic_files import write_file
 from runtime.system.terminal import say
@@ -17,10 +18,19 @@ TOKEN_BYTES = 16
 MAX_FILE_BYTES = 4096
 
 
-def add_live_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --live, --live-address, --live-port and --live-token-file."""
+def add_live_arguments(parser: argparse.ArgumentParser, *, with_camera: bool = True) -> None:
+    """Adds --live-address, --live-port and --live-token-file; for a camera --live and --label."""
     group = parser.add_argument_group("live page")
-    group.add_argument("--live", action="store_true", help="show images and answers on a web page")
+    if with_camera:
+        group.add_argument(
+            "--live", action="store_true", help="show images and answers on a web page"
+        )
+        group.add_argument(
+            "--label",
+            type=Path,
+            metavar="INBOX",
+            help="with --live: label the images of this inbox there",
+        )
     group.add_argument(
         "--live-address",
         default=ADDRESS,
@@ -52,12 +62,33 @@ def live_page_from_options(
         MachineError: the package 'tornado' is not installed.
     """
     if not options.live:
+        if options.label is not None:
+            raise InputRefused("--label", "has no page without --live; or use the command label")
         return nullcontext()
+    token = _token(options)
+    if options.label is None:
+        return LivePage(options.live_address, options.live_port, token, places)
+    return label_page_from_options(options, places)
+
+
+def label_page_from_options(
+    options: argparse.Namespace, places: tuple[str, ...] = ()
+) -> LivePage:
+    """Returns the page with which the inbox of --label is labelled; raises as the function above.
+
+    Without a token, one is made and printed, if a person can read it.
+    """
+    token = _token(options)
+    if token is None and sys.stderr.isatty():
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+    inbox = Inbox(options.label)
+    return LivePage(options.live_address, options.live_port, token, places, inbox)
+
+
+def _token(options: argparse.Namespace) -> str | None:
     if options.live_token_file:
-        token: str | None = read_token(options.live_token_file)
-    else:
-        token = os.environ.get(TOKEN_VARIABLE) or None
-    return LivePage(options.live_address, options.live_port, token, places)
+        return read_token(options.live_token_file)
+    return os.environ.get(TOKEN_VARIABLE) or None
 
 
 def announce_url(program: str, live: LivePage) -> None:

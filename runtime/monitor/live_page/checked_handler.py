@@ -10,6 +10,7 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
+from runtime.inbox.folder import Inbox
 from runtime.monitor.live_page.access import (
     has_token,
     is_allowed_host,
@@ -35,12 +36,16 @@ HEADERS = {
 
 @dataclass
 class PageContext:
-    """The state that all handlers share; `viewers` counts those who are being sent images."""
+    """The state that all handlers share; `viewers` counts those who are being sent images.
+
+    inbox: the images that people may label, if any.
+    """
 
     brokers: Mapping[str, FrameBroker]
     token: str | None
     port: int
     viewers: int = 0
+    inbox: Inbox | None = None
 
     @contextmanager
     def viewer(self) -> Generator[None, None, None]:

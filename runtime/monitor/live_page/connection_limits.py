@@ -19,7 +19,7 @@ from tornado.iostream import IOStream, UnsatisfiableReadError
 
 MAX_CONNECTIONS = 256
 REQUEST_LIMIT_S = 10
-MAX_HEADER_BYTES, MAX_BODY_BYTES, MAX_UNREAD_BYTES = 16_384, 1024, 65_536
+MAX_HEADER_BYTES, MAX_BODY_BYTES, MAX_UNREAD_BYTES = 16_384, 32_768, 65_536
 HEADERS_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"Connection: close\r\nContent-Length: 0\r\n\r\n"

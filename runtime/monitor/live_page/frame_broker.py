@@ -67,10 +67,10 @@ class FrameBroker:
         self._write = threading.Lock()
         self._encoding: asyncio.Task[None] | None = None
         self._encoded_at_s = 0.0
-        self._encoder = ThreadPoolExecutor(1, "live-encoder", _lower_priority)
+        self._encoder = ThreadPoolExecutor(1, "live-encoder", lower_priority)
         self._explaining: dict[str, asyncio.Task[bytes]] = {}
         self._explained_at_s = 0.0
-        self._explainer = ThreadPoolExecutor(1, "live-explainer", _lower_priority)
+        self._explainer = ThreadPoolExecutor(1, "live-explainer", lower_priority)
 
     def show(self, update: PageUpdate) -> None:
         """Makes this the newest frame."""
@@ -193,7 +193,8 @@ def encode(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
+    """Lets inference go first on few cores; a thread calls it at its start."""
     if hasattr(os, "setpriority"):  # Linux applies it to one thread
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

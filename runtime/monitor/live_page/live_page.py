@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from runtime.errors import InputRefused
+from runtime.inbox.folder import Inbox
 from runtime.monitor.live_page.listener import is_loopback, listen, reachable_address
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.system.lazy_loading import requires_extra
@@ -28,6 +29,7 @@ class LivePage:
         port: int = PORT,
         token: str | None = None,
         places: tuple[str, ...] = ("",),
+        inbox: Inbox | None = None,
     ) -> None:
         """Checks the address and the token; `with` starts the server.
 
@@ -36,14 +38,23 @@ class LivePage:
                 the default one, so those need a token.
             port: 0 selects a free port; see `url`.
             token: viewers must know it; at least 16 letters, digits, "-", "_" or ".".
-            places: the name of each source, which has a place of its own on the page.
+            places: the name of each source, which has a place of its own on the page; none without a
+                camera.
+            inbox: images that viewers may label, who need a token then.
 
         Raises:
             InputRefused: others can reach the address and there is no token, or it is too short.
             MachineError: the package 'tornado' is not installed.
         """
         self.address, self.port, self.token, self.places = address, port, token, places
+        self._inbox = inbox
         self._server: Server | None = None
+        if token is None and inbox is not None:
+            raise InputRefused(
+                "--label",
+                "expected a token, because other users of this machine could move the images; "
+                "see --live-token-file",
+            )
         if token is None and not is_loopback(address):
             raise InputRefused(
                 address,
@@ -66,7 +77,7 @@ class LivePage:
                 f"live page: {self.address}: others who have the token can reach this address, and "
                 "the page is sent unencrypted: use it in a network that you trust"
             )
-        self._server = self._server_class(listener, self.token, self.places)
+        self._server = self._server_class(listener, self.token, self.places, self._inbox)
         return self
 
     def __exit__(self, *exc_info: object) -> None:

@@ -11,6 +11,7 @@ from runtime.monitor.live_page.json_status import status_fields
 from runtime.monitor.live_page.page import HTML
 
 POLL_S = 1.0
+SIGN_IN = b'<form id="sign-in"'
 BOUNDARY = b"--frame\r\n"
 FRAME_NUMBER = re.compile(r"-?[0-9]{1,18}")
 """Enough digits for more than 30 million years at 1,000 frames per second."""
@@ -23,6 +24,13 @@ class PageHandler(CheckedHandler):
     """
 
     needs_token = False
+
+    @property
+    def html(self) -> bytes:
+        """The page; it has a link where there are images to label."""
+        if self.context.inbox is None:
+            return HTML
+        return HTML.replace(SIGN_IN, b'<p><a href="label">Label images</a></p>\n' + SIGN_IN)
 
     async def get(self) -> None:
         """Sends the page, which asks for the token if it is missing."""
@@ -38,9 +46,9 @@ class PageHandler(CheckedHandler):
                 samesite="Lax",
                 expires_days=30,
             )
-            self.redirect("./", status=303)
+            self.redirect(self.request.path.rpartition("/")[2] or "./", status=303)
             return
-        await self.send("text/html; charset=utf-8", HTML)
+        await self.send("text/html; charset=utf-8", self.html)
 
 
 class HealthHandler(CheckedHandler):

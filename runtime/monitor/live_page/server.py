@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from tornado.web import Application
 
+from runtime.inbox.folder import Inbox
 from runtime.monitor.live_page.checked_handler import PageContext
 from runtime.monitor.live_page.connection_limits import LimitedServer
 from runtime.monitor.live_page.frame_broker import FrameBroker
@@ -24,8 +25,20 @@ CLOSE_TIMEOUT_S = 2.0
 class Server:
     """Serves the page until `close`."""
 
-    def __init__(self, listener: socket.socket, token: str | None, places: tuple[str, ...]) -> None:
-        """Starts the thread; takes over the listening socket."""
+    def __init__(
+        self,
+        listener: socket.socket,
+        token: str | None,
+        places: tuple[str, ...],
+        inbox: Inbox | None,
+    ) -> None:
+        """Starts the thread; takes over the listening socket. Serves what there is to show."""
+        self._inbox, self._routes = inbox, ROUTES if places else ()
+        if inbox is not None:
+            # Imported here, because few pages label.
+            from runtime.monitor.label_page.routes import LABEL_ROUTES, LabelPageHandler
+
+            self._routes += LABEL_ROUTES if places else (("/", LabelPageHandler), *LABEL_ROUTES)
         _silence_client_errors()
         self._loop = asyncio.new_event_loop()
         self._brokers = {place: FrameBroker(self._loop) for place in places}
@@ -57,10 +70,10 @@ class Server:
             broker.close()
 
     async def _serve(self, listener: socket.socket, token: str | None) -> None:
-        context = PageContext(self._brokers, token, listener.getsockname()[1])
+        context = PageContext(self._brokers, token, listener.getsockname()[1], inbox=self._inbox)
         handler_arguments = {"context": context}
         application = Application(
-            [(path, handler, handler_arguments) for path, handler in ROUTES],
+            [(path, handler, handler_arguments) for path, handler in self._routes],
             default_handler_class=NotFoundHandler,
             default_handler_args=handler_arguments,
             log_function=lambda _: None,

@@ -1,9 +1,8 @@
 """The page in a browser: headless Chromium, driven by Playwright."""
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -14,14 +13,6 @@ from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.smoothing import SmoothedAnswer
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-if not CHROMIUM:
-    pytest.skip("the browser chromium is not here", allow_module_level=True)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 TOKEN = "a-token-of-this-test"
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -31,48 +22,6 @@ HOSTILE = (
     "n" * 3000,
     "javascript:alert(3)",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser) -> Iterator[Callable[..., object]]:
-    """Opens a page; `complaints` collects console lines, dialogs and requests to other servers."""
-    contexts = []
-
-    def open_page(
-        live: LivePage, url: str | None = None, until: str = "domcontentloaded", **options: object
-    ):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.complaints = []
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on(
-            "dialog",
-            lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()),
-        )
-        page.on(
-            "request",
-            lambda request: (
-                request.url.startswith((f"http://127.0.0.1:{live.port}/", "blob:", "data:"))
-                or page.complaints.append(request.url)
-            ),
-        )
-        page.goto(url or live.url, wait_until=until)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def wait_for(page, condition: str) -> None:

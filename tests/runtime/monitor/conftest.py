@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -18,6 +19,9 @@ from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.smoothing import SmoothedAnswer
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PREDICTIONS = (Prediction("banana", 0.9), Prediction("orange", 0.06), Prediction("lemon", 0.03))
 
 
@@ -168,3 +172,51 @@ def released(
     return lambda start: eventually(
         lambda: all(now <= before for now, before in zip(held(), start, strict=True)), True
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the package playwright is not here"
+    )
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not chromium:
+        pytest.skip("the browser chromium is not here")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., object]]:
+    """Opens a page; `complaints` collects console lines, dialogs and requests to other servers."""
+    contexts = []
+
+    def open_page(
+        live: LivePage, url: str | None = None, until: str = "domcontentloaded", **options: object
+    ):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "dialog",
+            lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((f"http://127.0.0.1:{live.port}/", "blob:", "data:"))
+                or page.complaints.append(request.url)
+            ),
+        )
+        page.goto(url or live.url, wait_until=until)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

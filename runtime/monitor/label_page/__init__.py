@@ -1,0 +1,1 @@
+"""Serves the page on which people label the images of an inbox."""
