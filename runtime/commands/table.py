@@ -14,6 +14,7 @@ VERBS = {
     "service": Verb(
         "runtime.commands.service",
         "let camera, with its options, start now and with this machine (systemd, root)",
+    ),
     "label": Verb(
         "runtime.commands.label", "label the images of an inbox in a browser, for a training"
     ),
