@@ -71,9 +71,7 @@ def live_page_from_options(
     return label_page_from_options(options, places)
 
 
-def label_page_from_options(
-    options: argparse.Namespace, places: tuple[str, ...] = ()
-) -> LivePage:
+def label_page_from_options(options: argparse.Namespace, places: tuple[str, ...] = ()) -> LivePage:
     """Returns the page with which the inbox of --label is labelled; raises as the function above.
 
     Without a token, one is made and printed, if a person can read it.

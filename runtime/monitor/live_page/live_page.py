@@ -38,8 +38,8 @@ class LivePage:
                 the default one, so those need a token.
             port: 0 selects a free port; see `url`.
             token: viewers must know it; at least 16 letters, digits, "-", "_" or ".".
-            places: the name of each source, which has a place of its own on the page; none without a
-                camera.
+            places: the name of each source, which has a place of its own on the page. Without any
+                there is no page but that for labels.
             inbox: images that viewers may label, who need a token then.
 
         Raises:
