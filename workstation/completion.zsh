@@ -53,6 +53,7 @@ _shtab_quince_run_commands() {
     doctor:'Explain this machine: what works, what does not, and what to do about it'
     info:'Show what is in a bundle or a model file'
     install:'Replace the bundle in use by a new one, if the new one works here.'
+    label:'Label the images of an inbox in a browser, for a training.'
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
     service:'Let camera, with its options, start now and with this machine (systemd, root).'
@@ -474,6 +475,7 @@ _shtab_quince_run_camera_options=(
   "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
   "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
+  "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
   "--live-port[0 selects a free port (default\: 8000)]:N:"
   "--live-token-file[file with the token that viewers need\; created if it does not exist (or use \$QUINCE_LIVE_TOKEN)]:FILE:_files"
@@ -541,6 +543,17 @@ _shtab_quince_run_install_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_run_install_defaults_added=0
 
+_shtab_quince_run_label_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
+  "--live-port[0 selects a free port (default\: 8000)]:N:"
+  "--live-token-file[file with the token that viewers need\; created if it does not exist (or use \$QUINCE_LIVE_TOKEN)]:FILE:_files"
+  ":the folder that collect filled:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_run_label_defaults_added=0
+
 _shtab_quince_run_predict_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--top[how many classes to show (default\: 3)]:K:"
@@ -604,6 +617,7 @@ _shtab_quince_run_service_options=(
   "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
   "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
+  "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
   "--live-port[0 selects a free port (default\: 8000)]:N:"
   "--live-token-file[file with the token that viewers need\; created if it does not exist (or use \$QUINCE_LIVE_TOKEN)]:FILE:_files"
@@ -917,6 +931,7 @@ _shtab_quince_run() {
         doctor) _arguments -C -s $_shtab_quince_run_doctor_options ;;
         info) _arguments -C -s $_shtab_quince_run_info_options ;;
         install) _arguments -C -s $_shtab_quince_run_install_options ;;
+        label) _arguments -C -s $_shtab_quince_run_label_options ;;
         predict) _arguments -C -s $_shtab_quince_run_predict_options ;;
         rollback) _arguments -C -s $_shtab_quince_run_rollback_options ;;
         service) _arguments -C -s $_shtab_quince_run_service_options ;;

@@ -5,14 +5,15 @@
 #    source ~/.local/share/bash_completion/quince
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_quince_run_subparsers=(predict camera collect service verify install rollback info doctor)
+_shtab_quince_run_subparsers=(predict camera collect service label verify install rollback info doctor)
 _shtab_quince_bench_subparsers=(latency compare accuracy recommend soak)
 _shtab_quince_subparsers=(run bench completion)
 
 _shtab_quince_run_predict_option_strings=(-h --help --top --verbose --min-score --min-similarity --explain --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output)
-_shtab_quince_run_camera_option_strings=(-h --help --source --region --every --on-motion --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --live-address --live-port --live-token-file)
+_shtab_quince_run_camera_option_strings=(-h --help --source --region --every --on-motion --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --label --live-address --live-port --live-token-file)
 _shtab_quince_run_collect_option_strings=(-h --help --source --region --every --on-motion --wait -o --output --collect-most --collect-megabytes)
-_shtab_quince_run_service_option_strings=(-h --help --source --region --every --on-motion --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --live-address --live-port --live-token-file)
+_shtab_quince_run_service_option_strings=(-h --help --source --region --every --on-motion --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --label --live-address --live-port --live-token-file)
+_shtab_quince_run_label_option_strings=(-h --help --live-address --live-port --live-token-file)
 _shtab_quince_run_verify_option_strings=(-h --help --artifact --threads --json)
 _shtab_quince_run_install_option_strings=(-h --help --allow-downgrade --allow-uncompared --shadow --source --max-differ --threads --json)
 _shtab_quince_run_rollback_option_strings=(-h --help --json)
@@ -36,6 +37,7 @@ _shtab_quince_run_camera_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___source_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___labels_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___collect_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_camera___label_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_camera___live_token_file_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_collect_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_collect___source_COMPGEN=_shtab_compgen_files
@@ -45,7 +47,10 @@ _shtab_quince_run_service_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_service___source_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_service___labels_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_service___collect_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_service___label_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_service___live_token_file_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_label_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_label___live_token_file_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_verify_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_1_COMPGEN=_shtab_compgen_files
@@ -90,7 +95,7 @@ _shtab_quince_run_info___fit_choices=(squash crop pad)
 _shtab_quince_run_info___layout_choices=(nhwc nchw)
 _shtab_quince_run_info___channels_choices=(rgb bgr grey)
 _shtab_quince_run_info___scores_choices=(probabilities logits)
-_shtab_quince_run_pos_0_choices=(predict camera collect service verify install rollback info doctor)
+_shtab_quince_run_pos_0_choices=(predict camera collect service label verify install rollback info doctor)
 _shtab_quince_bench_latency___fit_choices=(squash crop pad)
 _shtab_quince_bench_latency___layout_choices=(nhwc nchw)
 _shtab_quince_bench_latency___channels_choices=(rgb bgr grey)
@@ -128,6 +133,8 @@ _shtab_quince_run_service___on_motion_nargs=0
 _shtab_quince_run_service___wait_nargs=0
 _shtab_quince_run_service___json_nargs=0
 _shtab_quince_run_service___live_nargs=0
+_shtab_quince_run_label__h_nargs=0
+_shtab_quince_run_label___help_nargs=0
 _shtab_quince_run_verify__h_nargs=0
 _shtab_quince_run_verify___help_nargs=0
 _shtab_quince_run_verify___json_nargs=0
