@@ -20,6 +20,7 @@ from export.commands.external_model_arguments import ALL, add_external_options, 
 from export.commands.hub import add_pull_arguments, add_push_arguments, run_pull, run_push
 from export.commands.judge import add_judge_arguments, run_judge
 from export.commands.output import HEADINGS, attempt_line, output_warnings, summary, table_row
+from export.commands.sign import add_sign_arguments, run_sign
 from export.emulation.devices import DEVICES, choose_device
 from export.exporter import EVERY_PRECISION, ExportResult, export
 from export.formats.artifact_spec import ArtifactSpec
@@ -44,7 +45,7 @@ from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("export")
-JUDGE, ADOPT, PUSH, PULL = "judge", "adopt", "push", "pull"
+JUDGE, ADOPT, PUSH, PULL, SIGN = "judge", "adopt", "push", "pull", "sign"
 
 
 def main(words: Sequence[str]) -> int:
@@ -56,6 +57,8 @@ def main(words: Sequence[str]) -> int:
         return run_adopt(arguments, words)
     if arguments.format in (PUSH, PULL):
         return run_push(arguments) if arguments.format == PUSH else run_pull(arguments)
+    if arguments.format == SIGN:
+        return run_sign(arguments)
     external, specs = external_options(arguments), _specs(arguments)
     options = _options(arguments, rerun_command("export", list(words)))
     bundle = arguments.output or _default_bundle(arguments.run, external)
@@ -199,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     add_pull_arguments(
         commands.add_parser(PULL, help="fetch a bundle from the Hugging Face Hub, and verify it")
     )
+    add_sign_arguments(commands.add_parser(SIGN, help="sign a bundle with an SSH key"))
     return parser
 
 

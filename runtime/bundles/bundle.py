@@ -11,6 +11,8 @@ parity.json          the same for programs, by model file
 calibration.json     which images the ranges of integer artifacts come from
 README.md            the same in short, as a Hugging Face model card
 examples.zip         thumbnails of training images (runtime.bundles.examples)
+signed.json          the hashes of all these files, and in signed.json.sig their signature
+                     (runtime.deployment.signature)
 recommended.json     what `python -m benchmarks recommend` measured on a device
 
 Any other file is refused, apart from names that begin with a dot, which file managers, git and
@@ -39,7 +41,11 @@ CALIBRATION = "calibration.json"
 CARD = "README.md"
 GOLDEN = "golden"
 EXAMPLES = "examples.zip"
-FILES = (MANIFEST, RECOMMENDED, LABELS, REPORT, PARITY, CALIBRATION, CARD, GOLDEN, EXAMPLES)
+SIGNED, SIGNATURE = "signed.json", "signed.json.sig"
+FILES = (
+    *(MANIFEST, RECOMMENDED, LABELS, REPORT, PARITY, CALIBRATION, CARD, GOLDEN, EXAMPLES),
+    *(SIGNED, SIGNATURE),
+)
 """What a bundle may hold beside its model files."""
 ID_LENGTH = 12
 CRC32 = "crc32"

@@ -1,6 +1,7 @@
 """Runs `python -m runtime install NEW PLACE`, which replaces the bundle in use by a new one."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from runtime.cli.parser import (
 from runtime.commands.table import VERBS
 from runtime.deployment.checked_copy import describe_check
 from runtime.deployment.install import InstallResult, install
+from runtime.deployment.signature import SIGNERS
 from runtime.errors import DONE, CheckFailed
 from runtime.monitor.capture import Capture
 from runtime.monitor.shadow import ShadowReport, run_shadow
@@ -50,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         action="store_true",
         help="also install a bundle that export has not compared with the one in use (--against)",
     )
+    add_signers_argument(parser)
     parser.add_argument(
         "--shadow",
         type=duration_argument,
@@ -87,11 +90,30 @@ def main(arguments: Sequence[str]) -> int:
         options.place,
         allow_downgrade=options.allow_downgrade,
         allow_uncompared=options.allow_uncompared,
+        signers=chosen_signers(options),
         threads=options.threads,
         before_switch=shadow,
     )
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
     return DONE
+
+
+def add_signers_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds --signers, for `chosen_signers`."""
+    parser.add_argument(
+        "--signers",
+        type=Path,
+        metavar="FILE",
+        help="the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them; others are"
+        f" refused (default: {SIGNERS}, if it exists)",
+    )
+
+
+def chosen_signers(options: argparse.Namespace) -> Path | None:
+    """Returns the list of signers; None if there is none on this device."""
+    if options.signers or os.path.lexists(SIGNERS):
+        return options.signers or SIGNERS
+    return None
 
 
 def _shadow(options: argparse.Namespace, source: Source, old: Path, new: Path) -> None:

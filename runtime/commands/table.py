@@ -26,6 +26,10 @@ VERBS = {
         "runtime.commands.install",
         "replace the bundle in use by a new one, if the new one works here",
     ),
+    "update": Verb(
+        "runtime.commands.update",
+        "fetch a signed bundle that is newer, install it, and go back if the camera fails",
+    ),
     "rollback": Verb(
         "runtime.commands.rollback", "restore the bundle from before the last install"
     ),

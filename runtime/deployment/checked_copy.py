@@ -16,12 +16,15 @@ from runtime.bundles.bundle import (
     MANIFEST,
     PARITY,
     REPORT,
+    SIGNATURE,
+    SIGNED,
     Bundle,
 )
 from runtime.bundles.contents import check_contents
 from runtime.bundles.device_scores import FILE as DEVICES
 from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
 from runtime.bundles.integrity import RECORDS, records_changed
+from runtime.deployment.signature import check_signed
 from runtime.deployment.verification import verify_all
 from runtime.errors import CheckFailed, InputRefused, MachineError
 from runtime.images.decoding import read_image
@@ -56,8 +59,12 @@ def open_unchanged(path: Path) -> Bundle:
     return bundle
 
 
-def copy_and_verify(bundle: Bundle, folder: Path, threads: int | None = None) -> CopyCheck:
+def copy_and_verify(
+    bundle: Bundle, folder: Path, threads: int | None = None, signers: Path | None = None
+) -> CopyCheck:
     """Copies a bundle's own files into an empty folder, and verifies the copy.
+
+    With `signers`, the copy must be signed, because the bundle may have changed meanwhile.
 
     Raises:
         InputRefused: a file is damaged.
@@ -65,6 +72,8 @@ def copy_and_verify(bundle: Bundle, folder: Path, threads: int | None = None) ->
         MachineError: none of its model files can run here.
     """
     _copy(bundle, folder)
+    if signers:
+        check_signed(folder, signers)
     copied = Bundle.open(folder)
     images, checked = 0, []
     for result in verify_all(copied, None, threads):
@@ -106,7 +115,7 @@ def _copy(bundle: Bundle, folder: Path) -> None:
     (folder / MANIFEST).write_bytes(read_content(bundle.path / MANIFEST, "not a bundle"))
     for artifact in bundle.manifest.artifacts:
         (folder / artifact.file).write_bytes(bundle.read(artifact))
-    for name in (LABELS, REPORT, PARITY, CALIBRATION, CARD):
+    for name in (LABELS, REPORT, PARITY, CALIBRATION, CARD, SIGNED, SIGNATURE):
         if (bundle.path / name).exists():
             text = read_text(bundle.path / name, "not a bundle", errors="surrogateescape")
             (folder / name).write_text(text, "utf-8", "surrogateescape")

@@ -25,6 +25,7 @@ from runtime.deployment.install_slots import (
     staging_path,
     swap_with_previous,
 )
+from runtime.deployment.signature import check_signed
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import locked, new_folder
 
@@ -58,6 +59,7 @@ def install(
     *,
     allow_downgrade: bool = False,
     allow_uncompared: bool = False,
+    signers: Path | None = None,
     threads: int | None = None,
     before_switch: Callable[[Path, Path], None] | None = None,
 ) -> InstallResult:
@@ -69,20 +71,24 @@ def install(
         new, place: the bundle, and where the one in use is.
         allow_downgrade: also if it is older, or from the future.
         allow_uncompared: also if it was not compared with the bundle in use.
+        signers: the list of those whose signature the bundle needs (runtime.deployment.signature).
+            A signed bundle must also be newer than the one that `rollback` would restore.
         threads: of the interpreters.
         before_switch: called with the bundle in use and the checked copy of the new one, if there
             is another bundle in use; an error from it is an error of the installation.
 
     Raises:
-        InputRefused: `new` is damaged; or it was exported before the bundle in `place` or in the
-            future, without `allow_downgrade`; or it was not compared with that bundle, without
-            `allow_uncompared`; or something that is no bundle is in `place` or
-            beside it, where the old bundle is to be kept.
+        InputRefused: `new` is damaged, or not signed as `signers` asks; or it was exported before
+            the bundle in `place` or in the future, without `allow_downgrade`; or it was not
+            compared with that bundle, without `allow_uncompared`; or something that is no bundle
+            is in `place` or beside it, where the old bundle is to be kept.
         CheckFailed: the new bundle answers otherwise here.
         MachineError: none of its model files can run here, or `place` cannot be written.
     """
     real = real_place(place)
     _refuse_nested(new, place)
+    if signers:
+        check_signed(new, signers)
     new_bundle = open_unchanged(new)
     exported = bundle_exported_at(new_bundle)
     with locked(real.parent):
@@ -91,13 +97,17 @@ def install(
         refuse_other_content(previous_path(real), str(previous_path(real)))
         current = open_if_intact(real)
         if not allow_downgrade:
-            refuse_future(new_bundle)
+            if not signers:  # a signature needs no clock, which is late after a start
+                refuse_future(new_bundle)
             if current:
                 refuse_older(new_bundle, current)
+            replaced = open_if_intact(previous_path(real)) if signers else None
+            if replaced and not (current and current.id == new_bundle.id):
+                refuse_older(new_bundle, replaced)
         if current and not allow_uncompared:
             refuse_uncompared(new_bundle, current)
         with new_folder(staging_path(real, new_bundle.id)) as folder:
-            check = copy_and_verify(new_bundle, folder, threads)
+            check = copy_and_verify(new_bundle, folder, threads, signers)
             if before_switch and current and current.id != new_bundle.id:
                 before_switch(current.path, folder)
         outcome = _put_in_place(new_bundle.id, real)

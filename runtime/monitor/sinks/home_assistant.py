@@ -4,6 +4,7 @@ The fields are those of its documentation, "MQTT Discovery" and "MQTT Sensor".
 """
 
 import json
+from collections.abc import Mapping
 
 from runtime.cli.identity import quince_version
 from runtime.monitor.sinks.mqtt_address import BrokerAddress
@@ -23,12 +24,41 @@ SCORE_TEMPLATE = (
 )
 
 
-def discovery_messages(
-    address: BrokerAddress, name: str, state_topic: str, availability_topic: str
-) -> dict[str, str]:
-    """Returns the retained messages by topic: one for the answer and one for the score.
+SENSORS: Mapping[str, Mapping[str, str]] = {
+    "answer": {
+        "name": "Answer",
+        "value_template": ANSWER_TEMPLATE,
+        "icon": "mdi:camera-iris",
+    },
+    "score": {
+        "name": "Score",
+        "value_template": SCORE_TEMPLATE,
+        "unit_of_measurement": "%",
+        "state_class": "measurement",
+        "entity_category": "diagnostic",
+    },
+}
+UPDATE_SENSORS = {
+    "update": {
+        "name": "Update",
+        "value_template": "{{ value_json.state }}",
+        "icon": "mdi:update",
+        "entity_category": "diagnostic",
+    }
+}
 
-    Both sensors belong to one device, called `name`.
+
+def discovery_messages(
+    address: BrokerAddress,
+    name: str,
+    state_topic: str,
+    availability_topic: str | None,
+    sensors: Mapping[str, Mapping[str, str]] = SENSORS,
+) -> dict[str, str]:
+    """Returns the retained messages by topic, one for each sensor.
+
+    All sensors belong to one device, called `name`. The first has the fields of
+    the state as attributes.
     """
     device = {
         "identifiers": [address.node],
@@ -37,27 +67,17 @@ def discovery_messages(
         "model": "image classifier",
         "sw_version": quince_version(),
     }
-    common = {
+    common: dict[str, object] = {
         "state_topic": state_topic,
-        "availability_topic": availability_topic,
         "device": device,
         "origin": {"name": "quince-edge", "sw_version": quince_version()},
     }
-    answer = {
-        "name": "Answer",
-        "value_template": ANSWER_TEMPLATE,
-        "json_attributes_topic": state_topic,
-        "icon": "mdi:camera-iris",
-    }
-    score = {
-        "name": "Score",
-        "value_template": SCORE_TEMPLATE,
-        "unit_of_measurement": "%",
-        "state_class": "measurement",
-        "entity_category": "diagnostic",
-    }
+    if availability_topic:
+        common["availability_topic"] = availability_topic
     messages = {}
-    for sensor, fields in (("answer", answer), ("score", score)):
+    for number, (sensor, fields) in enumerate(sensors.items()):
         config = {**fields, **common, "unique_id": f"{address.node}_{sensor}"}
+        if number == 0:
+            config["json_attributes_topic"] = state_topic
         messages[f"{PREFIX}/sensor/{address.node}/{sensor}/config"] = json.dumps(config)
     return messages

@@ -12,7 +12,7 @@ import json
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from runtime.monitor.sinks.base import Sink, SinkContext
 from runtime.monitor.sinks.events import AnswerChange
-from runtime.monitor.sinks.home_assistant import discovery_messages
+from runtime.monitor.sinks.home_assistant import UPDATE_SENSORS, discovery_messages
 from runtime.monitor.sinks.json_lines import change_fields
 from runtime.monitor.sinks.mqtt_address import BrokerAddress, read_address
 from runtime.system.terminal import say
@@ -33,6 +33,7 @@ KEEP_ALIVE_S = 30
 MAX_RECONNECT_DELAY_S = 30
 CONNECT_TIMEOUT_S = 5.0
 GOODBYE_TIMEOUT_S = 0.4
+UPDATE_TIMEOUT_S = 10.0
 
 
 @contextmanager
@@ -56,6 +57,46 @@ def open_mqtt(options: argparse.Namespace, context: SinkContext) -> Iterator[Sin
             publisher.close()
 
 
+def publish_update(
+    url: str, bundle_name: str, state: Mapping[str, Any], report: Callable[[str], None]
+) -> None:
+    """Publishes the outcome of an update to TOPIC/update, retained, and waits for it.
+
+    A broker that does not take it within UPDATE_TIMEOUT_S is reported in a line.
+    """
+    address = read_address(url, bundle_name)
+    topic = f"{address.topic}/update"
+    client, connected, refusal = _new_client(address), threading.Event(), ""
+
+    def on_connect(client: Client, data: Any, flags: Any, reason: ReasonCode, *rest: Any) -> None:
+        nonlocal refusal
+        refusal = str(reason) if reason.is_failure else ""
+        connected.set()
+
+    client.on_connect = on_connect
+    try:
+        client.connect(address.host, address.port, KEEP_ALIVE_S)
+        client.loop_start()
+        if not connected.wait(UPDATE_TIMEOUT_S) or refusal:
+            raise OSError(refusal or "no answer")
+        messages = discovery_messages(address, bundle_name, topic, None, UPDATE_SENSORS)
+        for name, message in {**messages, topic: json.dumps(state)}.items():
+            client.publish(name, message, qos=1, retain=True).wait_for_publish(UPDATE_TIMEOUT_S)
+        client.disconnect()
+    except (OSError, RuntimeError, ValueError) as error:
+        report(f"mqtt {address}: the outcome was not published: {error}")
+
+
+def _new_client(address: BrokerAddress) -> Client:
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    if address.user:
+        client.username_pw_set(address.user, address.password)
+    if address.secure:
+        client.tls_set_context(ssl.create_default_context())
+    return client
+
+
 class Publisher:
     """Holds one connection, and publishes only the newest state when it returns.
 
@@ -71,12 +112,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._newest: dict[str, Any] | None = None
         self._loss_reported = False
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.connect_timeout = CONNECT_TIMEOUT_S
-        if address.user:
-            self._client.username_pw_set(address.user, address.password)
-        if address.secure:
-            self._client.tls_set_context(ssl.create_default_context())
+        self._client = _new_client(address)
         self._client.will_set(self._availability_topic, OFFLINE, retain=True)
         self._client.reconnect_delay_set(1, MAX_RECONNECT_DELAY_S)
         self._client.on_connect = self._on_connect

@@ -21,7 +21,7 @@ pytest.importorskip(
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from runtime.monitor.sinks.mqtt import open_mqtt
+from runtime.monitor.sinks.mqtt import open_mqtt, publish_update
 from runtime.monitor.sinks.mqtt_address import PASSWORD_VARIABLE
 
 BROKER = shutil.which(
@@ -291,3 +291,33 @@ def test_broker_publishes_offline_for_a_killed_process(
     process.wait()
     process.stdin.close()
     until(lambda: listener.has(AVAILABILITY, "offline"))
+
+
+def test_outcome_of_an_update_is_retained_and_announced(
+    broker: Broker, listen, run_cli, tmp_path: Path
+) -> None:
+    """The bundle is missing, so the outcome is a failure; it must be known all the same."""
+    (tmp_path / "signers").write_text("# nobody\n")
+    url = f"mqtt://127.0.0.1:{broker.port}/garden"
+    words = ("runtime", "update", tmp_path / "no", tmp_path / "fruit", "--mqtt", url)
+    done = run_cli(*words, "--signers", tmp_path / "signers")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    late = listen(broker)
+    until(lambda: late.has("garden/update", "signed.json: no such file"))
+    state = json.loads(late.messages["garden/update"])
+    assert (state["state"], state["bundle"]) == ("failed", None)
+    until(lambda: late.has("homeassistant/sensor/garden/update/config"))
+    config = json.loads(late.messages["homeassistant/sensor/garden/update/config"])
+    assert config["state_topic"] == config["json_attributes_topic"] == "garden/update"
+    assert "availability_topic" not in config
+    assert config["device"]["identifiers"] == ["garden"]
+
+
+def test_a_broker_that_is_away_is_a_line_and_no_failure_of_the_update(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    lines: list[str] = []
+    publish_update(f"mqtt://127.0.0.1:{port}/garden", "fruit", {"state": "updated"}, lines.append)
+    assert lines == [
+        f"mqtt 127.0.0.1:{port}: the outcome was not published: [Errno 111] Connection refused"
+    ]

@@ -1,0 +1,126 @@
+"""Fetches the files of a signed bundle from a web server or a folder, whole or not at all."""
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from runtime.deployment.signature import SignedFile, file_sha256
+from runtime.errors import InputRefused, MachineError
+from runtime.system.atomic_files import new_file
+
+TIMEOUT_S = 30.0
+"""Without a byte from the server."""
+CHUNK_BYTES = 2**18
+MAX_SMALL_BYTES = 2**20
+
+
+class Unreachable(MachineError):
+    """The origin cannot be read now; what was fetched is worth keeping."""
+
+
+class Origin:
+    """The place that offers a bundle: the address of a folder on a web server, or a folder."""
+
+    def __init__(self, source: str) -> None:
+        """Stores the source; nothing is read yet.
+
+        Raises:
+            InputRefused: an address of another form.
+        """
+        self.name, self._is_url = source.rstrip("/"), "://" in source
+        self._base = self.name if self._is_url else Path(self.name).absolute().as_uri()
+        parts = urlsplit(source) if self._is_url else None
+        if parts and (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username is not None
+        ):
+            raise InputRefused(
+                f"{parts.scheme}://{parts.hostname}",
+                "expected the address of a bundle folder, http://HOST/FOLDER or https://...,"
+                " without a user, a question mark or a #",
+            )
+
+    def read(self, name: str) -> bytes:
+        """Returns the content of a small file.
+
+        Raises:
+            InputRefused: there is no such file, or it is over 1 MB.
+            Unreachable: the server cannot be reached, or the connection is lost.
+        """
+        with self._open(name) as file:
+            content = file.read(MAX_SMALL_BYTES + 1)
+        if len(content) > MAX_SMALL_BYTES:
+            raise InputRefused(f"{self.name}/{name}", f"over {MAX_SMALL_BYTES} bytes")
+        return content
+
+    def fetch(self, name: str, signed: SignedFile, folder: Path) -> None:
+        """Writes a file into `folder`, if it is what was signed; one that is there stays.
+
+        Raises:
+            InputRefused: there is no such file, or it is not the one that was signed.
+            Unreachable: as `read`.
+            MachineError: the card is full.
+        """
+        target = folder / name
+        if _is_same(target, signed):
+            return
+        with new_file(target) as temporary:
+            with self._open(name) as source, temporary.open("wb") as file:
+                left = signed.bytes + 1  # one more than signed shows that it is longer
+                while left and (chunk := source.read(min(CHUNK_BYTES, left))):
+                    file.write(chunk)
+                    left -= len(chunk)
+            if left > 1:
+                got = signed.bytes + 1 - left
+                raise _lost(f"{self.name}/{name}", f"ended after {got} of {signed.bytes} bytes")
+            if not _is_same(temporary, signed):
+                raise InputRefused(f"{self.name}/{name}", "is not the file that was signed")
+
+    @contextmanager
+    def _open(self, name: str) -> Generator["_Reader", None, None]:
+        place = f"{self.name}/{name}"
+        try:
+            if not self._is_url and not Path(place).is_file():
+                raise InputRefused(place, "no such file")
+            file = urllib.request.urlopen(f"{self._base}/{quote(name)}", timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            kind = InputRefused if error.code < 500 else Unreachable
+            raise kind(place, f"the server answers {error.code} {error.reason}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _lost(place, error) from error
+        with file:
+            yield _Reader(file, place)
+
+
+class _Reader(NamedTuple):
+    """Reads a file of the origin; what fails here is not a failure of the card."""
+
+    file: IO[bytes]
+    place: str
+
+    def read(self, count: int) -> bytes:
+        try:
+            return self.file.read(count)
+        except (OSError, http.client.HTTPException) as error:
+            raise _lost(self.place, error) from error
+
+
+def _lost(place: str, error: Exception | str) -> "Unreachable":
+    reason = getattr(error, "reason", None) or error
+    return Unreachable(place, f"cannot be fetched: {reason}; the next update goes on from here")
+
+
+def _is_same(path: Path, signed: SignedFile) -> bool:
+    return (
+        path.is_file()
+        and path.stat().st_size == signed.bytes
+        and file_sha256(path) == signed.sha256
+    )

@@ -1,0 +1,394 @@
+"""Tests update: fetch what is signed, check, switch, and go back; whatever happens, one runs."""
+
+import http.server
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.bundles.bundle import Bundle
+from runtime.classifier import Classifier
+from runtime.deployment.install import install, roll_back
+from runtime.deployment.update import UpdateOptions, update
+from runtime.errors import CheckFailed, InputRefused, MachineError
+
+Update = Callable[..., object]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from runtime.deployment.update import UpdateOptions, update
+from runtime.system import atomic_files
+left = int(sys.argv[1])
+
+def stopping(call):
+    def counted(*arguments, **named):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return call(*arguments, **named)
+    return counted
+
+for name in ("rename", "replace", "unlink", "rmdir"):
+    setattr(os, name, stopping(getattr(os, name)))
+atomic_files._exchange = stopping(atomic_files._exchange)
+update(sys.argv[2], Path(sys.argv[3]), UpdateOptions(Path(sys.argv[4])), print)
+"""
+SYSTEMCTL = """#!/bin/sh
+# Stands in for systemd, which no container runs: the service is the process in the file `pid`.
+echo LoadState=$(cat {folder}/load 2>/dev/null || echo loaded)
+if kill -0 "$(cat {folder}/pid)" 2>/dev/null; then echo ActiveState=active; echo SubState=running
+else echo ActiveState=failed; echo SubState=failed; fi
+echo NRestarts=$(cat {folder}/restarts 2>/dev/null || echo 0)
+"""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves a folder; `cut` ends the answer for that file in its middle."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.asked, self.cut = folder, [], ""
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/bundle"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        name = self.path.removeprefix("/bundle/")
+        self.server.asked.append(name)
+        file = self.server.folder / name
+        if not file.is_file():
+            self.send_error(404)
+            return
+        content = file.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if name == self.server.cut else content)
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def run_update(keys, place: Path) -> Update:
+    def run(source: object, **options: object) -> object:
+        return update(str(source), place, UpdateOptions(keys.signers, **options), lambda line: None)
+
+    return run
+
+
+@pytest.fixture
+def old(signed_bundle, keys, place: Path) -> str:
+    """Installs a first bundle; returns its id."""
+    return install(signed_bundle(1), place, signers=keys.signers).id
+
+
+def test_a_newer_bundle_is_fetched_once(
+    signed_bundle, server: Server, run_update: Update, place: Path, old: str
+) -> None:
+    server.folder = signed_bundle(2)
+    result = run_update(server.url)
+    assert (result.outcome, result.signer) == ("updated", "ann@example.org")
+    assert Bundle.open(place).id == result.id == Bundle.open(server.folder).id
+    assert Bundle.open(place.with_name("fruit.previous")).id == old
+    assert "small.onnx" in server.asked
+    server.asked.clear()
+    assert run_update(server.url).outcome == "unchanged"
+    assert server.asked == ["signed.json", "signed.json.sig", "manifest.json"]
+    assert not list((place.parent / ".fruit.update").iterdir())
+
+
+def test_a_first_bundle_from_a_folder(signed_bundle, run_update: Update, place: Path) -> None:
+    new = signed_bundle(1)
+    assert run_update(new).outcome == "updated"
+    assert Bundle.open(place).id == Bundle.open(new).id
+
+
+def test_nothing_is_fetched_that_nobody_known_signed(
+    signed_bundle, keys, server: Server, run_update: Update, place: Path, old: str
+) -> None:
+    server.folder = signed_bundle(2, keys.other)
+    with pytest.raises(InputRefused, match="is not signed by anybody in"):
+        run_update(server.url)
+    assert server.asked == ["signed.json", "signed.json.sig"]
+    (server.folder / "signed.json").unlink()
+    with pytest.raises(InputRefused, match=r"signed\.json: the server answers 404"):
+        run_update(server.url)
+    assert Bundle.open(place).id == old
+
+
+def test_a_file_that_was_changed_after_signing_is_refused(
+    signed_bundle, server: Server, run_update: Update, place: Path, old: str
+) -> None:
+    server.folder = signed_bundle(2)
+    for name in ("manifest.json", "small.onnx"):
+        content = (server.folder / name).read_bytes()
+        (server.folder / name).write_bytes(content + b"more")
+        with pytest.raises(InputRefused, match=f"{name}: is not the file that was signed"):
+            run_update(server.url)
+        (server.folder / name).write_bytes(content)
+    assert Bundle.open(place).id == old
+    assert sorted(file.name for file in place.parent.iterdir()) == [".fruit.update", "fruit"]
+
+
+def test_a_replayed_bundle_and_one_that_was_rolled_back_stay_away(
+    signed_bundle, run_update: Update, place: Path, old: str
+) -> None:
+    second, third = signed_bundle(2), signed_bundle(3)
+    assert run_update(third).outcome == "updated"
+    for _ in range(2):
+        with pytest.raises(InputRefused, match="exported 2026-01-02T12:00:00Z, which is older"):
+            run_update(second)
+        roll_back(place)
+    roll_back(place)
+    assert Bundle.open(place).id == old
+    assert run_update(third).outcome == "held back"
+    assert Bundle.open(place).id == old
+    assert run_update(signed_bundle(4)).outcome == "updated"
+
+
+def test_after_half_a_download_the_old_one_runs_and_the_rest_is_fetched(
+    signed_bundle, server: Server, run_update: Update, place: Path, old: str
+) -> None:
+    server.folder, server.cut = signed_bundle(2), "small.onnx"
+    with pytest.raises(MachineError, match=r"small\.onnx: cannot be fetched"):
+        run_update(server.url)
+    assert Classifier(place).id == old
+    done = set(server.asked) - {"signed.json", "signed.json.sig", "small.onnx"}
+    assert "golden/golden.json" in done
+    server.asked.clear()
+    server.cut = ""
+    assert run_update(server.url).outcome == "updated"
+    assert not done & set(server.asked)
+
+
+def test_a_server_that_is_away_is_exit_4(run_update: Update, server: Server, old: str) -> None:
+    server.server_close()
+    with pytest.raises(MachineError, match="cannot be fetched"):
+        run_update(server.url)
+
+
+def test_killed_at_any_step_one_whole_bundle_is_there_and_the_next_run_ends(
+    signed_bundle, keys, place: Path, old: str, run_update: Update
+) -> None:
+    new, steps = signed_bundle(2), 0
+    new_id = Bundle.open(new).id
+    while True:
+        words = [sys.executable, "-c", KILLED, str(steps), new, place, keys.signers]
+        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+        done = subprocess.run(words, env=environment, capture_output=True)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert Classifier(place).id in (old, new_id)
+        assert run_update(new).outcome in ("updated", "unchanged")
+        assert Bundle.open(place).id == new_id
+        assert roll_back(place).id == old
+        shutil.rmtree(place.with_name("fruit.previous"))
+        left = {file.name for file in place.parent.glob("[!.]*")}
+        assert left == {"fruit"}, "the rest is removed by the next that writes there"
+        steps += 1
+    assert steps >= 10
+    assert Bundle.open(place).id == new_id
+
+
+@pytest.fixture
+def card(place: Path) -> Iterator[Path]:
+    """Puts the place on a file system of 400 KB."""
+    place.parent.mkdir(parents=True)
+    words = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", place.parent]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place.parent
+    subprocess.run(["umount", "-l", place.parent], check=True)
+
+
+def test_on_a_full_card_the_old_one_runs(
+    card: Path, signed_bundle, run_update: Update, keys, place: Path
+) -> None:
+    """The card has a page more of room in each round, until the bundle fits."""
+    old = install(signed_bundle(1), place, signers=keys.signers).id
+    new, room, reasons = signed_bundle(2), 0, []
+    while True:
+        (card / "filler").write_bytes(b"\0" * (shutil.disk_usage(card).free - room))
+        try:
+            run_update(new)
+            break
+        except MachineError as error:
+            reasons.append(error.reason)
+        assert Classifier(place).id == old
+        left = {file.name for file in card.iterdir()}
+        assert left <= {"fruit", "filler", ".fruit.update"}, room
+        (card / "filler").unlink()
+        room += 4096
+    assert len(reasons) >= 5
+    assert [reason for reason in reasons if "full" not in reason] == []
+    assert Bundle.open(place).id == Bundle.open(new).id
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A systemctl whose service is the process in the file `pid`."""
+    folder = tmp_path / "systemd"
+    folder.mkdir()
+    (folder / "systemctl").write_text(SYSTEMCTL.format(folder=folder))
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def running(systemd: Path, camera, place: Path, old: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs `camera` with the bundle in the place, as the service does."""
+    words = [sys.executable, "-m", "runtime", "camera", place, "--source", camera.url("steady")]
+    process = subprocess.Popen(
+        words,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline()
+    (systemd / "pid").write_text(str(process.pid))
+    with process:
+        yield process
+        process.kill()
+
+
+def test_a_camera_that_goes_on_keeps_the_new_bundle(
+    running: subprocess.Popen[str], signed_bundle, run_update: Update, place: Path
+) -> None:
+    new = signed_bundle(2)
+    result = run_update(new, service="quince", watch_s=2.0)
+    assert (result.outcome, result.watched) == ("updated", True)
+    assert Bundle.open(place).id == Bundle.open(new).id
+
+
+def test_a_camera_that_dies_with_the_new_bundle_brings_the_old_one_back(
+    running: subprocess.Popen[str], signed_bundle, run_update: Update, place: Path, old: str
+) -> None:
+    new = signed_bundle(2)
+
+    def die() -> None:
+        for line in running.stderr:
+            if "has taken the place of" in line:
+                running.kill()  # as the kernel does when memory runs out
+                running.wait()
+                return
+
+    threading.Thread(target=die, daemon=True).start()
+    with pytest.raises(CheckFailed, match=f"rolled back to {old}: quince failed within 60 s"):
+        run_update(new, service="quince", watch_s=60.0)
+    assert Classifier(place).id == old
+    assert run_update(new).outcome == "held back"
+
+
+def test_a_restart_counts_as_a_failure(
+    running: subprocess.Popen[str],
+    systemd: Path,
+    signed_bundle,
+    run_update: Update,
+    place: Path,
+    old: str,
+) -> None:
+    def restart() -> None:
+        for line in running.stderr:
+            if "has taken the place of" in line:
+                (systemd / "restarts").write_text("1")
+
+    threading.Thread(target=restart, daemon=True).start()
+    with pytest.raises(CheckFailed, match="rolled back"):
+        run_update(signed_bundle(2), service="quince", watch_s=60.0)
+    assert Bundle.open(place).id == old
+
+
+def test_an_update_that_lost_power_while_it_watched_is_judged_by_the_next(
+    systemd: Path, keys, signed_bundle, run_update: Update, place: Path, old: str
+) -> None:
+    (systemd / "pid").write_text(str(os.getpid()))
+    new = signed_bundle(2)
+    code = (
+        "import sys; from pathlib import Path;"
+        "from runtime.deployment.update import UpdateOptions, update;"
+        "options = UpdateOptions(Path(sys.argv[3]), service='quince', watch_s=600);"
+        "update(sys.argv[1], Path(sys.argv[2]), options, print)"
+    )
+    watching = subprocess.Popen(
+        [sys.executable, "-c", code, new, place, keys.signers],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.DEVNULL,
+    )
+    while Bundle.open(place).id == old:
+        assert watching.poll() is None
+    watching.kill()
+    watching.wait()
+    (systemd / "pid").write_text("0 no process")
+    with pytest.raises(CheckFailed, match=f"rolled back to {old}: quince failed with"):
+        run_update(new, service="quince")
+    assert Bundle.open(place).id == old
+    assert run_update(new, service="quince").outcome == "held back"
+
+
+def test_a_service_that_did_not_run_before_is_not_watched(
+    systemd: Path, signed_bundle, run_update: Update, old: str
+) -> None:
+    (systemd / "pid").write_text("0 no process")
+    result = run_update(signed_bundle(2), service="quince", watch_s=600)
+    assert (result.outcome, result.watched) == ("updated", False)
+
+
+def test_no_such_service_is_refused_before_anything_is_fetched(
+    systemd: Path, server: Server, run_update: Update, old: str
+) -> None:
+    (systemd / "load").write_text("not-found")
+    with pytest.raises(InputRefused, match="--service: expected a systemd service"):
+        run_update(server.url, service="quince")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["ftp://host/x", "http://", "http://u:secret@host/x", "http://host/x?a=1", "file:///etc"],
+)
+def test_an_address_of_another_form_is_refused(
+    keys, place: Path, source: str, run_cli, refuses
+) -> None:
+    done = run_cli("runtime", "update", source, place, "--signers", keys.signers)
+    refuses(done, 2, "expected the address of a bundle folder")
+    assert "secret" not in done.stderr
+
+
+def test_the_command_needs_signers_and_says_what_it_did(
+    signed_bundle, keys, place: Path, run_cli, refuses
+) -> None:
+    new = signed_bundle(1)
+    if not Path("/etc/quince/signers").exists():
+        refuses(run_cli("runtime", "update", new, place), 2, "/etc/quince/signers", "--signers")
+    done = run_cli("runtime", "update", new, place, "--signers", keys.signers)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        f"{place}: bundle {Bundle.open(new).id}, exported 2026-01-01T12:00:00Z,"
+        " signed by ann@example.org, updated\n"
+    )
