@@ -41,6 +41,7 @@ _shtab_quince_export_commands() {
     onnx:'precisions: fp32, int8, fp16, dynamic'
     pull:'fetch a bundle from the Hugging Face Hub, and verify it'
     push:'publish a bundle on the Hugging Face Hub'
+    sign:'sign a bundle with an SSH key'
     tflite:'precisions: int8, fp32, fp16, dynamic, int16x8'
   )
   _describe 'quince export commands' _commands
@@ -57,6 +58,7 @@ _shtab_quince_run_commands() {
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
     service:'Let camera, with its options, start now and with this machine (systemd, root).'
+    update:'Fetch a signed bundle that is newer, install it, and go back if the camera fails.'
     verify:'Repeat the bundle'"'"'s golden samples here: is it still the model that was exported?'
   )
   _describe 'quince run commands' _commands
@@ -396,6 +398,15 @@ _shtab_quince_export_push_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_export_push_defaults_added=0
 
+_shtab_quince_export_sign_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--key[your SSH key, or the public key of one in an agent (default\: \~\/.ssh\/id_ed25519)]:FILE:"
+  ":the bundle folder:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_export_sign_defaults_added=0
+
 _shtab_quince_export_tflite_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--precision[of weights and arithmetic\; auto\: the first of these that passes\: int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float, dynamic, fp16, fp32, int16x8 (default\: int8)]:precision:(int8 fp32 fp16 dynamic int16x8 mixed auto)"
@@ -531,6 +542,7 @@ _shtab_quince_run_install_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--allow-downgrade[also install a bundle that was exported before the one in use]"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
+  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
   "--shadow[first run both bundles on live frames for this time, such as 10m or 1h, and print where they differ]:TIME:"
   "--source[of the frames for --shadow\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
   "--max-differ[do not install if more of these frames get another answer, 0..1 (default\: 1.0)]:FRACTION:"
@@ -626,6 +638,22 @@ _shtab_quince_run_service_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_run_service_defaults_added=0
+
+_shtab_quince_run_update_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--service[the systemd unit of the camera\; roll back if it fails with the new bundle (default\: )]:UNIT:"
+  "--watch[how long to watch that unit (default\: 1m)]:TIME:"
+  "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
+  "--mqtt[publish the outcome to this broker\; the same address as of camera]:URL:"
+  "--threads[interpreter threads (default\: the cores allowed)]:N:"
+  "--json[one JSON object]"
+  ":the address of a signed bundle folder on a web server, or a folder:_files"
+  ":the bundle folder in use, or a new path for one:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_run_update_defaults_added=0
 
 _shtab_quince_run_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -903,6 +931,7 @@ _shtab_quince_export() {
         onnx) _arguments -C -s $_shtab_quince_export_onnx_options ;;
         pull) _arguments -C -s $_shtab_quince_export_pull_options ;;
         push) _arguments -C -s $_shtab_quince_export_push_options ;;
+        sign) _arguments -C -s $_shtab_quince_export_sign_options ;;
         tflite) _arguments -C -s $_shtab_quince_export_tflite_options ;;
       esac
   esac
@@ -935,6 +964,7 @@ _shtab_quince_run() {
         predict) _arguments -C -s $_shtab_quince_run_predict_options ;;
         rollback) _arguments -C -s $_shtab_quince_run_rollback_options ;;
         service) _arguments -C -s $_shtab_quince_run_service_options ;;
+        update) _arguments -C -s $_shtab_quince_run_update_options ;;
         verify) _arguments -C -s $_shtab_quince_run_verify_options ;;
       esac
   esac

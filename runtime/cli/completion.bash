@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/quince
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_quince_run_subparsers=(predict camera collect service label verify install rollback info doctor)
+_shtab_quince_run_subparsers=(predict camera collect service label verify install update rollback info doctor)
 _shtab_quince_bench_subparsers=(latency compare accuracy recommend soak)
 _shtab_quince_subparsers=(run bench completion)
 
@@ -15,7 +15,8 @@ _shtab_quince_run_collect_option_strings=(-h --help --source --region --every --
 _shtab_quince_run_service_option_strings=(-h --help --source --region --every --on-motion --wait --min-score --min-similarity --stable --window --artifact --threads --json --labels --normalize --fit --input-size --layout --channels --scores --output --on-change --command-seconds --mqtt --collect --collect-most --collect-megabytes --live --label --live-address --live-port --live-token-file)
 _shtab_quince_run_label_option_strings=(-h --help --live-address --live-port --live-token-file)
 _shtab_quince_run_verify_option_strings=(-h --help --artifact --threads --json)
-_shtab_quince_run_install_option_strings=(-h --help --allow-downgrade --allow-uncompared --shadow --source --max-differ --threads --json)
+_shtab_quince_run_install_option_strings=(-h --help --allow-downgrade --allow-uncompared --signers --shadow --source --max-differ --threads --json)
+_shtab_quince_run_update_option_strings=(-h --help --signers --service --watch --allow-uncompared --mqtt --threads --json)
 _shtab_quince_run_rollback_option_strings=(-h --help --json)
 _shtab_quince_run_info_option_strings=(-h --help --json --labels --normalize --fit --input-size --layout --channels --scores --output)
 _shtab_quince_run_doctor_option_strings=(-h --help --json)
@@ -54,7 +55,11 @@ _shtab_quince_run_label___live_token_file_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_verify_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_install___signers_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_install___source_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_update_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_update_pos_1_COMPGEN=_shtab_compgen_files
+_shtab_quince_run_update___signers_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_rollback_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_info_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_quince_run_info___labels_COMPGEN=_shtab_compgen_files
@@ -95,7 +100,7 @@ _shtab_quince_run_info___fit_choices=(squash crop pad)
 _shtab_quince_run_info___layout_choices=(nhwc nchw)
 _shtab_quince_run_info___channels_choices=(rgb bgr grey)
 _shtab_quince_run_info___scores_choices=(probabilities logits)
-_shtab_quince_run_pos_0_choices=(predict camera collect service label verify install rollback info doctor)
+_shtab_quince_run_pos_0_choices=(predict camera collect service label verify install update rollback info doctor)
 _shtab_quince_bench_latency___fit_choices=(squash crop pad)
 _shtab_quince_bench_latency___layout_choices=(nhwc nchw)
 _shtab_quince_bench_latency___channels_choices=(rgb bgr grey)
@@ -143,6 +148,10 @@ _shtab_quince_run_install___help_nargs=0
 _shtab_quince_run_install___allow_downgrade_nargs=0
 _shtab_quince_run_install___allow_uncompared_nargs=0
 _shtab_quince_run_install___json_nargs=0
+_shtab_quince_run_update__h_nargs=0
+_shtab_quince_run_update___help_nargs=0
+_shtab_quince_run_update___allow_uncompared_nargs=0
+_shtab_quince_run_update___json_nargs=0
 _shtab_quince_run_rollback__h_nargs=0
 _shtab_quince_run_rollback___help_nargs=0
 _shtab_quince_run_rollback___json_nargs=0

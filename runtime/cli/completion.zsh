@@ -39,6 +39,7 @@ _shtab_quince_run_commands() {
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
     service:'Let camera, with its options, start now and with this machine (systemd, root).'
+    update:'Fetch a signed bundle that is newer, install it, and go back if the camera fails.'
     verify:'Repeat the bundle'"'"'s golden samples here: is it still the model that was exported?'
   )
   _describe 'quince run commands' _commands
@@ -263,6 +264,7 @@ _shtab_quince_run_install_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--allow-downgrade[also install a bundle that was exported before the one in use]"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
+  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
   "--shadow[first run both bundles on live frames for this time, such as 10m or 1h, and print where they differ]:TIME:"
   "--source[of the frames for --shadow\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
   "--max-differ[do not install if more of these frames get another answer, 0..1 (default\: 1.0)]:FRACTION:"
@@ -359,6 +361,22 @@ _shtab_quince_run_service_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_quince_run_service_defaults_added=0
 
+_shtab_quince_run_update_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--service[the systemd unit of the camera\; roll back if it fails with the new bundle (default\: )]:UNIT:"
+  "--watch[how long to watch that unit (default\: 1m)]:TIME:"
+  "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
+  "--mqtt[publish the outcome to this broker\; the same address as of camera]:URL:"
+  "--threads[interpreter threads (default\: the cores allowed)]:N:"
+  "--json[one JSON object]"
+  ":the address of a signed bundle folder on a web server, or a folder:_files"
+  ":the bundle folder in use, or a new path for one:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_quince_run_update_defaults_added=0
+
 _shtab_quince_run_verify_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--artifact[the model file of the bundle (default\: all that run here)]:FILE:"
@@ -450,6 +468,7 @@ _shtab_quince_run() {
         predict) _arguments -C -s $_shtab_quince_run_predict_options ;;
         rollback) _arguments -C -s $_shtab_quince_run_rollback_options ;;
         service) _arguments -C -s $_shtab_quince_run_service_options ;;
+        update) _arguments -C -s $_shtab_quince_run_update_options ;;
         verify) _arguments -C -s $_shtab_quince_run_verify_options ;;
       esac
   esac
