@@ -35,6 +35,35 @@ SMALL_TRAINING = (
 )
 
 
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/time.h>
+#include <time.h>
+static int (*real)(clockid_t, struct timespec *);
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    if (clock != CLOCK_REALTIME) return real(clock, now);
+    real(CLOCK_MONOTONIC, now);
+    now->tv_sec %= 100000;
+    return 0;
+}
+time_t time(time_t *out) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (out) *out = now.tv_sec;
+    return now.tv_sec;
+}
+int gettimeofday(struct timeval *restrict out, void *restrict zone) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    out->tv_sec = now.tv_sec;
+    out->tv_usec = now.tv_nsec / 1000;
+    return 0;
+}
+"""
+
+
 class Elements(HTMLParser):
     """The tags and the text of a page, in which no element has a handler of events."""
 
@@ -147,6 +176,27 @@ def exported(trained: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFacto
         )
         assert done.returncode == 0, done.stderr
     return path
+
+
+@pytest.fixture(scope="session")
+def in_1970(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Returns the environment of a program that sees 1970.
+
+    A library before the C library's answers so, because a test must not set a clock.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler here, so no clock of 1970")
+    folder = tmp_path_factory.mktemp("clock")
+    (folder / "clock.c").write_text(CLOCK)
+    library = folder / "clock.so"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-o", library, folder / "clock.c", "-ldl"], check=True
+    )
+    environment = {"LD_PRELOAD": str(library)}
+    year = subprocess.run(["date", "+%Y"], env=environment, capture_output=True, text=True)
+    assert year.stdout.strip() == "1970"
+    return environment
 
 
 @pytest.fixture

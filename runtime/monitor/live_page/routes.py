@@ -117,12 +117,13 @@ class StreamHandler(CheckedHandler):
 
     async def get(self) -> None:
         """Sends JPEGs until the viewer disconnects."""
+        broker = self.broker
         with self.context.viewer():
             self.set_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             await self._send_part(BOUNDARY)
             number = -1
             while not self.closed:
-                frame = await self.broker.wait_for_change(number, POLL_S)
+                frame = await broker.wait_for_change(number, POLL_S)
                 if frame.jpeg and frame.state.number != number:
                     size = len(frame.jpeg)
                     headers = f"Content-Type: image/jpeg\r\nContent-Length: {size}\r\n\r\n"

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
 from runtime.answer import Prediction
+from runtime.images.region import read_region
 from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.smoothing import SmoothedAnswer
@@ -117,7 +119,7 @@ def test_a_model_of_one_class_shows_a_similarity_and_no_percentage(
     live.show(frame(predictions=(Prediction("good-parts", 0.8125),)))
     page = visit(live)
     wait_for(page, LOADED)
-    assert text(page, "#bars").split("\n") == ["similarity to good-parts", "0.813"]
+    assert text(page, ".bars").split("\n") == ["similarity to good-parts", "0.813"]
 
 
 def test_stale_frame_is_grey_with_its_age(
@@ -241,3 +243,77 @@ def test_stream_alone_is_an_image_in_a_browser(live: LivePage, feeding, visit) -
     with feeding(live):
         page = visit(live, f"{live.url}stream", "commit")
         wait_for(page, "document.images.length === 1 && document.images[0].naturalWidth === 64")
+
+
+def test_each_source_has_a_place_and_each_region_an_answer_and_a_rectangle(
+    frame: Callable[..., PageUpdate], visit
+) -> None:
+    with LivePage(port=0, places=("gate", "yard")) as live:
+        wide = replace(frame(arrived_s=time.monotonic() + 60), image=Image.new("RGB", (400, 200)))
+        for name, region, label in (
+            ("gate/left", (0, 0.5, 0.25, 0.5), "banana"),
+            ("gate/right", (0.5, 0, 0.5, 1), HOSTILE[0]),
+        ):
+            stable = SmoothedAnswer(label, 0.9)
+            live.show(replace(wide, view=name, region=region, stable=stable), "gate")
+        live.show(replace(wide, view="yard", stable=SmoothedAnswer("kiwi", 0.9)), "yard")
+        page = visit(live)
+        wait_for(page, "document.querySelectorAll('.place .label').length === 3")
+        wait_for(page, "document.querySelectorAll('rect').length === 2")
+        gate, yard = page.locator(".place").all()
+        assert gate.locator(".label").all_inner_texts() == ["banana", HOSTILE[0]]
+        assert gate.locator(".view").all_inner_texts() == ["gate/left", "gate/right"]
+        assert yard.locator(".label").all_inner_texts() == ["kiwi"]
+        image = gate.locator(".image").bounding_box()
+        left = gate.locator("rect").first.bounding_box()
+        assert left["x"] == pytest.approx(image["x"], abs=2)
+        assert left["y"] == pytest.approx(image["y"] + image["height"] / 2, abs=2)
+        assert left["width"] == pytest.approx(image["width"] / 4, abs=3)
+        live.report_state("lost", "yard")
+        wait_for(page, "document.querySelectorAll('.place.stale').length === 1")
+        assert yard.locator(".state").inner_text() == "source lost"
+        live.show(replace(wide, view="gate", stable=SmoothedAnswer("lemon", 0.9)), "gate")
+        assert page.complaints == []
+
+
+@pytest.mark.parametrize("size", [(400, 200), (200, 400), (64, 64)])
+def test_region_is_drawn_with_the_mouse_and_gives_the_option(
+    frame: Callable[..., PageUpdate], visit, size: tuple[int, int]
+) -> None:
+    """Also where the image has bars beside it, and beyond its edge."""
+    with LivePage(port=0) as live:
+        live.show(
+            replace(frame(arrived_s=time.monotonic() + 60), image=Image.new("RGB", size, "blue"))
+        )
+        page = visit(live, viewport={"width": 1000, "height": 500})
+        wait_for(page, LOADED)
+        wait_for(page, "'key' in document.querySelector('.regions').dataset")
+
+        def drag(*points: tuple[float, float]) -> str:
+            page.get_by_role("button", name="Draw a region").click()  # this may scroll
+            box = page.locator(".image").bounding_box()
+            scale = min(box["width"] / size[0], box["height"] / size[1])
+            corner = (
+                box["x"] + (box["width"] - scale * size[0]) / 2,
+                box["y"] + (box["height"] - scale * size[1]) / 2,
+            )
+            pixels = [
+                (corner[0] + x * scale * size[0], corner[1] + y * scale * size[1])
+                for x, y in points
+            ]
+            page.mouse.move(*pixels[0])
+            page.mouse.down()
+            page.mouse.move(*pixels[1], steps=3)
+            page.mouse.up()
+            return page.locator(".drawn").input_value()
+
+        for points, expected in (
+            (((0.75, 0.9), (0.25, 0.4)), (0.25, 0.4, 0.5, 0.5)),
+            (((0.5, 0.5), (1.3, 1.2)), (0.5, 0.5, 0.5, 0.5)),
+        ):
+            option, _, text_ = drag(*points).partition(" ")
+            assert option == "--region"
+            assert read_region(text_) == pytest.approx(expected, abs=0.01)
+        assert page.locator("rect.new").count() == 1
+        assert page.locator(".draw").get_attribute("aria-pressed") == "false"
+        assert page.complaints == []

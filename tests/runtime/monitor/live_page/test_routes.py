@@ -273,3 +273,49 @@ def test_nothing_is_written_and_nothing_logged(
     assert [
         record.getMessage() for record in caplog.records if record.name.startswith("tornado")
     ] == []
+
+
+def test_each_source_has_its_own_state_image_and_heat_maps(
+    frame: Callable[..., PageUpdate], get
+) -> None:
+    with LivePage(port=0, places=("gate", "yard")) as live:
+        for view, answer in (("gate/a", b"a"), ("gate/b", b"b")):
+            live.show(frame(50, view=view, explain=lambda answer=answer: answer), "gate")
+        live.report_state("lost", "yard")
+        state = get(live, "/state?source=gate").json()
+        assert state == {**get(live, "/state").json(), "age_ms": state["age_ms"]}, "the first"
+        assert [view["view"] for view in state["views"]] == ["gate/a", "gate/b"]
+        assert get(live, "/state?source=yard").json()["state"] == "lost"
+        health = get(live, "/health").json()
+        assert {name: part["state"] for name, part in health["sources"].items()} == {
+            "gate": "running",
+            "yard": "lost",
+        }
+        fields, jpeg = get(live, "/latest?source=yard").parts()
+        assert (fields["sources"], jpeg) == (["gate", "yard"], b"")
+        assert get(live, "/frame.jpg?source=gate").status == 200
+        assert get(live, "/frame.jpg?source=yard").status == 503
+        maps = [get(live, f"/why.png?source=gate&view=gate/{name}").body for name in "ab"]
+        assert maps == [b"a", b"b"]
+        assert get(live, "/why.png?source=gate&view=nope").status == 503
+        for path in ("state", "latest", "frame.jpg", "stream", "why.png"):
+            assert get(live, f"/{path}?source=..%2Fetc").status == 404
+
+
+def test_newer_image_under_answers_that_still_stand(
+    live: LivePage, frame: Callable[..., PageUpdate], get
+) -> None:
+    """It may be undecoded, and broken; the one before stays then."""
+    live.show_still(Image.new("RGB", (8, 8)), 0.0)
+    assert get(live, "/frame.jpg").status == 503, "there is no answer yet"
+    live.show(frame(200, arrived_s=time.monotonic() - 100))
+    assert get(live, "/state").json()["age_ms"] > 90_000
+    content = io.BytesIO()
+    Image.effect_noise((64, 64), 9).save(content, "PNG")
+    live.show_still(Image.open(io.BytesIO(content.getvalue())), time.monotonic())
+    state, jpeg = get(live, "/latest").parts()
+    assert (state["label"], state["age_ms"] < 50_000) == ("banana", True)
+    assert abs(Image.open(io.BytesIO(jpeg)).getpixel((5, 5))[0] - 128) < 60
+    live.show_still(Image.open(io.BytesIO(content.getvalue()[:2000])), time.monotonic())
+    later, same = get(live, f"/latest?after={state['number']}").parts()
+    assert (later["number"], same) == (state["number"] + 1, jpeg)

@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.monitor.sinks.mqtt import open_mqtt, publish_update
 from runtime.monitor.sinks.mqtt_address import PASSWORD_VARIABLE
+from runtime.monitor.views import View
 
 BROKER = shutil.which(
     "mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin"
@@ -321,3 +322,25 @@ def test_a_broker_that_is_away_is_a_line_and_no_failure_of_the_update(tmp_path: 
     assert lines == [
         f"mqtt 127.0.0.1:{port}: the outcome was not published: [Errno 111] Connection refused"
     ]
+
+
+def test_each_view_has_topics_and_an_availability_of_its_own(
+    broker: Broker, listen, change, context
+) -> None:
+    views = tuple(View(name, "camera:0", live=True) for name in ("gate/belt", "yard"))
+    with open_mqtt(options_for(broker), context(views=views)) as sink:
+        listener = listen(broker)
+        for view in views:
+            sink.on_change(change(view.name, view=view))
+            until(lambda view=view: listener.has(f"garden/{view.name}/availability", "online"))
+            state = json.loads(listener.messages[f"garden/{view.name}/state"])
+            assert (state["label"], state["view"]) == (view.name, view.name)
+        sink.on_change(change(None, None, state="lost", view=views[0]))
+        until(lambda: listener.has("garden/gate/belt/availability", "offline"))
+        assert listener.has("garden/yard/availability", "online")
+        configs = [
+            json.loads(listener.messages[f"homeassistant/sensor/{node}/answer/config"])
+            for node in ("gate_belt_garden", "yard_garden")
+        ]
+        assert len({config["unique_id"] for config in configs}) == 2
+        assert configs[1]["device"]["name"] == "Quince fruit yard"

@@ -9,6 +9,7 @@ from runtime.answer import Prediction
 from runtime.cli.output import JSON_SCHEMA
 from runtime.monitor.sinks.json_lines import open_json_lines
 from runtime.monitor.sinks.text_lines import format_line, open_lines
+from runtime.monitor.views import View
 
 HOSTILE = "a\nb\x1b[31m\ud800"
 
@@ -66,3 +67,16 @@ def test_json_contains_the_label_unchanged(
         "fruit",
         "0123456789ab",
     )
+
+
+def test_line_begins_with_the_view_if_there_are_several(
+    change, context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    belt, clip = View("gate/belt", "camera:0", True), View("clip", "c.mp4", False)
+    with open_lines(argparse.Namespace(), context(views=(belt, clip))) as sink:
+        sink.on_change(change(view=belt))
+        sink.on_change(change(view=clip, frame="c.mp4 #3"))
+    assert capsys.readouterr().out.splitlines() == [
+        "gate/belt: 2026-11-24T12:31:07 banana 0.930",
+        "clip: c.mp4 #3: 2026-11-24T12:31:07 banana 0.930",
+    ]
