@@ -19,7 +19,7 @@ from runtime.commands.table import VERBS
 from runtime.deployment.checked_copy import describe_check
 from runtime.deployment.install import InstallResult, install
 from runtime.deployment.signature import SIGNERS
-from runtime.errors import DONE, CheckFailed
+from runtime.errors import DONE, CheckFailed, InputRefused
 from runtime.monitor.capture import Capture
 from runtime.monitor.shadow import ShadowReport, run_shadow
 from runtime.shared.wording import counted
@@ -111,9 +111,12 @@ def add_signers_argument(parser: argparse.ArgumentParser) -> None:
 
 def chosen_signers(options: argparse.Namespace) -> Path | None:
     """Returns the list of signers; None if there is none on this device."""
-    if options.signers or os.path.lexists(SIGNERS):
-        return options.signers or SIGNERS
-    return None
+    if not (options.signers or os.path.lexists(SIGNERS)):
+        return None
+    signers: Path = options.signers or SIGNERS
+    if not signers.is_file():
+        raise InputRefused(str(signers), "no such file, so nobody may sign a bundle")
+    return signers
 
 
 def _shadow(options: argparse.Namespace, source: Source, old: Path, new: Path) -> None:

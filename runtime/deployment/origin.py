@@ -80,7 +80,8 @@ class Origin:
                     left -= len(chunk)
             if left > 1:
                 got = signed.bytes + 1 - left
-                raise _lost(f"{self.name}/{name}", f"ended after {got} of {signed.bytes} bytes")
+                reason = f"it ended after {got} of {signed.bytes} bytes that were signed"
+                raise _lost(f"{self.name}/{name}", reason)
             if not _is_same(temporary, signed):
                 raise InputRefused(f"{self.name}/{name}", "is not the file that was signed")
 

@@ -136,16 +136,16 @@ def _judge(real: Path, origin: Origin, statement: Statement, fetched: Path) -> t
     current, previous = open_if_intact(real), open_if_intact(previous_path(real))
     if current and current.id == statement.id:
         return "unchanged", exported
-    if previous and previous.id == statement.id and current:
-        return "held back", exported
     for bundle in filter(None, (current, previous)):
-        known = exported_at(bundle.manifest)
-        if known is not None and exported < known:
+        time = exported_at(bundle.manifest)
+        if time and exported < time:
             raise InputRefused(
                 origin.name,
                 f"offers bundle {statement.id}, exported {exported}, which is older than"
-                f" {bundle.id}, exported {known}; it is not used",
+                f" {bundle.id}, exported {time}; it is not used",
             )
+    if current and previous and previous.id == statement.id:
+        return "held back", exported
     return "updated", exported
 
 

@@ -15,7 +15,7 @@ from runtime.monitor.capture import Capture, EndOfStream
 from runtime.system.terminal import escape_control_chars
 
 MAX_LINES = 20
-"""Differences that are reported while they are seen; all are counted."""
+"""Pairs of answers that are reported when they are first seen; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,14 @@ def run_shadow(
         capture: opened.
         old, new: the bundle in use and the other one, each with its own preprocessing.
         duration_s: in seconds.
-        report: takes a line when another pair of answers begins to differ.
+        report: takes a line when a pair of answers that differ is first seen.
 
     Raises:
         MachineError: the source cannot be opened.
         CheckFailed: a model answers NaN.
     """
-    started_s, last = time.monotonic(), ("", "")
+    started_s, refused = time.monotonic(), 0
     pairs: Counter[tuple[str, str]] = Counter()
-    refused = lines = 0
     while (remaining_s := started_s + duration_s - time.monotonic()) > 0:
         try:
             frame = capture.next(remaining_s)
@@ -83,10 +82,8 @@ def run_shadow(
             refused += 1
             continue
         pairs[pair] += 1
-        if pair[0] != pair[1] and pair != last and lines < MAX_LINES:
-            lines += 1
+        if pair[0] != pair[1] and pairs[pair] == 1 and len(pairs) <= MAX_LINES:
             report(f"{datetime.now():%H:%M:%S} in use: {pair[0]}; new: {pair[1]}")
-        last = pair
     return ShadowReport(
         old=old.id,
         new=new.id,

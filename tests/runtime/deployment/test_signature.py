@@ -166,7 +166,7 @@ def test_the_commands(
     (tmp_path / "bin").mkdir()
     bare = {"PATH": str(tmp_path / "bin")}
     refuses(run_cli(*install_it, env=bare), 4, "ssh-keygen", "apt install openssh-client")
-    refuses(run_cli(*install_it[:-1], tmp_path / "no"), 2, "No such file")
+    refuses(run_cli(*install_it[:-1], tmp_path / "no"), 2, "no such file")
 
 
 def test_without_a_list_nothing_is_asked(make_bundle, place: Path) -> None:

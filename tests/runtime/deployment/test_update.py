@@ -158,6 +158,8 @@ def test_a_replayed_bundle_and_one_that_was_rolled_back_stay_away(
 ) -> None:
     second, third = signed_bundle(2), signed_bundle(3)
     assert run_update(third).outcome == "updated"
+    with pytest.raises(InputRefused, match="exported 2026-01-01T12:00:00Z, which is older"):
+        run_update(place.parents[1] / "bundle-1")
     for _ in range(2):
         with pytest.raises(InputRefused, match="exported 2026-01-02T12:00:00Z, which is older"):
             run_update(second)
