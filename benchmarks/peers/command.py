@@ -11,7 +11,13 @@ from benchmarks.commands.arguments import add_images_argument
 from benchmarks.commands.table import VERBS
 from benchmarks.measurement.conditions import read_conditions
 from benchmarks.peers.registry import OUR_NAME, PEERS, Peer
-from benchmarks.peers.run import DEFAULT_ROUNDS, PeerSettings, choose_images, run_peer
+from benchmarks.peers.run import (
+    DEFAULT_PRECISION,
+    DEFAULT_ROUNDS,
+    PeerSettings,
+    choose_images,
+    run_peer,
+)
 from benchmarks.peers.table import PEER_RUNS, peer_table
 from benchmarks.recorded.arguments import (
     add_result_arguments,
@@ -23,6 +29,7 @@ from benchmarks.recorded.runs_file import new_run, write_run
 from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE, InputRefused, QuinceError
+from runtime.models.manifest import PRECISIONS
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.lazy_loading import lookup
 from runtime.system.terminal import say
@@ -66,6 +73,12 @@ def _parser() -> CommandParser:
         help="how often both take their turn",
     )
     parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=DEFAULT_PRECISION,
+        help="which model files of a bundle are taken, if it has them (default: %(default)s)",
+    )
+    parser.add_argument(
         "--threads",
         type=positive_int_argument,
         metavar="N",
@@ -102,7 +115,7 @@ def _settings(options: argparse.Namespace, source: Path) -> PeerSettings:
         lookup({**PEERS, OUR_NAME: None}, name, "peer")
     images = choose_images(source, options.images)
     threads = min(options.threads or allowed_cores(), allowed_cores())
-    return PeerSettings(source, images, threads, options.rounds, pythons)
+    return PeerSettings(source, images, threads, options.rounds, pythons, options.precision)
 
 
 def _measure(

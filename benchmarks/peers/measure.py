@@ -6,6 +6,7 @@ So both share what slows the machine for a while.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter_ns
 
 from benchmarks.measurement.records import Measurement
@@ -13,7 +14,7 @@ from benchmarks.measurement.task import Task, run_in_worker
 from benchmarks.measurement.timing import NS_PER_MS, Rule
 from benchmarks.peers.adapters.litert_benchmark import RUNS, WARMUP
 from benchmarks.peers.environments import Environment
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process import PeerAnswer, PeerProcess
 from benchmarks.peers.registry import OUR_NAME, Peer
 from benchmarks.peers.result import PeerComparison, Side
 from runtime.errors import InputRefused, MachineError
@@ -33,10 +34,12 @@ Start = Callable[[], PeerProcess]
 class Work:
     """Holds what both sides get.
 
+    model: the file that our side runs. their_model: the one that the peer runs, often the same.
     labels: of the model, in output order; an image whose folder is named as one has that label.
     """
 
     model: Path
+    their_model: Path
     images: tuple[Path, ...]
     labels: tuple[str, ...]
     threads: int
@@ -54,7 +57,7 @@ def compare_images(
     """
     starts: tuple[Start, Start] = (
         lambda: PeerProcess(OUR_NAME, ours, OUR_SCRIPT, work.model, work.threads),
-        lambda: PeerProcess(name, theirs, peer.script, work.model, work.threads),
+        lambda: PeerProcess(name, theirs, peer.script, work.their_model, work.threads),
     )
     with starts[0]() as our_process, starts[1]() as their_process:
         processes = our_process, their_process
@@ -66,11 +69,15 @@ def compare_images(
             reason = their_process.answer(images[0]).refused
             raise InputRefused(name, f"could take none of the images: {reason}")
         samples_ms: tuple[list[tuple[float, ...]], ...] = ([], [])
+        processor_ms: tuple[list[float], ...] = ([], [])
         cold_ms: tuple[list[float], ...] = ([], [])
         with Progress(name, work.rounds) as bar:
             for number in range(work.rounds):
                 for side in _order(number):
-                    samples_ms[side].append(_time_round(processes[side], taken))
+                    answers = _ask_round(processes[side], taken)
+                    samples_ms[side].append(tuple(answer.ms for answer in answers))
+                    spent = fmean(answer.processor_ms for answer in answers)
+                    processor_ms[side].append(round(spent, 4))
                     cold_ms[side].append(_cold_ms(starts[side], taken[0]))
                 bar.advance()
         versions = (
@@ -87,6 +94,7 @@ def compare_images(
             labels[side],
             environment.size_bytes,
             peaks[side],
+            tuple(processor_ms[side]),
         )
         for side, environment in enumerate((ours, theirs))
     )
@@ -110,7 +118,7 @@ def compare_model(
     our_ms: list[tuple[float, ...]] = []
     their_ms: list[tuple[float, ...]] = []
     with (
-        PeerProcess(name, theirs, peer.script, work.model, work.threads) as process,
+        PeerProcess(name, theirs, peer.script, work.their_model, work.threads) as process,
         Progress(name, work.rounds) as bar,
     ):
         for number in range(work.rounds):
@@ -119,7 +127,7 @@ def compare_model(
                     measured = Measurement.from_data(run_in_worker(task)["measurement"])
                     our_ms.append((measured.summary.p50_ms,))
                     continue
-                answer = process.answer(work.model)
+                answer = process.answer(work.their_model)
                 if answer.refused:
                     raise MachineError(name, f"cannot be run: {answer.refused}")
                 their_ms.append((answer.ms,))
@@ -136,13 +144,13 @@ def _order(number: int) -> tuple[int, int]:
     return (0, 1) if number % 2 else (1, 0)
 
 
-def _time_round(process: PeerProcess, images: Sequence[Path]) -> tuple[float, ...]:
+def _ask_round(process: PeerProcess, images: Sequence[Path]) -> list[PeerAnswer]:
     """Asks about every image, after a question that does not count.
 
     That one finds the other side's data in the caches, and its threads still at work.
     """
     process.answer(images[0])
-    return tuple(process.answer(image).ms for image in images)
+    return [process.answer(image) for image in images]
 
 
 def _ask_labels(
@@ -183,6 +191,7 @@ def _comparison(
         peer=name,
         what=peer.summary,
         model=work.model.name,
+        their_model=work.their_model.name,
         sha256=sha256_of(work.model.read_bytes()),
         threads=work.threads,
         images=peer.images,

@@ -23,13 +23,14 @@ MAX_ANSWER_S = 300.0
 
 @dataclass(frozen=True)
 class PeerAnswer:
-    """Holds the label of an image and the ms that it took.
+    """Holds the label of an image and the ms that it took, by the clock and of all processors.
 
     label: None if the image was refused; `refused` says why then.
     """
 
     label: str | None
     ms: float
+    processor_ms: float
     refused: str
 
 
@@ -74,7 +75,8 @@ class PeerProcess:
             MachineError: it ended, or took too long.
         """
         data = self._ask(str(image.absolute()))
-        return PeerAnswer(data.get("label"), float(data.get("ms", 0)), str(data.get("refused", "")))
+        ms, processor_ms = (float(data.get(key, 0)) for key in ("ms", "processor_ms"))
+        return PeerAnswer(data.get("label"), ms, processor_ms, str(data.get("refused", "")))
 
     def versions(self, distributions: Sequence[str]) -> dict[str, str]:
         """Returns the versions of Python and the distributions in its environment."""

@@ -13,6 +13,8 @@ LITERT, ONNX = "ai-edge-litert>=2.3,<2.4", "onnxruntime>=1.31,<1.33"
 OURS = {".tflite": (*DEVICE, LITERT), ".onnx": (*DEVICE, ONNX)}
 """What our own side installs, by the model file's suffix; the same as in pyproject.toml."""
 OUR_NAME = "ours"
+PIXELS_ONNX = "*[!o].onnx"
+"""An `.onnx` that takes raw pixels; the name of one that takes floats ends with "io"."""
 ULTRALYTICS = (
     "ultralytics>=8.4,<8.5",
     "torch>=2.9,<2.15",
@@ -33,6 +35,8 @@ class Peer:
     versions_of: the distributions whose versions a result records.
     model: the name pattern of a model file that it takes.
     own_model: the script that makes it a model of its own instead; "": it takes ours.
+    convert: the script that makes its file of ours, in its environment; "": it reads ours.
+    ours: the name pattern of the file of the same precision that our side takes; "": the same.
     images: whether it is asked about images; otherwise it times the model alone, and is compared
         with our `latency`.
     """
@@ -43,6 +47,8 @@ class Peer:
     versions_of: tuple[str, ...]
     model: str = "*.tflite"
     own_model: str = ""
+    convert: str = ""
+    ours: str = ""
     images: bool = True
 
 
@@ -52,6 +58,45 @@ PEERS = {
         "a plain script: Pillow and LiteRT",
         OURS[".tflite"],
         ("pillow", "ai-edge-litert"),
+    ),
+    "plain-onnx": Peer(
+        "plain_onnx.py",
+        "a plain script: Pillow and ONNX Runtime",
+        OURS[".onnx"],
+        ("pillow", "onnxruntime"),
+        PIXELS_ONNX,
+    ),
+    "openvino": Peer(
+        "openvino.py",
+        "a plain script: Pillow and OpenVINO; ours runs LiteRT",
+        ("openvino>=2026.1,<2027", *DEVICE),
+        ("pillow", "openvino"),
+    ),
+    "opencv-dnn": Peer(
+        "opencv_dnn.py",
+        "OpenCV's DNN module on our ONNX; ours runs LiteRT",
+        ("numpy>=2,<3", "opencv-python-headless>=4.10,<6"),
+        ("opencv-python-headless",),
+        PIXELS_ONNX,
+        ours="*.tflite",
+    ),
+    "ncnn": Peer(
+        "ncnn.py",
+        "a plain script: Pillow and ncnn, converted by pnnx; ours runs LiteRT",
+        ("ncnn>=1.0.20260526", "pnnx>=20260526", "onnx>=1.23,<1.24", *DEVICE),
+        ("pillow", "ncnn", "pnnx"),
+        "*-float-io.onnx",
+        convert="ncnn_model.py",
+        ours="*.tflite",
+    ),
+    "executorch": Peer(
+        "executorch.py",
+        "a plain script: Pillow and ExecuTorch (XNNPACK); ours runs LiteRT",
+        ("executorch>=1.5,<1.6", "onnx2torch>=1.5,<1.6", *DEVICE),
+        ("pillow", "executorch", "torch"),
+        "*-float-io.onnx",
+        convert="executorch_model.py",
+        ours="*.tflite",
     ),
     "raspberry-pi": Peer(
         "raspberry_pi.py",

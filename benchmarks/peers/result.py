@@ -12,6 +12,9 @@ from benchmarks.measurement.type_checks import expect_types
 from runtime.errors import InputRefused
 from runtime.system.json_records import expect_list, from_json_object
 
+MIN_MS = 1e-3
+"""Less processor time than this is no measurement."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -23,6 +26,8 @@ class Side:
     labels: of each image; None if it was refused.
     installed_bytes: of all that is installed beside Python itself.
     peak_bytes: the peak of the resident set of the process.
+    processor_ms: the processor time of an image, of all threads: the mean of each round; () if it
+        was not measured. On a machine that is busy with other work it says more than `samples_ms`.
     """
 
     versions: Mapping[str, str]
@@ -31,6 +36,7 @@ class Side:
     labels: tuple[str | None, ...]
     installed_bytes: int | None
     peak_bytes: int | None
+    processor_ms: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         expect_types(self, "peers")
@@ -53,6 +59,7 @@ class Side:
                 "samples_ms": tuple(tuple(expect_list("a round", row)) for row in rows),
                 "cold_ms": tuple(expect_list("cold_ms", data.get("cold_ms"))),
                 "labels": tuple(expect_list("labels", data.get("labels"))),
+                "processor_ms": tuple(expect_list("processor_ms", data.get("processor_ms", []))),
             }
         return from_json_object(cls, data)
 
@@ -62,7 +69,7 @@ class PeerComparison:
     """Compares one peer with us.
 
     what: the summary of the peer.
-    model: the file's name; sha256: of its content.
+    model: our file's name; sha256: of its content. their_model: the name of theirs; "": the same.
     images: whether images were asked about; otherwise the model alone was timed.
     truth: the right label of each image; None if it is not known.
     """
@@ -76,6 +83,7 @@ class PeerComparison:
     truth: tuple[str | None, ...]
     ours: Side
     theirs: Side
+    their_model: str = ""
 
     def __post_init__(self) -> None:
         expect_types(self, "peers")
@@ -89,8 +97,23 @@ class PeerComparison:
     @property
     def ratio(self) -> float:
         """The median over the rounds of their time over ours, for the images that both took."""
+        return median(self._ratios)
+
+    @property
+    def worst_ratio(self) -> float:
+        """The ratio of the round that is worst for us."""
+        return min(self._ratios)
+
+    @property
+    def processor_ratio(self) -> float | None:
+        """The worst round's ratio in processor time; None if it was not measured."""
+        rounds = zip(self.ours.processor_ms, self.theirs.processor_ms, strict=True)
+        return min((theirs / max(ours, MIN_MS) for ours, theirs in rounds), default=None)
+
+    @property
+    def _ratios(self) -> list[float]:
         rounds = zip(self.ours.samples_ms, self.theirs.samples_ms, strict=True)
-        return median(sum(theirs) / sum(ours) for ours, theirs in rounds)
+        return [sum(theirs) / sum(ours) for ours, theirs in rounds]
 
     @property
     def cold_ratio(self) -> float | None:

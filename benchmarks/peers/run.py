@@ -1,5 +1,6 @@
 """Measures one peer, from its row to its figures: it finds the model file and the environments."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from runtime.errors import InputRefused, MachineError
 from runtime.system.cache_dir import default_cache
 
 DEFAULT_ROUNDS = 5
-PREFERRED_PRECISION = "int8"
+DEFAULT_PRECISION = "int8"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class PeerSettings:
 
     source: a bundle or a model file.
     pythons: interpreters to use instead of installing an environment, by the name of a peer.
+    precision: of the model file, where a bundle has several.
     """
 
     source: Path
@@ -38,6 +40,7 @@ class PeerSettings:
     threads: int
     rounds: int
     pythons: Mapping[str, Path]
+    precision: str = DEFAULT_PRECISION
 
 
 def choose_images(source: Path, paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -61,16 +64,20 @@ def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
         MachineError: it cannot be installed or run.
     """
     # Looked for first, before gigabytes are installed for a bundle without it.
-    model = None if peer.own_model else _model_file(name, peer, settings.source)
+    model = None if peer.own_model else _model_file(name, peer.model, settings)
+    our_model = _model_file(name, peer.ours, settings) if peer.ours else model
     if name in settings.pythons:
         theirs = existing_environment(settings.pythons[name])
     else:
         theirs = installed_environment(Path(peer.script).stem, peer.requirements)
     if model is None:
-        model = _make_own_model(name, peer, theirs)
-    ours = _our_environment(model, settings.pythons)
-    labels = Classifier(model, threads=settings.threads).labels
-    work = Work(model, settings.images, labels, settings.threads, settings.rounds)
+        model = our_model = _run_maker(name, peer.own_model, theirs, f"{name}.onnx")
+    assert our_model
+    if peer.convert:
+        model = _converted(name, peer, theirs, model)
+    ours = _our_environment(our_model, settings.pythons)
+    labels = Classifier(our_model, threads=settings.threads).labels
+    work = Work(our_model, model, settings.images, labels, settings.threads, settings.rounds)
     compare = compare_images if peer.images else compare_model
     return compare(name, peer, ours, theirs, work)
 
@@ -82,19 +89,20 @@ def _our_environment(model: Path, pythons: Mapping[str, Path]) -> Environment:
     return installed_environment(name, OURS[model.suffix], with_runtime=True)
 
 
-def _model_file(name: str, peer: Peer, source: Path) -> Path:
-    """Returns the bundle's file that the peer takes, preferably int8.
+def _model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
+    """Returns the bundle's file that fits `pattern`, preferably of the precision in the settings.
 
     A `source` that is a model file may have any name, but must have the right suffix.
     """
+    source = settings.source
     if source.is_dir():
         artifacts = sorted(
             Bundle.open(source).exported(),
-            key=lambda artifact: artifact.precision != PREFERRED_PRECISION,
+            key=lambda artifact: artifact.precision != settings.precision,
         )
-        files, pattern = [source / artifact.file for artifact in artifacts], peer.model
+        files = [source / artifact.file for artifact in artifacts]
     else:
-        files, pattern = [source], f"*{Path(peer.model).suffix}"
+        files, pattern = [source], f"*{Path(pattern).suffix}"
     for file in files:
         if fnmatch(file.name, pattern):
             return file
@@ -102,13 +110,25 @@ def _model_file(name: str, peer: Peer, source: Path) -> Path:
     raise InputRefused(name, f"takes {pattern}, found {names}; python -m export makes one")
 
 
-def _make_own_model(name: str, peer: Peer, environment: Environment) -> Path:
+def _converted(name: str, peer: Peer, environment: Environment, model: Path) -> Path:
+    """Makes the peer's file of ours; beside it are the files that stand beside ours."""
+    folder = default_cache() / "peers" / f"{name}-model"
+    folder.mkdir(parents=True, exist_ok=True)
+    for beside in ("labels.txt", "manifest.json"):
+        shutil.copy(model.with_name(beside), folder)
+    return _run_maker(name, peer.convert, environment, f"{folder.name}/{model.stem}", model)
+
+
+def _run_maker(
+    name: str, script: str, environment: Environment, target: str, *sources: Path
+) -> Path:
     """Makes the peer's own model anew each time, because it belongs to what is installed now."""
-    file = default_cache() / "peers" / f"{name}.onnx"
+    file = default_cache() / "peers" / target
     file.unlink(missing_ok=True)
     python = str(environment.python.absolute())
+    words = [FOLDER / script, *(source.absolute() for source in sources), file.absolute()]
     done = subprocess.run(
-        [python, "-P", str(FOLDER / peer.own_model), str(file.absolute())],
+        [python, "-P", *map(str, words)],
         capture_output=True,
         text=True,
         errors="replace",

@@ -13,7 +13,8 @@ from benchmarks.reporting.markdown import MB, UNKNOWN, escaped
 HEAD = (
     "peer",
     "ms an image: theirs, ours",
-    "ratio",
+    "ratio (worst round)",
+    "worst ratio in processor time",
     "cold start, s",
     "ratio",
     "installed, MB",
@@ -46,7 +47,8 @@ def _row(result: PeerComparison) -> tuple[str, ...]:
     return (
         f"{result.peer}: {result.what}",
         _pair([side.ms for side in sides]),
-        short(result.ratio),
+        f"{short(result.ratio)} ({short(result.worst_ratio)})",
+        UNKNOWN if result.processor_ratio is None else short(result.processor_ratio),
         _pair([median(side.cold_ms) / 1e3 if side.cold_ms else None for side in sides]),
         UNKNOWN if result.cold_ratio is None else short(result.cold_ratio),
         _pair([_megabytes(side.installed_bytes) for side in sides]),
@@ -62,8 +64,9 @@ def _note(result: PeerComparison) -> str:
         classes = len(set(result.ours.labels))
         subject = f"{len(result.truth)} images, of which we name {classes} classes"
     rounds = f"rounds {len(result.ours.samples_ms)}, threads {result.threads}"
+    other = f", theirs {result.their_model}" if result.their_model not in ("", result.model) else ""
     return (
-        f"{result.peer}: {result.model} ({result.sha256[:12]}), {subject}, {rounds}; "
+        f"{result.peer}: {result.model} ({result.sha256[:12]}){other}, {subject}, {rounds}; "
         f"{_versions(result.theirs)}; ours: {_versions(result.ours)}"
     )
 

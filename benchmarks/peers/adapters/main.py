@@ -1,8 +1,8 @@
 """Runs `python main.py SCRIPT MODEL THREADS`, which answers about images with a peer's script.
 
 It runs in the peer's own environment and imports nothing that the peer would not pay for itself. A
-line in is the path of an image as JSON; a line out is {"label": ..., "ms": ...}, or
-{"refused": ...} if the peer cannot take the image. A list of distributions is answered by
+line in is the path of an image as JSON; a line out is {"label": ..., "ms": ..., "processor_ms":
+...}, or {"refused": ...} if the peer cannot take the image. A list of distributions is answered by
 {"versions": {...}}.
 
 The script's `load(model, threads)` returns a function from a path to its label, or to a label and
@@ -12,7 +12,7 @@ milliseconds if the peer measures itself.
 import json
 import os
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 from typing import Any
 
 MAX_REASON_CHARS = 200
@@ -34,16 +34,17 @@ def main() -> None:
 
 
 def _answer(classify: Any, image: str) -> dict[str, Any]:
-    start = perf_counter_ns()
+    start, processor_start = perf_counter_ns(), process_time_ns()
     try:
         label = classify(image)
     except Exception as error:  # a library may raise anything; the next image may be good
         reason = " ".join(str(error).split())[:MAX_REASON_CHARS]
         return {"refused": f"{type(error).__name__}: {reason}"}
     ms = (perf_counter_ns() - start) / 1e6
+    processor_ms = (process_time_ns() - processor_start) / 1e6
     if isinstance(label, tuple):
         label, ms = label
-    return {"label": label, "ms": round(ms, 4)}
+    return {"label": label, "ms": round(ms, 4), "processor_ms": round(processor_ms, 4)}
 
 
 def _versions(distributions: list[str]) -> dict[str, Any]:

@@ -82,8 +82,9 @@ def test_table_is_printed_and_printed_again(compared, run_cli) -> None:
     assert (again.returncode, again.stdout) == (0, printed)
     cells = [cell.strip() for cell in printed.splitlines()[2].strip("|").split("|")]
     assert cells[0] == "plain: a plain script: Pillow and LiteRT"
-    assert cells[2] == f"{result.ratio:.3g}"
-    assert cells[7] == f"{result.agreement:.3f}"
+    assert cells[2] == f"{result.ratio:.3g} ({result.worst_ratio:.3g})"
+    assert cells[3] == f"{result.processor_ratio:.3g}"
+    assert cells[8] == f"{result.agreement:.3f}"
     assert "python -m benchmarks peers plain" in printed
     assert "Measured 20" in printed
 
@@ -211,6 +212,7 @@ def test_answer_is_the_label_and_what_a_library_prints_is_none(peer) -> None:
     answer = peer.answer(Path("image"))
     assert (answer.label, answer.refused) == ("lé\n3", "")
     assert 0 < answer.ms < 1000
+    assert answer.processor_ms > 0
     assert peer.versions(["numpy"]).keys() == {"python", "numpy"}
     assert peer.answer(Path("own")).label == "modelown"
     assert peer.answer(Path("own")).ms == 12.5
@@ -218,7 +220,7 @@ def test_answer_is_the_label_and_what_a_library_prints_is_none(peer) -> None:
 
 def test_refused_image_is_reported_and_the_next_is_asked(peer) -> None:
     assert peer.answer(Path("bad\n\udce9")) == type(peer.answer(Path("own")))(
-        None, 0.0, "ValueError: not an image"
+        None, 0.0, 0.0, "ValueError: not an image"
     )
     assert peer.answer(Path("own")).label == "modelown"
 
@@ -259,15 +261,21 @@ def test_ratio_is_that_of_rounds_and_refused_images_count_against_the_peer() -> 
         "images": True,
         "truth": ["a", "b", "a"],
     }
-    ours = {**side, "samples_ms": [[1, 1], [2, 4]], "labels": ["a", "b", "b"]}
+    ours = {
+        **side,
+        "samples_ms": [[1, 1], [2, 4], [1, 1]],
+        "labels": ["a", "b", "b"],
+        "processor_ms": [2, 2, 1],
+    }
     theirs = {
         **side,
-        "samples_ms": [[3, 1], [2, 10]],
+        "samples_ms": [[3, 1], [2, 10], [1, 0.5]],
         "labels": ["a", None, "a"],
         "cold_ms": [300, 300],
+        "processor_ms": [2, 6, 3],
     }
     result = PeerComparison.from_data({**data, "ours": ours, "theirs": theirs})
-    assert result.ratio == 2.0
+    assert (result.ratio, result.worst_ratio, result.processor_ratio) == (2.0, 0.75, 1.0)
     assert result.cold_ratio == 2.0
     assert result.agreement == pytest.approx(1 / 3)
     assert result.refused == 1
@@ -291,8 +299,11 @@ def test_requirements_of_ours_are_those_of_the_package() -> None:
 
 
 def test_every_script_is_there() -> None:
-    scripts = {peer.script for peer in PEERS.values()} | {
-        peer.own_model for peer in PEERS.values() if peer.own_model
+    scripts = {
+        script
+        for peer in PEERS.values()
+        for script in (peer.script, peer.own_model, peer.convert)
+        if script
     }
     assert {file.name for file in FOLDER.glob("*.py")} == scripts | {
         "__init__.py",
