@@ -1,7 +1,7 @@
-"""Runs `python executorch_model.py MODEL FILE`, which makes a `.pte` of a float `.onnx` for XNNPACK.
+"""Runs `python executorch_model.py MODEL FILE`, which makes a `.pte` of a float `.onnx`.
 
-Only the scores are kept. onnx2torch reads the axes of a Squeeze while the network runs, which
-`torch.export` refuses, so a Flatten that does the same replaces it.
+XNNPACK runs it. Only the scores are kept. onnx2torch reads the axes of a Squeeze while the network
+runs, which `torch.export` refuses, so a Flatten that does the same replaces it.
 """
 
 import sys
