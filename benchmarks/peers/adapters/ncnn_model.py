@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "model.onnx"
         onnx.save(model, source)
-        command = [program, source, "fp16=0"]
+        command = [str(program), str(source), "fp16=0"]
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
         shutil.move(Path(folder) / "model.ncnn.param", target)
         shutil.move(Path(folder) / "model.ncnn.bin", f"{target}.bin")
