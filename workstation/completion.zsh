@@ -175,6 +175,7 @@ _shtab_quince_bench_peers_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
   "--rounds[how often both take their turn (default\: 5)]:N:"
+  "--precision[which model files of a bundle are taken, if it has them (default\: int8)]:precision:(fp32 fp16 int8 mixed dynamic int16x8)"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "*--python[run a peer, or ours, with this interpreter instead of installing an environment\; may be repeated (default\: \[\])]:NAME=PATH:"
   "--list[list the peers and what each installs, and end]"
