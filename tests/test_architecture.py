@@ -55,7 +55,14 @@ OPTIONAL = {
     "benchmarks/peers/adapters/raspberry_pi.py": {"ai_edge_litert", "cv2"},
     "benchmarks/peers/adapters/mediapipe.py": {"mediapipe"},
     "benchmarks/peers/adapters/ultralytics.py": {"ultralytics"},
-    "benchmarks/peers/adapters/ultralytics_model.py": {"torch", "ultralytics"},
+    "benchmarks/peers/adapters/plain_onnx.py": {"onnxruntime"},
+    "benchmarks/peers/adapters/openvino.py": {"openvino"},
+    "benchmarks/peers/adapters/opencv_dnn.py": {"cv2"},
+    "benchmarks/peers/adapters/ncnn.py": {"ncnn"},
+    "benchmarks/peers/adapters/executorch.py": {"executorch", "torch"},
+    "benchmarks/peers/adapters/models/executorch.py": {"executorch", "onnx", "onnx2torch", "torch"},
+    "benchmarks/peers/adapters/models/ncnn.py": {"onnx"},
+    "benchmarks/peers/adapters/models/ultralytics.py": {"torch", "ultralytics"},
 }
 """Packages that single leaves may import. Only runtime.system.lazy_loading loads these leaves."""
 INTERPRETERS = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}

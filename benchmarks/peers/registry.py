@@ -86,7 +86,7 @@ PEERS = {
         ("ncnn>=1.0.20260526", "pnnx>=20260526", "onnx>=1.23,<1.24", *DEVICE),
         ("pillow", "ncnn", "pnnx"),
         "*-float-io.onnx",
-        convert="ncnn_model.py",
+        convert="models/ncnn.py",
         ours="*.tflite",
     ),
     "executorch": Peer(
@@ -95,7 +95,7 @@ PEERS = {
         ("executorch>=1.5,<1.6", "onnx2torch>=1.5,<1.6", *DEVICE),
         ("pillow", "executorch", "torch"),
         "*-float-io.onnx",
-        convert="executorch_model.py",
+        convert="models/executorch.py",
         ours="*.tflite",
     ),
     "raspberry-pi": Peer(
@@ -120,7 +120,7 @@ PEERS = {
         ULTRALYTICS,
         ("ultralytics", "torch", "onnxruntime"),
         "*.onnx",
-        own_model="ultralytics_model.py",
+        own_model="models/ultralytics.py",
     ),
     "litert-benchmark": Peer(
         "litert_benchmark.py",

@@ -305,8 +305,9 @@ def test_every_script_is_there() -> None:
         for script in (peer.script, peer.own_model, peer.convert)
         if script
     }
-    assert {file.name for file in FOLDER.glob("*.py")} == scripts | {
+    assert {file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*.py")} == scripts | {
         "__init__.py",
+        "models/__init__.py",
         "main.py",
         "quince.py",
     }

@@ -1,4 +1,4 @@
-"""Runs `python executorch_model.py MODEL FILE`, which makes a `.pte` of a float `.onnx`.
+"""Runs `python executorch.py MODEL FILE`, which makes a `.pte` of a float `.onnx`.
 
 XNNPACK runs it. Only the scores are kept. onnx2torch reads the axes of a Squeeze while the network
 runs, which `torch.export` refuses, so a Flatten that does the same replaces it.

@@ -1,4 +1,4 @@
-"""Runs `python ultralytics_model.py FILE`, which makes a YOLOv8n-cls with random weights as ONNX.
+"""Runs `python ultralytics.py FILE`, which makes a YOLOv8n-cls with random weights as ONNX.
 
 Ultralytics itself exports it, and the weights have a fixed seed. No weights are downloaded, because
 the speed does not depend on them. The batch statistics come from smooth random images, and the mean

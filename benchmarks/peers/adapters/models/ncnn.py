@@ -1,4 +1,4 @@
-"""Runs `python ncnn_model.py MODEL FILE`, which makes ncnn's files of a float `.onnx` with pnnx.
+"""Runs `python ncnn.py MODEL FILE`, which makes ncnn's files of a float `.onnx` with pnnx.
 
 FILE gets the structure, and FILE.bin the weights, in float32. Only the scores are kept. The pixels
 come as whole numbers over 255, so the Casts that make them whole change nothing; ncnn has no Cast.

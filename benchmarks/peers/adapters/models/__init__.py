@@ -1,0 +1,1 @@
+"""Holds scripts that make a peer's own model file."""
