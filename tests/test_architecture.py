@@ -28,7 +28,7 @@ ROOMS = {
     " < onnx_session, baseline_check, against < conversion"
     " < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
-    " < fitting, evaluation < report, selection, tuning"
+    " < growth, fitting, evaluation < report, selection, tuning"
     " < review, train_and_evaluate, train_one_class < trainer < commands",
     "benchmarks": "measurement < reporting, recommendation"
     " < latency, comparison, accuracy, soak < commands < recorded < claims, peers",

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from runtime.errors import InputRefused
+from runtime.system.terminal import say
 from train.checkpoints.history import write_history
 from train.configuration.resolved_options import resolve_options
 from train.distribution.mixed_precision import FLOAT32
@@ -30,7 +32,7 @@ def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]
         MachineError: the disk is full.
     """
     data = context.data
-    trained = train_model(context)
+    trained, start = _train_from_the_better_start(context)
     model = _in_float32(trained, context)
     test = data.split("test")
     probabilities = predict(model, [image.sha256 for image in test], context.pixels, "test")
@@ -52,9 +54,35 @@ def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]
         "test_images": metrics.images,
         "test_objects": metrics.objects,
         "seconds": round(trained.seconds, 1),
-        "kept": str(trained.kept),
+        "kept": f"{trained.kept}{start}",
         "augmentation": list(trained.families),
     }
+
+
+def _train_from_the_better_start(context: TrainingContext) -> tuple[TrainedModel, str]:
+    """Trains from the base, and from the weights of an old run; keeps what validates better.
+
+    Returns the model and what it began with, in words.
+    """
+    trained = train_model(context)
+    if context.old_model is None:
+        return trained, ""
+    options = replace(context.options, weights=str(context.old_model))
+    try:
+        resolve_options(options)
+    except InputRefused as refusal:
+        say(f"{context.old_model}: is no start for these options ({refusal.reason})")
+        return trained, ", from the base"
+    unfinished = context.unfinished.second()
+    grown = train_model(replace(context, options=options, unfinished=unfinished, old_model=None))
+    base, old = trained.kept, grown.kept
+    is_better = (old.val_accuracy, -old.val_loss) > (base.val_accuracy, -base.val_loss)
+    start = "from the old weights" if is_better else "from the base"
+    say(
+        f"validation accuracy {old.val_accuracy:.4f} (loss {old.val_loss:.4f}) from the old"
+        f" weights, {base.val_accuracy:.4f} ({base.val_loss:.4f}) from the base; keeps that {start}"
+    )
+    return (grown if is_better else trained), f", {start}"
 
 
 def _in_float32(trained: TrainedModel, context: TrainingContext) -> keras.Model:

@@ -22,6 +22,7 @@ from train.data.quality import health_record, write_pairs
 from train.distribution.arguments import require_same
 from train.distribution.strategy import ALONE, DistributionStrategy
 from train.fitting.training_context import TrainingContext
+from train.growth import Growth
 from workstation.keras_setup import prepare_tensorflow
 from workstation.run_folder import IMAGES_FILE, MODEL, NEAR_DUPLICATES_FILE, write_images
 
@@ -77,13 +78,14 @@ def train(
     resume: bool = False,
     command: str = "",
     strategy: DistributionStrategy = ALONE,
+    growth: Growth | None = None,
 ) -> TrainResult | OneClassResult | None:
     """Trains a classifier on `data` and writes the run folder `run`, whole or not at all.
 
     A run that the same command made of the same data is reused, and an unfinished one resumed; see
     train.checkpoints.resume. `command` is only shown in the report. Of several workers the first
     writes the run, and the others return None. With the option `one_class`, see
-    train.train_one_class.
+    train.train_one_class; with `growth`, whose images are in `data`, see train.growth.
 
     Raises:
         InputRefused: the data cannot be used or changes during the training, or `run` or
@@ -93,6 +95,8 @@ def train(
     """
     if options.one_class and strategy is not ALONE:
         raise InputRefused("--distribute", "has no use with --one-class; leave it out")
+    if growth and strategy is not ALONE:
+        raise InputRefused("--distribute", "does not work with --from; leave it out")
     with listing_refused(program_name("train"), data):
         prepared = prepare(
             data,
@@ -102,6 +106,7 @@ def train(
             packages=("jinja2",),
             strategy=strategy,
             pairs_listed=f"{NEAR_DUPLICATES_FILE} in the run folder",
+            growth=growth,
         )
     report_dataset(prepared, strict=strict)
     require_same(strategy, prepared.made_by)
@@ -110,13 +115,21 @@ def train(
     finished = _read_finished(run, prepared.made_by) if chief else None
     if chief and finished is None:
         _require_writable(run, overwrite=overwrite)
-        prepare_resume(unfinished, resume=resume, overwrite=overwrite)
+        for part in (unfinished, unfinished.second()):
+            prepare_resume(part, resume=resume, overwrite=overwrite)
     if strategy.gather(FINISHED if finished else b"")[0] == FINISHED:
         strategy.leave()
         return _result(run, finished["results"], options, reused=True) if finished else None
 
     prepare_tensorflow()
-    context = TrainingContext.of(prepared, options, cache, strategy.shared(unfinished), strategy)
+    context = TrainingContext.of(
+        prepared,
+        options,
+        cache,
+        strategy.shared(unfinished),
+        strategy,
+        growth.model if growth else None,
+    )
     if not chief:
         with quiet(), requires_extra("train", "training"):
             from train.fitting.train_model import train_model
@@ -124,6 +137,7 @@ def train(
         return None
     results = _write_run(run, prepared, context, command)
     unfinished.remove()
+    unfinished.second().remove()
     return _result(run, results, options, reused=False)
 
 

@@ -19,6 +19,7 @@ PARTS = {
     "data_digest": "other images",
     "weights": "other weights in the file",
     "source": "other code of Quince",
+    "from": "another old run",
     "workers": "another number of workers",
 }
 """These words tell a user which part of `made_by` differs, beside the options."""
@@ -63,6 +64,10 @@ class UnfinishedRun:
         """Removes the checkpoint, and the folder unless a user put something else into it."""
         self.path.unlink(missing_ok=True)
         self._remove_folder()
+
+    def second(self) -> "UnfinishedRun":
+        """Returns the place of a second training for the same run."""
+        return UnfinishedRun(self.folder.with_name(f"{self.folder.name}-2"), self.made_by)
 
     def _remove_folder(self) -> None:
         with suppress(OSError):

@@ -17,9 +17,16 @@ CACHE_LIMIT_GB = 10.0
 """The default of --cache-limit. A decoded image of 224 px takes 0.15 MB."""
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Adds the folder of images, the first positional argument."""
-    parser.add_argument("data", type=Path, help="the folder of images")
+    count = "?" if optional else None
+    parser.add_argument(
+        "data",
+        type=Path,
+        nargs=count,
+        metavar="DIR" if optional else None,
+        help="the folder of images",
+    )
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.commands.table import TRAIN, VERBS
 from train.configuration.flags import add_flags, options_from_arguments
+from train.configuration.options import TrainOptions
 from train.distribution.arguments import (
     add_distribute,
     choose_strategy,
@@ -32,6 +33,7 @@ from train.distribution.arguments import (
 )
 from train.distribution.connections import LOST
 from train.distribution.supervisor import run_supervised
+from train.growth import Growth, find_growth, old_options
 from train.trainer import OneClassResult, TrainResult, train
 from workstation.keras_setup import prepare_tensorflow
 
@@ -55,12 +57,17 @@ def main(arguments: Sequence[str]) -> int:
 def _train(
     parsed: argparse.Namespace, arguments: Sequence[str], where: tuple[int, int] | None
 ) -> int:
-    options = options_from_arguments(parsed)
+    options, growth = options_from_arguments(parsed), None
+    if parsed.add or parsed.old_run:
+        growth = _growth(parsed, options)
+        options, parsed.data = old_options(growth, options), growth.folder.root
+    elif parsed.data is None:
+        raise InputRefused("DIR", "expected a folder of images, or --from RUN --add DIR")
     if parsed.log:
         if options.one_class:
             raise InputRefused("--log", "one class has no epochs and no mistakes; leave it out")
         require_writable_folder(parsed.log)
-    run = parsed.output or Path("runs") / os.path.basename(os.path.realpath(parsed.data))
+    run = parsed.output or _default_run(parsed)
     command = rerun_command("train", arguments)
     with ends_soon(NAME, "the same command continues from the last whole epoch"):
         strategy = choose_strategy(parsed.distribute, where)
@@ -75,6 +82,7 @@ def _train(
                 resume=parsed.resume,
                 command=command,
                 strategy=strategy,
+                growth=growth,
             )
     limit_cache(parsed)
     if result is None:
@@ -96,6 +104,24 @@ def _train(
         _go_on_with_export(parsed, run)
     say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
     return DONE
+
+
+def _growth(parsed: argparse.Namespace, options: TrainOptions) -> Growth:
+    if not (parsed.add and parsed.old_run):
+        given, missing = ("--add", "--from RUN") if parsed.add else ("--from", "--add DIR")
+        raise InputRefused(given, f"needs {missing}")
+    return find_growth(parsed.old_run, parsed.add, parsed.data, options.group_by)
+
+
+def _default_run(parsed: argparse.Namespace) -> Path:
+    """Returns runs/NAME-OF-DATA, or a name for the next of an old run: fruit, fruit-2, fruit-3."""
+    if not parsed.old_run:
+        return Path("runs", os.path.basename(os.path.realpath(parsed.data)))
+    old = Path(os.path.realpath(parsed.old_run))
+    name, dash, number = old.name.rpartition("-")
+    if dash and number.isdecimal():
+        return old.with_name(f"{name}-{int(number) + 1}")
+    return old.with_name(f"{old.name}-2")
 
 
 def _go_on_with_export(parsed: argparse.Namespace, run: Path) -> NoReturn:
@@ -174,13 +200,27 @@ def _parser() -> CommandParser:
         f"{NAME} sample writes a real sample data set.",
     )
     add_version(parser)
-    add_data(parser)
+    add_data(parser, optional=True)
+    parser.add_argument(
+        "--from",
+        dest="old_run",
+        type=Path,
+        metavar="RUN",
+        help="train an old run again, with its options and the images of --add; its test images"
+        " stay test images (DIR: where its images are now, if they moved)",
+    )
+    parser.add_argument(
+        "--add",
+        type=Path,
+        metavar="DIR",
+        help="the class folders to add to the images of --from, such as inbox/labelled",
+    )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="RUN",
-        help="run folder to write (default: runs/NAME-OF-DATA)",
+        help="run folder to write (default: runs/NAME-OF-DATA; beside RUN of --from)",
     )
     add_flags(parser)
     parser.add_argument(

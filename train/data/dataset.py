@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import open_image, read_image, remark_on
@@ -49,6 +50,22 @@ class ClassTooSmall(InputRefused):
         self.refused = tuple(refused)
         files = [{"path": image.path, "reason": image.reason} for image in refused]
         self.details = {"refused_files": files}
+
+
+class OldImages(Protocol):
+    """What a training takes over from an old run; see `train.growth`."""
+
+    @property
+    def objects(self) -> Mapping[str, str]:
+        """The object of each file that shows one, by its path."""
+
+    def keep_old(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
+        """Returns the records with the split of each old image."""
+
+    def split_new(
+        self, records: Sequence[ImageRecord], fractions: SplitFractions, seed: int
+    ) -> list[ImageRecord]:
+        """Returns the records with a split for each new image."""
 
 
 @dataclass(frozen=True)
@@ -104,18 +121,20 @@ def build_dataset(
     fractions: SplitFractions,
     seed: int,
     group_by: str | None = None,
+    growth: OldImages | None = None,
 ) -> Dataset:
     """Reads, hashes and decodes every image of `folder`, in parallel, and assigns the splits.
 
     The pixels go into `cache`. The images of one object and near-duplicates get the same split;
-    `group_by` is a pattern for `name_objects`.
+    `group_by` is a pattern for `name_objects`. With `growth`, whose
+    folder is `folder`, the images of the old run keep their splits.
 
     Raises:
         ClassTooSmall: a class has too few usable images.
         InputRefused: the pattern matches nothing.
         MachineError: the cache cannot be written, or the package imagehash is not installed.
     """
-    objects = name_objects(folder, group_by)
+    objects = dict(growth.objects) if growth else name_objects(folder, group_by)
     files = list(_read_all(folder.root, cache, folder.rows(), "read images"))
     sizes = {file.record.sha256: file.size for file in files if file.size}
     records = [file.record for file in files] + [
@@ -124,10 +143,12 @@ def build_dataset(
         )
         for path in folder.outside
     ]
+    records = growth.keep_old(records) if growth else records
     records = _refuse_leaks(_refuse_conflicts(records))
     similarity = examine_similarity(records, cache, sizes)
     records = assign_groups(records, objects, similarity.groups)
-    records = assign_splits(records, fractions, seed)
+    split = growth.split_new if growth else assign_splits
+    records = split(records, fractions, seed)
     _require_enough(folder, records)
     return Dataset(
         folder.root,

@@ -1,7 +1,7 @@
 """Groups the images of one object, which must not be in two splits.
 
-An object is a folder inside a class folder, or what a pattern finds in file names. Near-duplicates
-and exact copies join their groups.
+An object is a folder inside a class folder, a burst of `quince run collect`, or what a pattern
+finds in file names. Near-duplicates and exact copies join their groups.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runtime.errors import InputRefused
+from runtime.inbox.names import burst_of
 from train.data.image_folder import ImageFolder
 from workstation.run_folder import ImageRecord
 
@@ -25,8 +26,9 @@ def is_object(group: str) -> bool:
 def name_objects(folder: ImageFolder, pattern: str | None) -> dict[str, str]:
     """Returns the object of each file that shows one, by its path below the data folder.
 
-    Without a pattern it is "CLASS/SUBFOLDER". A class with all its files in one subfolder has no
-    objects. `pattern` is a regular expression that is searched in file names; its first group, or
+    Without a pattern it is the burst in the name of a collected image, which may be in several
+    classes, or "CLASS/SUBFOLDER". A class with all its files in one subfolder has no objects by
+    that. `pattern` is a regular expression that is searched in file names; its first group, or
     all that it matches, is the object.
 
     Raises:
@@ -45,7 +47,17 @@ def name_objects(folder: ImageFolder, pattern: str | None) -> dict[str, str]:
     wrapped = {
         f"{label}/{next(iter(names))}" for label, names in members.items() if len(names) == 1
     }
-    return {path: name for path, name in objects.items() if name not in wrapped}
+    objects = {path: name for path, name in objects.items() if name not in wrapped}
+    return objects | bursts(folder)
+
+
+def bursts(folder: ImageFolder) -> dict[str, str]:
+    """Returns the burst of each file that `quince run collect` named, by its path."""
+    return {
+        str(file.relative_to(folder.root)): burst
+        for _, file in folder.rows()
+        if (burst := burst_of(file.name))
+    }
 
 
 def _by_pattern(folder: ImageFolder, pattern: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.cli.identity import program_name
 from runtime.errors import ImageRefused, InputRefused
@@ -22,7 +22,7 @@ from train.backbones.registry import Backbone, find_backbone
 from train.backbones.weights_file import weights_digest
 from train.configuration.options import TrainOptions
 from train.configuration.resolved_options import resolve_options
-from train.data.dataset import Dataset, build_dataset, decode_fitted, decode_shard
+from train.data.dataset import Dataset, OldImages, build_dataset, decode_fitted, decode_shard
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder, choose_input_size, scan_image_folder
 from train.data.quality import DataQuality, examine_quality
@@ -32,6 +32,18 @@ from train.distribution.strategy import ALONE, DistributionStrategy
 MARGIN_S = 2.0
 """Clocks of file systems are coarse, and those of file servers differ a little."""
 CHECK_LISTS_PAIRS = f"{program_name('train')} check DIR --pairs FILE.csv"
+
+
+class GrowthPlan(OldImages, Protocol):
+    """What the preparation of a training takes from an old run."""
+
+    @property
+    def folder(self) -> ImageFolder:
+        """The files of both."""
+
+    @property
+    def model(self) -> Path:
+        """The path of the old model."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +71,12 @@ def prepare(
     packages: tuple[str, ...],
     strategy: DistributionStrategy = ALONE,
     pairs_listed: str = CHECK_LISTS_PAIRS,
+    growth: GrowthPlan | None = None,
 ) -> PreparedData:
     """Prepares the images in `data` for a training that writes to `output` and needs `packages`.
 
     Workers that share the cache share the decoding. `pairs_listed` says in a fault where the user
-    finds all near-duplicates.
+    finds all near-duplicates. With `growth` its images are used, and `data` is their folder.
 
     Raises:
         InputRefused: the options contradict each other, or the data cannot be used, or `output`
@@ -79,12 +92,12 @@ def prepare(
             f"is in {data}, where the next training would take it for a class; choose another -o",
         )
     strategy.shard.require_even(options.batch)
-    folder = scan_image_folder(data, one_class=options.one_class)
+    folder = growth.folder if growth else scan_image_folder(data, one_class=options.one_class)
     require_packages(
         "training", "train", *packages, "tensorflow", "keras", "matplotlib", "imagehash"
     )
     started_at = time.time()
-    dataset, pixels = decode_images(folder, options, fractions, cache, strategy)
+    dataset, pixels = decode_images(folder, options, fractions, cache, strategy, growth)
     size = pixels.preprocessing.width
     made_by = {
         "options": asdict(options),
@@ -92,6 +105,7 @@ def prepare(
         "data_digest": dataset.digest(),
         "source": source_digest("runtime", "workstation", "train"),
         **strategy.made_by,
+        **({"from": sha256_of(growth.model.read_bytes())} if growth else {}),
     }
     quality = examine_quality(dataset, size, pairs_listed, pixels.preprocessing.grey16)
     return PreparedData(backbone, dataset, pixels, quality, started_at, made_by)
@@ -103,6 +117,7 @@ def decode_images(
     fractions: SplitFractions,
     cache: Path,
     strategy: DistributionStrategy = ALONE,
+    growth: OldImages | None = None,
 ) -> tuple[Dataset, PixelCache]:
     """Decodes the images of `folder` into `cache`; returns them with their splits and pixels.
 
@@ -124,7 +139,7 @@ def decode_images(
     if strategy.shard.count > 1:
         decode_shard(folder, pixels, strategy.shard)
         strategy.gather(b"decoded")
-    data = build_dataset(folder, pixels, fractions, options.seed, options.group_by)
+    data = build_dataset(folder, pixels, fractions, options.seed, options.group_by, growth)
     return data, decode_fitted(folder, data, pixels)
 
 

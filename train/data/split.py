@@ -4,12 +4,15 @@ Copies and the images of a group stay together (train.data.groups).
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Set
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import NamedTuple
 
 import numpy as np
 
 from runtime.errors import InputRefused
+from runtime.inbox.names import reason_of
 from train.data.groups import is_object
 from workstation.run_folder import ImageRecord, Split
 
@@ -44,6 +47,9 @@ def assign_splits(
 ) -> list[ImageRecord]:
     """Draws the splits that no image has yet, test and then validation, from the training images.
 
+    Groups with an image that `quince run collect` kept by chance are drawn first for testing: the
+    others show what was hard for an older model.
+
     Each class gives at least one image to each split that is drawn. The images of a group go to the
     same split, with two exceptions. If a class has too few units (groups and single images), its
     groups are taken apart: fewer than there are splits, or, where it has objects, fewer than leave
@@ -62,11 +68,15 @@ def assign_splits(
         if not any(image.split == split for image in images)
     ]
     taken_apart: set[str] = set()
+    by_chance = {
+        image.sha256 for image in images if reason_of(PurePath(image.path).name) == "random"
+    }
     for number, (split, fraction) in enumerate(to_draw, start=1):
         splits_after = len(to_draw) + 1 - number
         objects_after = 1 if split == "test" else 2
         units = _units(images, splits_after, objects_after, taken_apart)
-        drawn = _draw(units, fraction, splits_after, generator, apart=split == "val")
+        first = by_chance if split == "test" else frozenset[str]()
+        drawn = _draw(units, fraction, splits_after, generator, first, apart=split == "val")
         images = [
             replace(image, split=split) if image.sha256 in drawn else image for image in images
         ]
@@ -114,11 +124,13 @@ def _draw(
     fraction: float,
     splits_after: int,
     generator: np.random.Generator,
+    first: Set[str],
     *,
     apart: bool,
 ) -> set[str]:
     """Returns the sha256s of about `fraction` of the images of each class, at least one unit.
 
+    Units with an image of `first` come first.
     At most twice that fraction of the units is drawn, so that the single images of a class that is
     mostly one clip do not all leave the training. A unit larger than the number of images still
     missing is skipped; if all units are, the smallest is taken. With `apart`, only the missing part
@@ -127,6 +139,7 @@ def _draw(
     drawn: set[str] = set()
     for label in sorted(units):
         shuffled = [units[label][index] for index in generator.permutation(len(units[label]))]
+        shuffled.sort(key=lambda unit: first.isdisjoint(unit.sha256s))
         target = max(1, round(fraction * sum(len(unit.sha256s) for unit in shuffled)))
         max_units = min(max(1, round(2 * fraction * len(shuffled))), len(shuffled) - splits_after)
         missing = target

@@ -24,6 +24,7 @@ class TrainingContext:
 
     feature_folder: where computed features are kept for later trainings.
     unfinished: holds the checkpoint to resume from; it is replaced after each epoch.
+    old_model: the model of an old run, whose backbone is another start of the training.
     after_epoch: called after each checkpoint; it may raise to end the training.
     """
 
@@ -35,6 +36,7 @@ class TrainingContext:
     unfinished: UnfinishedRun
     after_epoch: Callable[[Epoch], None] = _ignore_epoch
     strategy: DistributionStrategy = ALONE
+    old_model: Path | None = None
 
     @classmethod
     def of(
@@ -44,6 +46,7 @@ class TrainingContext:
         cache: Path,
         unfinished: UnfinishedRun,
         strategy: DistributionStrategy = ALONE,
+        old_model: Path | None = None,
     ) -> "TrainingContext":
         """Returns the context of a training that ends with an error if an image changes."""
 
@@ -59,4 +62,5 @@ class TrainingContext:
             unfinished,
             require_same_images,
             strategy,
+            old_model,
         )
