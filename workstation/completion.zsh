@@ -670,7 +670,9 @@ _shtab_quince_run_verify_defaults_added=0
 _shtab_quince_train_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "(- : *)--version[show program\'s version number and exit]"
-  {-o,--output}"[run folder to write (default\: runs\/NAME-OF-DATA)]:RUN:_files"
+  "--from[train an old run again, with its options and the images of --add\; its test images stay test images (DIR\: where its images are now, if they moved)]:RUN:_files"
+  "--add[the class folders to add to the images of --from, such as inbox\/labelled]:DIR:_files"
+  {-o,--output}"[run folder to write (default\: runs\/NAME-OF-DATA\; beside RUN of --from)]:RUN:_files"
   "--backbone[efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, simple-cnn, vgg16, mobilenet-v2, or another network of keras.applications (default\: efficientnet-lite0)]:NAME:"
   "--weights[imagenet, none to train from scratch, or a weights file (default\: imagenet if the backbone has such weights)]:WEIGHTS:"
   "--width[width multiplier (alpha) of a MobileNet (default\: 1)]:N:"
