@@ -9,6 +9,7 @@ from runtime.answer import Prediction, rank
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, MachineError, QuinceError
 from runtime.images.preprocessing import preprocess
+from runtime.images.small_grey import small_image
 from runtime.monitor.capture import Capture, EndOfStream, wait_for_arrival
 from runtime.monitor.looking import ALWAYS, ENDLESS_S, Look, LookRule
 from runtime.monitor.sinks.base import Sink
@@ -172,7 +173,11 @@ class _Source:
             region.classify(frame)
 
     def _choose(self, frame: Frame) -> list["_Region"]:
-        self._due = [region for region in self._regions if region.look.wants(frame)]
+        small = frame
+        if self._on_motion:  # once for all regions
+            of = [region.look.region for region in self._regions]
+            small = frame._replace(image=small_image(frame.image, of, frame.name))
+        self._due = [region for region in self._regions if region.look.wants(small)]
         if self._on_motion and not self._due:
             self._still = frame
         return self._due

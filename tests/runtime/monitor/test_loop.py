@@ -1,5 +1,6 @@
 """Tests the loop on scripted frames and a real model: changes, losses, and failing sinks."""
 
+import io
 import threading
 import time
 from argparse import Namespace
@@ -13,6 +14,7 @@ from PIL import ExifTags, Image
 from runtime.answer import Thresholds
 from runtime.classifier import Classifier
 from runtime.errors import MachineError
+from runtime.images.decoding import open_image, small_copy
 from runtime.monitor.capture import EndOfStream
 from runtime.monitor.looking import ALWAYS, LookRule
 from runtime.monitor.loop import (
@@ -293,3 +295,26 @@ def test_still_frames_are_shown_and_not_classified_and_a_loss_makes_the_next_one
     assert looked == [1, 2, 7, 8, 13, 14], "two of each, until the answer is stable"
     assert len(still) == 12
     assert stats.frames == 6
+
+
+def test_jpeg_is_decoded_once_at_a_small_scale_for_all_regions(
+    onnx_model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, recorder, decoded = Classifier(onnx_model()), Recorder(), []
+
+    def count(image: Image.Image, min_side: int) -> Image.Image:
+        small = small_copy(image, min_side)
+        if small is not image:
+            decoded.append(small.size)
+        return small
+
+    monkeypatch.setattr("runtime.images.small_grey.small_copy", count)
+    content = io.BytesIO()
+    Image.effect_noise((1600, 1600), 30).save(content, "JPEG")
+    frames = [open_image(content.getvalue(), "f") for _ in range(4)]
+    views = [View(name, "camera:0", True, region) for name, region in REGIONS.items()]
+    dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
+    watched = watch(Script(*frames), SINGLE_FRAMES, *views, rule=LookRule(on_motion=True))
+    monitor([watched], lambda: model, dispatcher)
+    assert decoded == [(800, 800)] * 4, "a quarter of it is 128 pixels or more"
+    assert len(recorder.frames) == 2 * len(views)
