@@ -4,16 +4,14 @@ Run it with `make reference` after a change of an option or of a public docstrin
 """
 
 import inspect
-import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
+
+from json_schemas import golden_schema, manifest_schema, outputs_schema, recommended_schema
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
@@ -131,90 +129,13 @@ def markdown(docstring: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
-
-
-def json_schema(kind: Any) -> dict[str, Any]:
-    """Returns the JSON Schema of a type, in which `Annotated` adds constraints.
-
-    `kind` is a dataclass, tuple[X, ...], Mapping[str, X], Literal, X | None, Annotated, Any or a
-    plain type.
-    """
-    origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind):
-        return _object(kind)
-    if kind is Any:
-        return {}
-    if origin is Annotated:
-        return {**json_schema(arguments[0]), **arguments[1]}
-    if origin is Literal:
-        return {"enum": list(arguments)}
-    if origin is UnionType:
-        return {"anyOf": [json_schema(argument) for argument in arguments]}
-    if origin is tuple:
-        return {"type": "array", "items": json_schema(arguments[0])}
-    if origin is Mapping:
-        return {"type": "object", "additionalProperties": json_schema(arguments[1])}
-    return {"type": PLAIN_TYPES[kind]}
-
-
-def _object(kind: Any) -> dict[str, Any]:
-    from runtime.models.adopted_spec import AdoptedSpec  # a start of the runtime does without
-    from runtime.system.json_records import is_required
-
-    hints = get_type_hints(kind, localns={"AdoptedSpec": AdoptedSpec}, include_extras=True)
-    parts = fields(kind)
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [part.name for part in parts if is_required(part)],
-        "properties": {part.name: json_schema(hints[part.name]) for part in parts},
-    }
-
-
-def schema_file(title: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the content of a file with the schema of the JSON file `title`."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}
-
-
-def manifest_schema() -> str:
-    """Returns the JSON Schema of manifest.json."""
-    from runtime.models.manifest import Manifest
-
-    return _json_text(schema_file("manifest.json of a bundle", json_schema(Manifest)))
-
-
-def golden_schema() -> str:
-    """Returns the JSON Schema of golden/golden.json."""
-    from runtime.bundles.golden_samples import SCHEMA, GoldenSample
-
-    samples = {"type": "array", "minItems": 1, "items": json_schema(GoldenSample)}
-    schema = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["schema", "samples"],
-        "properties": {"schema": {"const": SCHEMA}, "samples": samples},
-    }
-    return _json_text(schema_file("golden/golden.json of a bundle", schema))
-
-
-def recommended_schema() -> str:
-    """Returns the JSON Schema of recommended.json."""
-    from runtime.bundles.recommendation import Recommendation
-
-    return _json_text(schema_file("recommended.json of a bundle", json_schema(Recommendation)))
-
-
-def _json_text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=1) + "\n"
-
-
 PAGES = {
     "commands.md": commands_page,
     "python.md": python_page,
     "manifest.schema.json": manifest_schema,
     "golden.schema.json": golden_schema,
     "recommended.schema.json": recommended_schema,
+    "outputs.schema.json": outputs_schema,
 }
 
 

@@ -1,5 +1,6 @@
 """Provides real images, and a small run and bundle that are made from them once a session."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,9 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())["$defs"]
+WRITTEN = ("bench latency", "bench accuracy", "bench soak")
+"""The commands whose --json names a file."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL_TRAINING = (
     "--backbone",
@@ -120,7 +125,7 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         environment.pop("QUINCE_CONSOLE", None)
         environment |= options.pop("env", {})  # type: ignore[call-overload]
-        return subprocess.run(
+        done = subprocess.run(
             [python, "-m", *map(str, command)],
             capture_output=True,
             text=True,
@@ -129,8 +134,32 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
             errors="surrogateescape",
             **options,
         )
+        check_json(list(map(str, command)), done.stdout)
+        return done
 
     return run
+
+
+def check_json(command: list[str], printed: str) -> None:
+    """Checks each line that a command prints with --json against the schema of that command."""
+    program = {"runtime": "run", "benchmarks": "bench"}.get(command[0], command[0])
+    verb = " ".join([program, *command[1:2]])
+    name = verb if verb in OUTPUTS else program
+    if "--json" in command and name in OUTPUTS and name not in WRITTEN:
+        for line in printed.splitlines():
+            data = json.loads(line)
+            require_schema("error" if "error" in data else name, data)
+
+
+@pytest.fixture(scope="session")
+def fits_schema() -> Callable[[str, object], None]:
+    return require_schema
+
+
+def require_schema(name: str, data: object) -> None:
+    """Checks an output against its schema in docs/reference."""
+    schema = {"$ref": f"#/$defs/{name.replace(' ', '%20')}", "$defs": OUTPUTS}
+    Draft202012Validator(schema).validate(data)
 
 
 @pytest.fixture(scope="session")

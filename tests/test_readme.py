@@ -5,25 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+import write_reference
 
 OURS = "https://github.com/quince-edge/quince/blob/main/"
 README = Path(__file__).parents[1] / "README.md"
-
-
-def _load_reference():  # type: ignore[no-untyped-def]
-    spec = spec_from_file_location("write_reference", README.parent / "docs/write_reference.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-REFERENCE = _load_reference()
 
 
 def commands(section: str) -> list[list[str]]:
@@ -86,10 +74,10 @@ def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
     }
 
 
-@pytest.mark.parametrize("name", sorted(REFERENCE.PAGES))
+@pytest.mark.parametrize("name", sorted(write_reference.PAGES))
 def test_the_reference_is_what_help_and_docstrings_say(name: str) -> None:
     """`make reference` writes it anew."""
-    assert (REFERENCE.FOLDER / name).read_text() == REFERENCE.PAGES[name]()
+    assert (write_reference.FOLDER / name).read_text() == write_reference.PAGES[name]()
 
 
 def test_every_page_says_first_what_its_reader_can_do_and_is_in_the_index() -> None:

@@ -5,7 +5,7 @@ similar to those of a training image.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -17,6 +17,7 @@ from runtime.models.confidence import DEFAULT_KEEP
 from runtime.shared.statistics import count_objects
 from train.configuration.resolved_options import resolve_options
 from train.distribution.single_device import feature_function
+from train.evaluation.metrics import OneClassFigures
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
 from train.fitting.frozen_features import Examples, FrozenFeatures
@@ -32,31 +33,6 @@ SIMILARITIES = "similarities.csv"
 MEASURED: tuple[Split, ...] = ("val", "test", "strange")
 ALL_ALIKE = 1e-5
 """Cosines that differ from 1 by less come from equal images."""
-
-
-@dataclass(frozen=True)
-class OneClassFigures:
-    """Holds what was measured of a model of one class; fractions are 0..1.
-
-    threshold: the similarity that keeps DEFAULT_KEEP of the validation images. kept: the fraction
-        of good test images that are at least so similar.
-    stopped: the fraction of bad test images below it. auroc: the chance that a good test image is
-        more similar than a bad one, with its 95 % interval over objects. These are None without bad
-        ones.
-    """
-
-    train_images: int
-    val_images: int
-    test_images: int
-    test_objects: int
-    bad_images: int
-    threshold: float
-    kept: float
-    stopped: float | None
-    auroc: float | None
-    auroc_low: float | None
-    auroc_high: float | None
-    seconds: float
 
 
 def train_one_class(context: TrainingContext, folder: Path) -> OneClassFigures:

@@ -34,7 +34,8 @@ FINISHED = b"finished"
 class OneClassResult:
     """Describes a finished run of one class.
 
-    figures: see `train.train_one_class.OneClassFigures`. reused: whether the run was there already.
+    figures: see `train.evaluation.metrics.OneClassFigures`. reused: whether the run was there
+        already.
     """
 
     run: str

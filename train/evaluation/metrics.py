@@ -11,6 +11,31 @@ from train.evaluation.predictions import LabelledPrediction
 
 
 @dataclass(frozen=True)
+class OneClassFigures:
+    """Holds what was measured of a model of one class; fractions are 0..1.
+
+    threshold: the similarity that keeps DEFAULT_KEEP of the validation images. kept: the fraction
+        of good test images that are at least so similar.
+    stopped: the fraction of bad test images below it. auroc: the chance that a good test image is
+        more similar than a bad one, with its 95 % interval over objects. These are None without bad
+        ones.
+    """
+
+    train_images: int
+    val_images: int
+    test_images: int
+    test_objects: int
+    bad_images: int
+    threshold: float
+    kept: float
+    stopped: float | None
+    auroc: float | None
+    auroc_low: float | None
+    auroc_high: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ClassScore:
     """Holds the scores of one class; fractions are 0..1, or None for 0/0.
 
