@@ -19,6 +19,7 @@ from runtime.sources.base import Source, open_source
 
 NAME_PATTERN = r"[A-Za-z][A-Za-z0-9_-]{0,23}"
 """Names are part of MQTT topics, of addresses of the live page, and of file names."""
+MAX_SLUG = 16
 DEFAULT_SOURCE = "camera:0"
 
 
@@ -151,5 +152,8 @@ def _views(
 
 def _slug(text: str) -> str:
     """Returns a source's name as a name of a view, as in "camera-0"."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[-16:].strip("-")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+    while len(name) > MAX_SLUG and "-" in name:
+        name = name.partition("-")[2]
+    name = name[-MAX_SLUG:]
     return name if re.match(r"[A-Za-z]", name) else f"source-{name}"

@@ -58,6 +58,7 @@ def test_run_bundle_and_device_cut_the_same_region(run_cli, frames: Path, tmp_pa
     assert preprocessing["width"] == 96, "the size of the region counts, not that of the frame"
     done = run_cli("export", "onnx", run, "-o", bundle, "--allow-poor-model")
     assert done.returncode == 0, done.stderr
+    assert "region 0.5, 0.25, 0.25, 0.5 (x, y, width, height)" in (bundle / "README.md").read_text()
     (model,) = bundle.glob("*.onnx")
     assert json.loads(run_cli("runtime", "info", model, "--json").stdout)["region"] == list(REGION)
     classifier = Classifier(bundle)
