@@ -1,10 +1,19 @@
 """Defines the command-line options of the sinks."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from runtime.cli.parser import positive_int_argument
 from runtime.monitor.live_page.arguments import add_live_arguments
+
+EARLIER_NAMES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("--save-uncertain", "collect", Path),
+    ("--save-most", "collect_most", positive_int_argument),
+    ("--save-megabytes", "collect_megabytes", positive_int_argument),
+)
+"""(name, what it sets now, type): service units of earlier versions still start."""
 
 
 def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +45,14 @@ def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
         " most different ones, and some by chance",
     )
     add_collect_limits(group)
+    for name, option, value_type in EARLIER_NAMES:
+        group.add_argument(
+            name,
+            dest=option,
+            type=value_type,
+            default=argparse.SUPPRESS,
+            help=argparse.SUPPRESS,
+        )
     add_live_arguments(parser)
 
 

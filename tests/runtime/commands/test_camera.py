@@ -137,6 +137,7 @@ def test_model_without_a_threshold_is_reported(onnx_model, colours, run_cli) -> 
         (["--on-change", "'"], "not a valid command"),
         (["--on-change", ""], "found nothing"),
         (["--collect", __file__], "found a file"),
+        (["--save-uncertain", __file__, "--save-most", "9"], "found a file"),
         (["--source", "ftp://x"], "ftp"),
     ],
     ids=str,
