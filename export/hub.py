@@ -27,7 +27,7 @@ from huggingface_hub.utils import disable_progress_bars
 
 from export.publish import require_replaceable, require_writable_target
 from export.report.model_card import markdown_text
-from runtime.bundles.bundle import CARD, MANIFEST
+from runtime.bundles.bundle import CARD, MANIFEST, SIGNATURE, SIGNED
 from runtime.bundles.examples import read_examples
 from runtime.bundles.golden_samples import read_golden
 from runtime.deployment.checked_copy import copy_and_verify, open_unchanged
@@ -107,7 +107,11 @@ def push(path: Path, repository: str, licences: Licences, *, public: bool = Fals
     card = _card(path, licences)
     with scratch_folder(Path(gettempdir())) as folder:
         check = copy_and_verify(bundle, folder)
+        before = (folder / CARD).read_bytes() if (folder / CARD).exists() else b""
         (folder / CARD).write_text(card, "utf-8", "backslashreplace")
+        if (folder / CARD).read_bytes() != before:  # then nobody has signed this bundle
+            for name in (SIGNED, SIGNATURE):
+                (folder / name).unlink(missing_ok=True)
         files = {
             str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()
         }

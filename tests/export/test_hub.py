@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from export.commands.export import main
+from runtime.deployment.signature import check_signed
 from runtime.errors import MachineError
 
 pytest.importorskip("huggingface_hub")
@@ -229,6 +231,22 @@ def test_card_states_the_licences_once_and_keeps_what_was_measured(
     assert card.count("## Licences") == 1
     rows = ("| this model | apache-2.0 |", "| its training images | cc-by-nc-sa-4.0 |")
     assert card.endswith("\n".join((*rows, "| its base weights | mit, google/lite0 |\n")))
+
+
+def test_signature_stays_only_where_the_card_does(
+    hub: Hub, ask, bundle: Path, tmp_path: Path
+) -> None:
+    key, signers = tmp_path / "key", tmp_path / "signers"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    signers.write_text(f"ann@example.org {(tmp_path / 'key.pub').read_text()}")
+    assert ask("sign", bundle, "--key", key).returncode == 0
+    assert ask("push", bundle, REPOSITORY, "--license", "unknown").returncode == 0
+    assert not {"signed.json", "signed.json.sig"} & set(hub.repositories[REPOSITORY])
+    assert ask("pull", REPOSITORY, "-o", "back").returncode == 0
+    assert ask("sign", "back", "--key", key).returncode == 0
+    assert ask("push", "back", REPOSITORY, "--license", "unknown").returncode == 0
+    assert ask("pull", REPOSITORY, "-o", "again").returncode == 0
+    assert check_signed(tmp_path / "again", signers).signer == "ann@example.org"
 
 
 def test_second_push_is_one_commit_without_the_files_of_the_first(
