@@ -51,7 +51,7 @@ def choose_sample(
     pixels = np.stack(
         [
             preprocess(run.read(image), preprocessing)
-            for image in track(images, "images of the prototypes", len(images))
+            for image in track(images, "prototype images", len(images))
         ]
     )
     known = {label: index for index, label in enumerate(labels)}

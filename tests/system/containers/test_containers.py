@@ -102,4 +102,7 @@ def test_workbench(inside: Callable[..., str]) -> None:
     assert "uid=1000(quince)" in run("id")
     assert "2624 images" in run("quince", "train", "sample", "elpv", "-o", "/data/elpv")
     small = "--backbone simple-cnn --input-size 32 --epochs 2 --head-epochs 2 --views 1"
-    assert "trained in" in run("quince", "train", "/data/elpv", "-o", "/data/run", *small.split())
+    go_on = ("--export", "tflite")
+    trained = run("quince", "train", "/data/elpv", "-o", "/data/run", *small.split(), *go_on)
+    assert "trained in" in trained
+    assert "as exported" in run("quince", "run", "verify", "/data/run/bundle")
