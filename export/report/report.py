@@ -1,6 +1,7 @@
 """Renders report.html: everything measured, on one page that needs no other file."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,7 @@ from export.parity.artifact_record import ArtifactRecord
 from export.quantization.calibration_record import CalibrationSets, calibrated_on
 from export.report.flipped_images import flipped_images
 from export.report.heat_maps import heat_maps
+from export.report.layer_overlay import layer_overlay
 from export.report.next_steps import next_steps
 from export.report.plots import drop_plot, score_plot
 from export.report.thumbnails import thumbnails
@@ -81,6 +83,11 @@ def render(
             for file, record in records.items()
         },
         max_layers=MAX_LAYERS,
+        overlays={
+            file: b64encode(layer_overlay(models[file], record.layers).encode()).decode()
+            for file, record in records.items()
+            if record.layers and file in models
+        },
         sheets=sheets,
         max_classes=SHEET_CLASSES,
         small=thumbnails(run, sampled, SHEET_SIDE),
