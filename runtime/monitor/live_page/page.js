@@ -232,7 +232,9 @@ class Place extends Part {
       if (!this.start) return;
       const isRegion = this.showDrawn(this.start, this.pointAt(event));
       this.setDrawing(!isRegion);
-      if (isRegion) this.get("drawn").select();
+      if (!isRegion) return;
+      this.setText("draw-note", "start camera again with");
+      this.get("drawn").select();
     });
   }
 

@@ -52,6 +52,18 @@ def test_jpeg_is_decoded_at_a_scale_that_is_twice_the_target_within_the_region()
     assert crop_region(part.decode(content), part.region).size == (200, 400)
 
 
+def test_jpeg_frame_of_a_camera_has_the_pixels_of_the_file(camera_jpegs: Path) -> None:
+    """A camera decodes frames at full size; a file that is much larger than needed is not."""
+    large = camera_jpegs / "image-rs_test.jpg"
+    usual = encoded(Image.open(large).resize((1920, 1080)), "JPEG", quality=90)
+    part = Preprocessing(224, 224, region=REGION)
+    for content, limit in ((usual, 0.0), (large.read_bytes(), 0.3)):
+        frame = open_image(content, "frame")
+        frame.load()
+        difference = preprocess(frame, part).astype(int) - preprocess(content, part)
+        assert np.abs(difference).mean() <= limit
+
+
 def test_region_is_of_the_upright_image() -> None:
     image = Image.new("RGB", (80, 40), "blue")
     image.paste("red", (0, 0, 40, 40))
