@@ -69,6 +69,14 @@ def test_clip_is_looked_at_when_its_region_changes(onnx_model, clip: Path, run_c
     )
 
 
+def test_collector_looks_when_the_camera_would(clip: Path, run_cli, tmp_path: Path) -> None:
+    words = ("runtime", "collect", "--source", clip, "-o", tmp_path / "inbox")
+    done = run_cli(*words, "--every", "1")
+    assert "ended after 3 frames" in done.stderr
+    done = run_cli(*words, "--on-motion", "--region", "0.5,0,0.5,1")
+    assert "ended after 2 frames" in done.stderr, "blue, then green"
+
+
 def test_one_source_that_is_lost_does_not_stop_the_other(onnx_model, stream, watch, camera) -> None:
     """The wait before it is opened again is its own, too."""
     running = watch(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from runtime.errors import ImageRefused, InputRefused, MachineError
 from runtime.images.decoding import open_image
-from runtime.monitor.capture import Capture, EndOfStream
+from runtime.monitor.capture import Capture, EndOfStream, wait_for_arrival
 from runtime.sources.base import Frame, Frames, Source, SourceType, open_source
 
 TIMEOUT_S = 20
@@ -329,3 +329,52 @@ def test_noise_on_the_first_connections_does_not_end_a_stream(camera) -> None:
 def test_interval_of_single_images_counts_as_no_loss(camera) -> None:
     assert Capture(open_source(camera.url("snapshot"), 60.0))._stall_s == 70.0
     assert Capture(open_source(camera.url("snapshot")))._stall_s == 10.0
+
+
+def test_wait_ends_with_the_first_arrival_of_any_source() -> None:
+    given, ended = threading.Event(), threading.Event()
+
+    def silent(_: str) -> Frames:
+        ended.wait(TIMEOUT_S)
+        yield from ()
+
+    def late(_: str) -> Frames:
+        given.wait(TIMEOUT_S)
+        yield frame(7)
+        ended.wait(TIMEOUT_S)
+
+    changed = threading.Condition()
+    with (
+        Capture(source(silent), changed=changed) as first,
+        Capture(source(late), changed=changed) as second,
+    ):
+        wait_for_arrival([first, second], 0.01)
+        assert (first.is_ready, second.is_ready) == (False, False)
+        start = time.monotonic()
+        given.set()
+        wait_for_arrival([first, second], 10 * TIMEOUT_S)
+        assert time.monotonic() - start < TIMEOUT_S
+        assert (first.is_ready, second.is_ready) == (False, True)
+        ended.set()
+
+
+def test_frame_that_is_not_wanted_stays_undecoded_and_keeps_the_source_alive(
+    camera_frame: bytes,
+) -> None:
+    images = [open_image(camera_frame, str(number)) for number in range(3)]
+
+    def frames(_: str) -> Frames:
+        for number, image in enumerate(images):
+            yield Frame(str(number), image, float(number))
+
+    def wanted(arrival: Frame) -> bool:
+        if arrival.name == "1":
+            raise ImageRefused("1", "broken")
+        return arrival.name == "2"
+
+    with Capture(source(frames, live=False), report=lambda line: None) as capture:
+        assert capture.next(TIMEOUT_S, wanted) is None
+        assert (capture.last_arrived_s, capture.skipped) == (0.0, 1)
+        assert capture.next(TIMEOUT_S, wanted).name == "2"
+        assert (capture.refused, capture.skipped) == (1, 1)
+    assert [bool(image.tile) for image in images] == [True, True, False]
