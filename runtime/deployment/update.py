@@ -5,7 +5,7 @@ new bundle is not yet proven. A run that was interrupted is completed by the nex
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -27,6 +27,8 @@ from runtime.models.manifest import Manifest
 from runtime.system.atomic_files import locked, write_file
 
 WATCHED = "watched"
+BLOCK_BYTES = 4096
+"""What a file takes on a card is a multiple of this."""
 COPIES = 2
 """Of a bundle on the card while it is installed: the fetched one, and the checked one."""
 Outcome = Literal["updated", "unchanged", "held back"]
@@ -154,8 +156,8 @@ def _fetch(origin: Origin, statement: Statement, fetched: Path, parent: Path) ->
     for path in [path for path in fetched.rglob("*") if path.is_file()]:
         if str(path.relative_to(fetched)) not in statement.files:
             path.unlink()
-    there = sum(path.stat().st_size for path in fetched.rglob("*") if path.is_file())
-    needed = COPIES * sum(file.bytes for file in statement.files.values()) - there
+    there = [path.stat().st_size for path in fetched.rglob("*") if path.is_file()]
+    needed = COPIES * _on_card(file.bytes for file in statement.files.values()) - _on_card(there)
     free = shutil.disk_usage(parent).free
     if free < needed:
         raise MachineError(
@@ -165,6 +167,10 @@ def _fetch(origin: Origin, statement: Statement, fetched: Path, parent: Path) ->
         )
     for name, file in sorted(statement.files.items()):
         origin.fetch(name, file, fetched)
+
+
+def _on_card(sizes: Iterable[int]) -> int:
+    return sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)
 
 
 def _prove(

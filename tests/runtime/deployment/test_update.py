@@ -151,6 +151,7 @@ def test_a_file_that_was_changed_after_signing_is_refused(
         (server.folder / name).write_bytes(content)
     assert Bundle.open(place).id == old
     assert sorted(file.name for file in place.parent.iterdir()) == [".fruit.update", "fruit"]
+    assert not list((place.parent / ".fruit.update").iterdir())
 
 
 def test_a_replayed_bundle_and_one_that_was_rolled_back_stay_away(
@@ -248,6 +249,16 @@ def test_on_a_full_card_the_old_one_runs(
     assert len(reasons) >= 5
     assert [reason for reason in reasons if "full" not in reason] == []
     assert Bundle.open(place).id == Bundle.open(new).id
+
+
+def test_a_bundle_without_room_is_not_begun(
+    card: Path, signed_bundle, server: Server, run_update: Update, place: Path
+) -> None:
+    server.folder = signed_bundle(2)
+    (card / "filler").write_bytes(b"\0" * (shutil.disk_usage(card).free - 2 * 4096))
+    with pytest.raises(MachineError, match="the card is full: the bundle needs"):
+        run_update(server.url)
+    assert server.asked == ["signed.json", "signed.json.sig", "manifest.json"]
 
 
 @pytest.fixture

@@ -94,9 +94,9 @@ def test_a_time_has_a_unit(place: Path, time: str, run_cli, refuses) -> None:
     refuses(done, 2, "expected a time such as 30s, 10m or 1h")
 
 
-def test_no_frame_is_no_shadow(old: Path, new: Path, place: Path, tmp_path: Path, run_cli) -> None:
-    (tmp_path / "empty").mkdir()
-    source = ("--shadow", "1m", "--source", tmp_path / "empty")
+def test_no_frame_is_no_shadow(old: Path, new: Path, place: Path, camera, run_cli) -> None:
+    source = ("--shadow", "2s", "--source", camera.url("drip"))
     done = run_cli("runtime", "install", new, place, *source)
-    assert done.returncode in (2, 3)
+    assert done.returncode == 3, done.stderr
+    assert "not installed: no frame came" in done.stderr
     assert Bundle.open(place).id == Bundle.open(old).id
