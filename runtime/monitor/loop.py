@@ -143,6 +143,7 @@ class _Source:
         for region in self._regions:
             region.use(classifier)
         self._due: list[_Region] = []
+        self._still: Frame | None = None
         self._on_motion = watch.rule.on_motion
 
     def use(self, classifier: Classifier) -> None:
@@ -153,7 +154,7 @@ class _Source:
 
     def step(self) -> None:
         """Classifies the next frame if there is one to look at, and notices a loss."""
-        self._still: Frame | None = None
+        self._still = None
         frame = self.capture.next(0, self._choose)
         if self._still:
             self._dispatcher.on_still(self._regions[0].view, self._still)
