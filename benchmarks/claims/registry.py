@@ -24,7 +24,7 @@ from runtime.system.subprocesses import child_environment, python_command
 PACKAGE = "benchmarks.claims.scripts"
 FOLDER = Path(__file__).parent / "scripts"
 DOCSTRING = re.compile(
-    r"python -m benchmarks\.claims\.scripts\.\w+"
+    r"python -m benchmarks\.claims\.scripts\.[\w.]+"
     r"(?P<arguments>(?: [A-Z]+(?: ?\.\.\.)?)*)(?: \[[^\]]+\])*\n\n(?P<summary>.+?)\.(?=\s|$)",
     re.DOTALL,
 )
@@ -55,13 +55,14 @@ class ClaimScript:
 def claim_scripts(folder: Path = FOLDER) -> dict[str, ClaimScript]:
     """Returns the scripts in `folder` by name; a module without such a docstring is no script."""
     scripts = {}
-    for file in sorted(folder.glob("*.py")):
+    for file in sorted(folder.rglob("*.py")):
         match = DOCSTRING.match(ast.get_docstring(ast.parse(file.read_text())) or "")
         if match:
             words = match["arguments"].replace("...", " ").lower().split()
             name = file.stem.replace("_", "-")
             summary = " ".join(match["summary"].split())
-            scripts[name] = ClaimScript(name, f"{PACKAGE}.{file.stem}", summary, tuple(words))
+            module = ".".join((PACKAGE, *file.relative_to(folder).with_suffix("").parts))
+            scripts[name] = ClaimScript(name, module, summary, tuple(words))
     return scripts
 
 

@@ -2,9 +2,9 @@
 
 Compares our recipe with the article's, both on EfficientNet-Lite0 with ImageNet weights.
 
-The article's recipe (benchmarks/claims/scripts/article_recipe.py) is Flatten, Dense(519, relu),
-Dropout(0.5), softmax: five epochs with the base frozen, then the last convolutions at a rate of
-1e-5. The article ended after 13 epochs. Here it goes on until it reaches the target or has taken
+The article's recipe (benchmarks/claims/scripts/training/article_recipe.py) is Flatten, Dense(519,
+relu), Dropout(0.5), softmax: five epochs with the base frozen, then the last convolutions at a rate
+of 1e-5. The article ended after 13 epochs. Here it goes on until it reaches the target or has taken
 ten times our time; if it did not reach the target, the ratio is a lower bound, and the line says
 so. Ours is the default command with nothing cached, from the first file read to the end of the
 epoch that reaches the target. Both validate on the Test folder, as the article did: a validation
@@ -28,7 +28,7 @@ from workstation.keras_setup import prepare_tensorflow
 prepare_tensorflow()
 
 from benchmarks.claims.base import Claim, print_claims, run_claim
-from benchmarks.claims.scripts.article_recipe import LabelledFiles, train_article
+from benchmarks.claims.scripts.training.article_recipe import LabelledFiles, train_article
 from runtime.images.preprocessing import Preprocessing
 from train.backbones.registry import BACKBONES
 from train.checkpoints.history import Epoch

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks.__main__ import main
 from benchmarks.claims.base import Claim, worst_of
 from benchmarks.claims.registry import FOLDER, OLD_NAMES, claim_scripts
 from runtime.errors import InputRefused
 
-HELPERS = {"--init--", "article-recipe"}
+HELPERS = {"--init--", "article-recipe", "plain-keras", "plain-pytorch"}
 SCRIPT = '''"""python -m benchmarks.claims.scripts.{name} BUNDLE [MORE]
 
 Measures something
@@ -27,12 +28,31 @@ sys.exit(print_claims(Claim("{name}", {figure}, "ms", 10, least=False)))
 
 def test_docstring_of_every_script_says_what_it_needs() -> None:
     scripts = claim_scripts()
-    files = {file.stem.replace("_", "-") for file in FOLDER.glob("*.py")}
+    files = {file.stem.replace("_", "-") for file in FOLDER.rglob("*.py")}
     assert files - HELPERS == set(scripts)
+    assert scripts["train-peers"].module == "benchmarks.claims.scripts.training.train_peers"
     assert scripts["gate-speed"].arguments == ("run",)
     assert scripts["int8-drop"].arguments == ("run",)
     assert scripts["harness-overhead"].arguments == ("bundle",)
     assert all(script.summary.split()[0] in ("Compares", "Measures") for script in scripts.values())
+
+
+def test_scale_has_a_row_for_each_step_and_count_and_draws_them(run_cli, tmp_path: Path) -> None:
+    """Checking folders of 100 and 200 images takes the same time, that of the start."""
+    plot = tmp_path / "plot.png"
+    done = run_cli(
+        *("benchmarks.claims.scripts.scale", tmp_path, "--images", "200", "100"),
+        *("--steps", "check", "--plot", plot),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| check")]
+    assert [row[1] for row in rows] == ["100", "200"]
+    disk_mb = [float(row[-1].strip("| ")) for row in rows]
+    assert disk_mb[1] == pytest.approx(2 * disk_mb[0])
+    assert "scale-check: " in done.stdout
+    with Image.open(plot) as image:
+        assert image.width > 1000
+    assert [path.name for path in tmp_path.iterdir()] == ["plot.png"]
 
 
 def test_old_names_of_claims_are_accepted(capsys) -> None:

@@ -1,0 +1,161 @@
+"""python -m benchmarks.claims.scripts.scale FOLDER [--images N N] [--steps STEP STEP] [--plot FILE]
+
+Measures how the cost of the commands grows with the number of images. JPEGs of 96x96 are made in
+FOLDER and removed: ten colours with noise are ten classes, and no two are alike. `train check`
+reads them; `train --epochs 0` computes features and solves a head; `export tflite` compares its
+file with Keras on the test images, a fifth of all (the gate); `predict` answers about all; and
+`train --epochs 1` fine-tunes for an epoch. Each is a command of its own; what one leaves in the
+cache serves the next. The claim is about processor time, because other work on the machine does not
+change it much: ten times the images take at most eleven times the processor time.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks.claims.base import Claim, print_claims, run_claim
+from workstation.plotting import save_png
+
+IMAGES = (1000, 10_000)
+CLASSES, SIDE, COARSE, NOISE = 10, 96, 12, 60
+MB, BAR = 1e6, 1.1
+TRAIN = ("train", "DATA", "--cache", "CACHE", "--overwrite", "-o")
+STEPS: dict[str, tuple[str, ...]] = {
+    "check": ("train", "check", "DATA", "--cache", "CACHE"),
+    "features": (*TRAIN, "HEAD", "--epochs", "0"),
+    "gate": ("export", "tflite", "HEAD", "--no-examples", "--max-drop", "1"),
+    "predict": ("runtime", "predict", "HEAD/bundle", "DATA"),
+    "epoch": (*TRAIN, "TUNED", "--epochs", "1"),
+}
+HEAD = "| command | images | s | processor s | ms an image | peak memory, MB | disk, MB |"
+
+
+class Cost(NamedTuple):
+    """Holds what one command took; the disk is what it added beside the images."""
+
+    step: str
+    images: int
+    clock_s: float
+    processor_s: float
+    peak_mb: float
+    disk_mb: float
+
+    @property
+    def ms(self) -> float:
+        """The processor time of an image."""
+        return self.processor_s / self.images * 1e3
+
+
+def main() -> int:
+    """Prints the table and a claim for each command; returns 3 if one does not hold."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="where images and results are kept meanwhile")
+    parser.add_argument("--images", type=int, nargs="+", default=IMAGES)
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=tuple(STEPS))
+    parser.add_argument("--plot", type=Path)
+    parsed = parser.parse_args()
+    costs = [
+        cost
+        for count in sorted(parsed.images)
+        for cost in _measure(parsed.folder, count, parsed.steps)
+    ]
+    print(f"load {os.getloadavg()[0]:.1f}\n\n{HEAD}\n{'|---' * 7}|")
+    for cost in costs:
+        figures = (f"{cost.clock_s:.0f}", f"{cost.processor_s:.0f}", f"{cost.ms:.2f}")
+        print(f"| {cost.step} | {cost.images} | {' | '.join(figures)} |", end="")
+        print(f" {cost.peak_mb:.0f} | {cost.disk_mb:.1f} |")
+    if parsed.plot:
+        _plot(costs, parsed.plot)
+    return print_claims(*(_claim(costs, step) for step in parsed.steps))
+
+
+def _measure(parent: Path, count: int, steps: Sequence[str]) -> list[Cost]:
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        names = ("DATA", "CACHE", "HEAD", "TUNED")
+        places = {name: str(Path(folder) / name.lower()) for name in names}
+        _make_images(Path(places["DATA"]), count)
+        return [_run(step, count, places, Path(folder)) for step in steps]
+
+
+def _make_images(folder: Path, count: int) -> None:
+    draw = np.random.default_rng(7)
+    for number in range(count):
+        label = number % CLASSES
+        if number < CLASSES:
+            (folder / f"class{label}").mkdir(parents=True)
+        colour = np.array([label % 2, label // 2 % 2, label / CLASSES]) * (255 - NOISE)
+        pixels = colour + draw.integers(0, NOISE, (COARSE, COARSE, 3))
+        image = Image.fromarray(pixels.astype(np.uint8)).resize((SIDE, SIDE))
+        image.save(folder / f"class{label}" / f"{number}.jpg")
+
+
+def _run(step: str, count: int, places: dict[str, str], folder: Path) -> Cost:
+    words = []
+    for word in STEPS[step]:
+        name, slash, rest = word.partition("/")
+        words.append(places.get(name, name) + slash + rest)
+    before, start = _disk_mb(folder), time.monotonic()
+    with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"expected {step} to end with 0, found {process.returncode}")
+    seconds = time.monotonic() - start
+    processor_s, peak_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB
+    cost = Cost(step, count, seconds, processor_s, peak_mb, _disk_mb(folder) - before)
+    print(cost, flush=True)
+    return cost
+
+
+def _disk_mb(folder: Path) -> float:
+    files = (file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
+    return sum(files) / MB
+
+
+def _claim(costs: Sequence[Cost], step: str) -> Claim:
+    first, *_, last = [cost for cost in costs if cost.step == step]
+    growth = last.processor_s / first.processor_s / (last.images / first.images)
+    unit = (
+        f"times as much processor time an image with {last.images} images as with {first.images}"
+        f" ({last.ms:.2f} and {first.ms:.2f} ms; peak memory {last.peak_mb:.0f} and"
+        f" {first.peak_mb:.0f} MB)"
+    )
+    return Claim(f"scale-{step}", growth, unit, BAR, least=False)
+
+
+def _plot(costs: Sequence[Cost], path: Path) -> None:
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    titles = {
+        "processor_s": "processor time, s",
+        "peak_mb": "peak memory, MB",
+        "disk_mb": "disk, MB",
+    }
+    for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        for step in dict.fromkeys(cost.step for cost in costs):
+            points = [cost for cost in costs if cost.step == step]
+            axes.plot(
+                [cost.images for cost in points],
+                [max(getattr(cost, name), 0.01) for cost in points],
+                marker="o",
+                label=step,
+            )
+        axes.set(title=title, xlabel="images", xscale="log", yscale="log")
+        axes.grid(alpha=0.3)
+    axes.legend()
+    save_png(figure, path)
+
+
+if __name__ == "__main__":
+    run_claim(__spec__.name, main)

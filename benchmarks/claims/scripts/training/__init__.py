@@ -1,0 +1,1 @@
+"""Holds claims about training, and the trainings that `train` is compared with."""
