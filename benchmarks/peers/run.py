@@ -64,8 +64,8 @@ def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
         MachineError: it cannot be installed or run.
     """
     # Looked for first, before gigabytes are installed for a bundle without it.
-    model = None if peer.own_model else _model_file(name, peer.model, settings)
-    our_model = _model_file(name, peer.ours, settings) if peer.ours else model
+    model = None if peer.own_model else model_file(name, peer.model, settings)
+    our_model = model_file(name, peer.ours, settings) if peer.ours else model
     if name in settings.pythons:
         theirs = existing_environment(settings.pythons[name])
     else:
@@ -89,7 +89,7 @@ def _our_environment(model: Path, pythons: Mapping[str, Path]) -> Environment:
     return installed_environment(name, OURS[model.suffix], with_runtime=True)
 
 
-def _model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
+def model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
     """Returns the bundle's file that fits `pattern`, preferably of the precision in the settings.
 
     A `source` that is a model file may have any name, but must have the right suffix.

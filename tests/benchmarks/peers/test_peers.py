@@ -10,10 +10,13 @@ import pytest
 
 from benchmarks.peers.environments import Environment, installed_environment
 from benchmarks.peers.process import PeerProcess
-from benchmarks.peers.registry import FOLDER, ONNX, OURS, PEERS
+from benchmarks.peers.registry import FOLDER, ONNX, OURS, PEERS, PIXELS_ONNX, Peer
 from benchmarks.peers.result import PeerComparison
+from benchmarks.peers.run import PeerSettings, model_file, run_peer
 from runtime import Classifier
 from runtime.errors import MachineError
+from runtime.images.preprocessing import Preprocessing
+from runtime.models.manifest import Artifact, Manifest
 
 HERE = (f"--python=ours={sys.executable}", f"--python=plain={sys.executable}")
 
@@ -63,6 +66,39 @@ def test_plain_peer_and_ours_answer_about_the_same_images(
     )
     assert result.agreement > 0.5
     assert result.accuracy(result.ours) > 0.8
+
+
+def test_peer_that_reads_another_format_gets_a_converted_file_with_its_labels(
+    exported: Path, cells: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    maker = tmp_path / "copy.py"
+    maker.write_text("import shutil, sys\nshutil.copy(*sys.argv[1:])")
+    peer = Peer("plain.py", "p", (), ("numpy",), convert=str(maker), ours="*.tflite")
+    images = tuple(sorted(cells.rglob("*.png"))[:2])
+    here = {"p": Path(sys.executable), "ours": Path(sys.executable)}
+    result = run_peer("p", peer, PeerSettings(exported, images, 1, 1, here))
+    assert (result.model, result.their_model) == ("model.int8.tflite", "model.int8")
+    assert set(result.theirs.labels) <= {"mono", "poly"}
+    maker.write_text("raise SystemExit('no')")
+    with pytest.raises(MachineError, match="^p: could not make its model: no$"):
+        run_peer("p", peer, PeerSettings(exported, images, 1, 1, here))
+
+
+def test_the_model_file_has_the_precision_and_input_that_were_asked_for(tmp_path: Path) -> None:
+    names = ("fp32-float-io", "fp32", "int8")
+    artifacts = tuple(
+        Artifact(f"model.{name}.onnx", "onnx", name.partition("-")[0], "0" * 64) for name in names
+    )
+    manifest = Manifest("m", ("a", "b"), Preprocessing(8, 8, "crop"), artifacts)
+    (tmp_path / "manifest.json").write_text(manifest.to_json())
+    for pattern, precision, name in (
+        (PIXELS_ONNX, "int8", "int8"),
+        (PIXELS_ONNX, "fp32", "fp32"),
+        ("*-float-io.onnx", "int8", "fp32-float-io"),
+    ):
+        settings = PeerSettings(tmp_path, (), 1, 1, {}, precision)
+        assert model_file("p", pattern, settings).name == f"model.{name}.onnx"
 
 
 def test_cold_start_takes_longer_than_an_image_and_memory_is_that_of_the_process(compared) -> None:
