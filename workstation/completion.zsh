@@ -114,7 +114,8 @@ _shtab_quince_bench_accuracy_defaults_added=0
 _shtab_quince_bench_claims_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--bundle[for big-images, cold-start, footprint, harness-overhead, live-viewers, memory, single-images, small-images, two-processors]:PATH:"
-  "--data[for train-speed, two-processors, two-workers]:PATH:_files"
+  "--data[for train-speed, train-peers, two-processors, two-workers]:PATH:_files"
+  "--folder[for scale]:PATH:"
   "--image[for single-images, small-images]:PATH:"
   "--photo[for big-images]:PATH:"
   "--run[for gate-speed, int8-drop]:PATH:"
