@@ -165,6 +165,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     from runtime.bundles.description import Description
     from runtime.commands.doctor.diagnose import Diagnosis
     from runtime.deployment.install import InstallResult
+    from runtime.deployment.update import UpdateResult
     from runtime.deployment.verification import Verification
     from runtime.monitor.shadow import ShadowReport
     from runtime.monitor.sinks.events import AnswerChange, ModelRef
@@ -206,6 +207,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
         "run camera": [(change | {"source": of(str)}, {})],
         "run verify": [(fields_of(Verification) | verified | {"bundle": of(str)}, {})],
         "run install": [installed, (fields_of(ShadowReport), {})],
+        "run update": [(fields_of(UpdateResult), {})],
         "run rollback": [installed],
         "run info": [(fields_of(Description), {})],
         "run doctor": [(fields_of(Diagnosis), {})],

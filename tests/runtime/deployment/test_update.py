@@ -1,6 +1,7 @@
 """Tests update: fetch what is signed, check, switch, and go back; whatever happens, one runs."""
 
 import http.server
+import json
 import os
 import shutil
 import signal
@@ -405,3 +406,5 @@ def test_the_command_needs_signers_and_says_what_it_did(
         f"{place}: bundle {Bundle.open(new).id}, exported 2026-01-01T12:00:00Z,"
         " signed by ann@example.org, updated\n"
     )
+    done = run_cli("runtime", "update", new, place, "--signers", keys.signers, "--json")
+    assert json.loads(done.stdout)["outcome"] == "unchanged"
