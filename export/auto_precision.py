@@ -78,7 +78,9 @@ def search_precision(
         _require_images(task.session)
         can_pass = _can_pass(options.limits, len(run.split("test")))
         tries: list[_Try] = []
-        for planned in _planned_specs(int8, tries, qat=options.qat_epochs > 0):
+        for planned in _planned_specs(
+            int8, tries, keras=run.onnx is None, qat=options.qat_epochs > 0
+        ):
             spec = options.with_targets(planned)
             task.reusable([spec])  # refuses a file that another command made
             tries.append(_try(task.session, spec))
@@ -116,11 +118,14 @@ def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
 
 
 def _planned_specs(
-    int8: ArtifactSpec, tries: Sequence[_Try], *, qat: bool
+    int8: ArtifactSpec, tries: Sequence[_Try], *, keras: bool, qat: bool
 ) -> Iterator[ArtifactSpec]:
-    """Yields the next spec; the caller adds its result to `tries` before it asks for another."""
+    """Yields the next spec; the caller adds its result to `tries` before it asks for another.
+
+    Only a Keras model is equalized and fine-tuned.
+    """
     yield from (int8, replace(int8, ranges="percentile"))
-    if FORMATS[int8.format].changes_keras:
+    if keras:
         yield replace(int8, equalized=True)
     best = _closest(tries)
     if best:

@@ -14,11 +14,10 @@ IO_HELP = {
     "float": "float: input planes of 0..1, as PyTorch's programs use them",
 }
 DEFAULT_EPOCHS, MAX_EPOCHS = 5, 10_000
-AUTO_ATTEMPTS = {
-    "tflite": "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in"
-    " float, dynamic, fp16, fp32, int16x8",
-    "onnx": "int8, int8 with percentile ranges, int8 with the worst layers in float, dynamic, fp32",
-}
+INT8_ATTEMPTS = (
+    "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float"
+)
+"""What auto tries before the fallbacks of a format."""
 
 
 def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -> None:
@@ -29,7 +28,8 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
     precision_help = "of weights and arithmetic"
     if by_layer:
         precisions += [MIXED, AUTO]
-        precision_help += f"; {AUTO}: the first of these that passes: {AUTO_ATTEMPTS[format_name]}"
+        attempts = ", ".join((INT8_ATTEMPTS, *row.fallbacks))
+        precision_help += f"; {AUTO}: the first of these that passes: {attempts}"
     command.add_argument(
         "--precision",
         choices=precisions,
@@ -55,8 +55,13 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
             metavar="A,B",
             help="layers that stay in float, with --precision mixed",
         )
-    if row.changes_keras:
-        _add_keras_options(command)
+        command.add_argument(
+            "--equalize",
+            action="store_true",
+            help="cross-layer equalization of a Keras model before int8 or mixed",
+        )
+    if row.fine_tunes:
+        _add_fine_tuning(command)
     if row.max_batch > 1:
         command.add_argument(
             "--batch",
@@ -67,10 +72,7 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
         )
 
 
-def _add_keras_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--equalize", action="store_true", help="cross-layer equalization before int8 or mixed"
-    )
+def _add_fine_tuning(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--qat",
         type=int,

@@ -180,6 +180,8 @@ def _onnx_options(arguments: argparse.Namespace) -> OnnxClassifierOptions:
         raise InputRefused("--data", "expected with a run folder; use --calib and --verify")
     if arguments.verify is None:
         raise missing_option(path, "--verify FOLDER")
+    if getattr(arguments, "equalize", False):
+        raise InputRefused("--equalize", f"expected with a Keras model, found {path}")
     if arguments.logits and arguments.scores == "probabilities":
         raise InputRefused("--scores", "found probabilities, but --logits states logits")
     scores = "logits" if arguments.logits else arguments.scores

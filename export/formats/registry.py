@@ -36,8 +36,8 @@ class Format:
     max_float_layers: the layers that `auto` leaves in float at most; each attempt costs one
         conversion and one pass over the test images. float_layers_growth: by what their number
         grows from one attempt to the next; with 1 it grows by one.
-    changes_keras: whether cross-layer equalization and fine-tuning of the Keras model may come
-        before the conversion.
+    fine_tunes: whether quantization-aware fine-tuning of the Keras model may come before the
+        conversion. Cross-layer equalization always may, because the model stays the same function.
     other_io: each `--io` beside uint8, with the precisions that it goes with.
     max_batch: the most images a call.
     """
@@ -56,7 +56,7 @@ class Format:
     fallbacks: tuple[str, ...] = ()
     max_float_layers: int = 6
     float_layers_growth: int = 1
-    changes_keras: bool = False
+    fine_tunes: bool = False
     other_io: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_batch: int = 1
 
@@ -79,7 +79,7 @@ FORMATS = {
         default_target="ai-edge-litert==2.3",
         layer_errors=_load_later("tflite.layer_errors:layer_errors"),
         fallbacks=("dynamic", "fp16", "fp32", "int16x8"),  # int16x8 is many times slower
-        changes_keras=True,
+        fine_tunes=True,
         other_io={"int8": ("int8",)},
     ),
     "onnx": Format(

@@ -79,6 +79,18 @@ def test_a_network_made_to_break_int8_ends_in_equalized_int8_and_its_layers_are_
     assert again.attempts == done.attempts
 
 
+def test_such_a_network_ends_in_equalized_int8_as_onnx_too(run_copy: Path, widened) -> None:
+    run = save_into(run_copy, widened)
+    done = search_precision(run, run.path / "bundle", OPTIONS, overwrite=False, format_name="onnx")
+    int8, percentile, equalized = done.attempts
+    assert int8.outcome == "failed"
+    assert percentile.outcome == "not possible"
+    assert "a tensor's values reach too far to be counted" in percentile.reasons[0]
+    assert equalized.name == "int8, equalized"
+    assert equalized.drop <= 0.01
+    assert done.result.artifact == "model.int8.onnx"
+
+
 def test_the_worst_layers_are_left_in_float_one_after_another_where_nothing_else_helps(
     run_copy: Path, widen
 ) -> None:

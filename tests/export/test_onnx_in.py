@@ -93,6 +93,11 @@ def test_wrong_normalization_is_named(float_onnx, cells: Path, run_cli, tmp_path
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [
+        (
+            ["export", "onnx", "--precision", "int8", "--equalize"],
+            2,
+            "--equalize: expected with a Keras",
+        ),
         (["export", "tflite"], 2, "becomes .onnx files only: python -m export onnx"),
         (["export", "onnx", "--scores", "probabilities", "--logits"], 2, "--logits states logits"),
         (["export", "onnx", "--data", "."], 2, "use --calib and --verify"),

@@ -3,7 +3,8 @@
 Images run one call at a time, and only a minimum and maximum, or a histogram, is kept per tensor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from export.formats.artifact_spec import ArtifactSpec
+from export.formats.artifact_spec import ArtifactSpec, Ranges
 from export.formats.onnx.graph import IN_FLOAT, INPUT, ConvertedGraph
 from export.formats.onnx.integers.bias_correction import correct_biases
 from export.formats.onnx.integers.rounding_ties import avoid_ties
 from export.formats.onnx.integers.weight_scales import weight_overrides
 from export.graph.input_quantization import InputQuantization
-from runtime.errors import InputRefused
+from runtime.errors import CheckFailed, InputRefused
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 PERCENTILE = 99.99
@@ -71,26 +72,42 @@ def quantize_int8(
     in_float += _pixel_arithmetic(prepared)
     in_float += _beside_attention(prepared)
     in_float += _chosen_layers(prepared, spec.float_layers)
-    quantize_static(
-        source,
-        target,
-        _Reader(calibration, spec.batch, normalization),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        calibrate_method=METHODS[spec.ranges],
-        nodes_to_exclude=in_float,
-        extra_options={
-            "TensorQuantOverrides": overrides,
-            "CalibTensorRangeSymmetric": False,
-            "CalibPercentile": PERCENTILE,
-            "CalibStridedMinMax": 1,
-        },
-    )
+    with _refusing_wide_ranges(spec.ranges):
+        quantize_static(
+            source,
+            target,
+            _Reader(calibration, spec.batch, normalization),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=METHODS[spec.ranges],
+            nodes_to_exclude=in_float,
+            extra_options={
+                "TensorQuantOverrides": overrides,
+                "CalibTensorRangeSymmetric": False,
+                "CalibPercentile": PERCENTILE,
+                "CalibStridedMinMax": 1,
+            },
+        )
     quantized: onnx.ModelProto = onnx.load(target)
     correct_biases(quantized, prepared, calibration_feeds(calibration, spec, normalization))
     return ConvertedGraph(quantized, _warnings(avoid_ties(quantized)))
+
+
+@contextmanager
+def _refusing_wide_ranges(ranges: Ranges) -> Generator[None, None, None]:
+    """Turns a failure of the quantizer's histograms, whose bins stay as narrow as at first."""
+    try:
+        yield
+    except (ValueError, MemoryError) as error:
+        if ranges != "percentile":
+            raise
+        raise CheckFailed(
+            "--ranges percentile",
+            f"a tensor's values reach too far to be counted ({error}); use --ranges minmax, or"
+            " --equalize with a Keras model",
+        ) from error
 
 
 def _beside_attention(prepared: onnx.ModelProto) -> list[str]:
