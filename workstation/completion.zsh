@@ -333,10 +333,11 @@ _shtab_quince_export_judge_defaults_added=0
 
 _shtab_quince_export_onnx_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--precision[of weights and arithmetic\; auto\: the first of these that passes\: int8, int8 with percentile ranges, int8 with the worst layers in float, dynamic, fp32 (default\: fp32)]:precision:(fp32 int8 fp16 dynamic mixed auto)"
+  "--precision[of weights and arithmetic\; auto\: the first of these that passes\: int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float, dynamic, fp32 (default\: fp32)]:precision:(fp32 int8 fp16 dynamic mixed auto)"
   "--io[float\: input planes of 0..1, as PyTorch\'s programs use them (default\: uint8)]:io:(uint8 float)"
   "--ranges[of activations in int8 or mixed (percentile\: the outermost values are cut off) (default\: minmax)]:ranges:(minmax percentile)"
   "--float-layers[layers that stay in float, with --precision mixed]:A,B:"
+  "--equalize[cross-layer equalization of a Keras model before int8 or mixed]"
   "--batch[images per call, for other programs (default\: 1)]:N:"
   {-o,--output}"[bundle folder (default\: RUN\/bundle, or bundles\/NAME)]:BUNDLE:"
   "--max-drop[refuse if accuracy falls by more than this, 0..1 (default\: 0.01)]:FRACTION:"
@@ -415,7 +416,7 @@ _shtab_quince_export_tflite_options=(
   "--io[int8\: input and output of an int8 file (default\: uint8)]:io:(uint8 int8)"
   "--ranges[of activations in int8 or mixed (percentile\: the outermost values are cut off) (default\: minmax)]:ranges:(minmax percentile)"
   "--float-layers[layers that stay in float, with --precision mixed]:A,B:"
-  "--equalize[cross-layer equalization before int8 or mixed]"
+  "--equalize[cross-layer equalization of a Keras model before int8 or mixed]"
   "--qat[quantization-aware fine-tuning before int8, of at most EPOCHS (without a number 5)\; with auto, as one more attempt]:EPOCHS:"
   {-o,--output}"[bundle folder (default\: RUN\/bundle, or bundles\/NAME)]:BUNDLE:"
   "--max-drop[refuse if accuracy falls by more than this, 0..1 (default\: 0.01)]:FRACTION:"
