@@ -39,16 +39,18 @@ def main(arguments: Sequence[str]) -> int:
     collector = Collector(
         options.output, limits, errors.report, live=source.live, looks=lambda: looks
     )
+    if source.live:
+        _say(f"{source.name}: images are kept in {options.output} until Ctrl-C")
     try:
         with Capture(source, wait=options.wait, report=_say) as capture:
             seen, refused = _collect(capture, look, collector, errors)
             refused += capture.refused
+        _say(f"{source.name}: ended after {seen} frames")
     finally:
         collector.close()
-    _say(
-        f"{source.name}: ended after {seen} frames; {collector.stored} written to {options.output}"
-    )
-    _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
+        if collector.stored:  # Ctrl-C is how it ends with a camera
+            _say(f"{collector.stored} written to {options.output}")
+            _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
     return REFUSED if refused else DONE
 
 

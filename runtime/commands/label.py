@@ -4,16 +4,19 @@ import argparse
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser
 from runtime.commands.table import VERBS
 from runtime.errors import DONE
+from runtime.inbox.folder import LABELLED
 from runtime.monitor.live_page.arguments import (
     add_live_arguments,
     announce_url,
     label_page_from_options,
 )
+from runtime.system.terminal import say
 
 NAME = program_name("runtime")
 
@@ -23,6 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     with label_page_from_options(options) as page:
         announce_url(NAME, page)
+        labelled = quote(str(options.label / LABELLED))
+        say(f"next, after Ctrl-C: {program_name('train')} {labelled}")
         threading.Event().wait()
     return DONE
 

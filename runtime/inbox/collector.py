@@ -281,7 +281,7 @@ class _Bursts:
             ended = not self._name or float(np.linalg.norm(small - before)) > SCENE_CUT
             self._before = small
         if ended:
-            self._name, self._number, self._started_s = new_burst(), 0, now_s
+            self._name, self._number, self._started_s = new_burst(self._name), 0, now_s
         return self._name
 
     def count(self) -> int:

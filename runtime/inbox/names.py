@@ -23,12 +23,16 @@ FIRST_YEAR = 2025
 """A clock that shows an earlier year was never set: a board without a battery starts at 1970."""
 
 
-def new_burst() -> str:
+def new_burst(after: str = "") -> str:
     """Returns a name such as "20261129T185411Z-3f2a1c", which no other burst has.
 
-    Its random part keeps bursts apart whose clock started at 1970 again.
+    Its random part keeps bursts apart whose clock started at 1970 again. After another burst of the
+    same second it counts on, so that the bursts of a clip are listed as they came.
     """
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
+    second = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    counts_on = after.startswith(second)
+    number = int(after[-6:], 16) + 1 if counts_on else int.from_bytes(os.urandom(3))
+    return f"{second}-{number % 2**24:06x}"
 
 
 def kept_name(burst: str, number: int, reason: Reason) -> str:

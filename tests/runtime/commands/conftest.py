@@ -83,16 +83,20 @@ class Camera:
 
 
 class RunningCommand:
-    """A running `camera` command with the lines that it printed."""
+    """A running `camera` command, or another one, with the lines that it printed."""
 
     def __init__(
-        self, words: list[str | Path], variables: dict[str, str], **options: object
+        self,
+        words: list[str | Path],
+        variables: dict[str, str],
+        verb: str = "camera",
+        **options: object,
     ) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
         # Tests that run under nohup inherit an ignored SIGHUP.
         options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runtime", "camera", *map(str, words)],
+            [sys.executable, "-m", "runtime", verb, *map(str, words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,

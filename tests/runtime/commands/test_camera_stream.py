@@ -73,6 +73,16 @@ def test_signal_ends_it_in_time_with_a_whole_line_and_the_camera_freed(
     assert stream.viewers == 0
 
 
+def test_collect_says_what_it_wrote_and_what_comes_next(stream, watch, tmp_path: Path) -> None:
+    running = watch("--source", stream.url, "-o", tmp_path / "in box", verb="collect")
+    running.error("images are kept", "until Ctrl-C")
+    running.until(lambda: list(tmp_path.glob("in box/new/[!.]*")))
+    assert running.end(signal.SIGINT)[0] == 130
+    running.until(lambda: len(running.errors) == 4)
+    assert "1 written to" in running.errors[1]
+    assert f"next: python -m runtime label '{tmp_path}/in box'" in running.errors[2]
+
+
 def test_nohup_keeps_it_running_over_a_hangup(onnx_model, stream, watch) -> None:
     running = watch(
         onnx_model(),

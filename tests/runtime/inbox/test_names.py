@@ -30,6 +30,15 @@ def test_bursts_stay_apart_when_the_clock_starts_at_1970_again(
     assert note.local_time() is None, "a time that nobody set must not look like one"
 
 
+def test_bursts_of_one_second_sort_as_they_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "datetime", Year1970)
+    monkeypatch.setattr(names.os, "urandom", lambda count: bytes(count))
+    bursts = [""]
+    for _ in range(300):
+        bursts.append(new_burst(bursts[-1]))
+    assert bursts == sorted(set(bursts))
+
+
 def test_notes_come_back_and_the_jpeg_stays_one() -> None:
     long = "猫" * 3000
     image = Image.new("LA", (40, 30), (200, 128))
