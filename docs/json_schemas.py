@@ -204,7 +204,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     export = [(fields_of(ExportResult), {})]
     return {
         "run predict": [(answer, explained)],
-        "run camera": [(change | {"source": of(str)}, {})],
+        "run camera": [(change | {"source": of(str), "view": of(str)}, {})],
         "run verify": [(fields_of(Verification) | verified | {"bundle": of(str)}, {})],
         "run install": [installed, (fields_of(ShadowReport), {})],
         "run update": [(fields_of(UpdateResult), {})],
