@@ -35,5 +35,5 @@ def test_the_keys_of_schema_5_stay(exported: Path) -> None:
     assert set(artifacts["model.int8.tflite"]) == {
         *("bytes", "command", "versions", "made_by", "parity", "limits", "outcome", "reasons"),
         *("doubts", "devices", "confidence", "latency", "calibration", "warnings", "layers"),
-        *("ladder", "poor_model", "similarity", "classes", "reference"),
+        *("ladder", "poor_model", "similarity", "classes", "reference", "against"),
     }
