@@ -33,7 +33,8 @@ def main() -> None:
     outputs = layers.Dense(len(train.class_names), activation="softmax")(averages)
     model = keras.Model(inputs, outputs)
     load_imagenet_weights(model)
-    model.compile(keras.optimizers.Adam(RATE), "sparse_categorical_crossentropy", ["accuracy"])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(RATE), loss, metrics=["accuracy"])
     begin = time.process_time()
     epochs_s: list[float] = []
     while not epochs_s or time.process_time() - begin < budget_s:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from benchmarks.claims.base import Claim, print_claims, run_claim
 from benchmarks.peers.environments import installed_environment
 from runtime.models.manifest import Manifest
+from runtime.system.subprocesses import child_environment
 
 SCRIPTS = Path(__file__).parent
 TORCH = (
@@ -83,7 +84,13 @@ def _ours(data: Path) -> tuple[Trained, int]:
 
 def _theirs(python: Path, script: Path, data: Path, side: int, budget_s: float) -> Trained:
     words = [python.absolute(), script, data.absolute(), side, budget_s]
-    done = subprocess.run([*map(str, words)], stdout=subprocess.PIPE, check=True, text=True)
+    done = subprocess.run(
+        [*map(str, words)],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env=child_environment(),
+    )
     result = json.loads(done.stdout.splitlines()[-1])
     seconds = result["epochs_s"]
     return Trained(result["accuracy"], sum(seconds), len(seconds), median(seconds))
