@@ -1,4 +1,4 @@
-"""Searches for `--precision auto`: the smallest and fastest model file that passes the gate."""
+"""Searches for `--precision auto`: the smallest or fastest model file that passes the gate."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +24,10 @@ MIN_LOST = 0.1
 
 With ranges that fit, layers lose up to a tenth by rounding alone.
 """
+MAYBE_FASTER = ("dynamic", "fp16", "fp32")
+"""Larger than int8, and faster on some processors; int16x8 is many times slower."""
+MIN_FASTER = 0.05
+"""By this share of the time a larger file must be faster; less is noise of the measurement."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def search_precision(
 
     If none passes, it publishes the first that is undecided. Where the test images are too few for
     any to pass, an undecided one ends the search. If the options ask for fine-tuning, a fine-tuned
-    int8 file is one of the attempts.
+    int8 file is one of the attempts. If they prefer speed, larger files are made too, and the
+    fastest one is published.
 
     Args:
         run, bundle, options, overwrite: as in `export.exporter.export`.
@@ -78,17 +83,28 @@ def search_precision(
         _require_images(task.session)
         can_pass = _can_pass(options.limits, len(run.split("test")))
         tries: list[_Try] = []
-        for planned in _planned_specs(
-            int8, tries, keras=run.onnx is None, qat=options.qat_epochs > 0
-        ):
+
+        def attempt(planned: ArtifactSpec) -> _Try:
             spec = options.with_targets(planned)
             task.reusable([spec])  # refuses a file that another command made
             tries.append(_try(task.session, spec))
             on_attempt(len(tries), tries[-1].attempt)
-            if tries[-1].attempt.outcome == "passed" or not (can_pass or tries[-1].failed):
+            return tries[-1]
+
+        qat, keras = options.qat_epochs > 0, run.onnx is None
+        for planned in _planned_specs(int8, tries, keras=keras, qat=qat):
+            tried = attempt(planned)
+            if tried.attempt.outcome == "passed" or not (can_pass or tried.failed):
                 break
+        if options.prefer == "speed":
+            made = {tried.spec.precision for tried in tries}
+            for precision in FORMATS[format_name].fallbacks:
+                if precision in MAYBE_FASTER and precision not in made:
+                    attempt(ArtifactSpec(format_name, precision))
         best = _best(tries)
         attempts = _timed_attempts(task.session, tries)
+        if options.prefer == "speed":
+            best = _fastest(best, tries, attempts)
         recorded = replace(best, record=replace(best.record, ladder=attempts))
         (result,) = task.publish_passed([recorded]).values()
     return AutoPrecisionResult(result, attempts)
@@ -115,6 +131,22 @@ def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
     if isinstance(last, QuinceError):
         raise last
     return last
+
+
+def _fastest(
+    best: ConvertedArtifact, tries: Sequence[_Try], attempts: Sequence[Attempt]
+) -> ConvertedArtifact:
+    """Returns the fastest artifact with the outcome of `best`, or `best` if it is about as fast."""
+    times = [
+        (attempt.ms, tried.made)
+        for tried, attempt in zip(tries, attempts, strict=True)
+        if isinstance(tried.made, ConvertedArtifact)
+        and attempt.ms is not None
+        and tried.made.record.outcome == best.record.outcome
+    ]
+    ms, fastest = min(times, key=lambda row: row[0])
+    best_ms = next(ms for ms, made in times if made is best)
+    return fastest if ms < (1 - MIN_FASTER) * best_ms else best
 
 
 def _planned_specs(

@@ -156,6 +156,7 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
         spec=spec,
         examples=options.examples,
         against=Bundle.open(options.against).id if options.against else "",
+        prefer=options.prefer,
     )
 
 

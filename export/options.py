@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from export.emulation.devices import Device
 from export.formats.artifact_spec import ArtifactSpec
@@ -10,6 +11,8 @@ from export.parity.device_check import MAX_IMAGES
 from export.parity.gate import ParityLimits
 from runtime.errors import InputRefused
 from runtime.models.confidence import DEFAULT_KEEP
+
+Prefer = Literal["size", "speed"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class ExportOptions:
     keep: the fraction of known images, 0..1, that the thresholds of "unknown" and "unsure" keep.
     examples: whether thumbnails of training images travel in the bundle.
     command: as the user typed it, for the record only.
+    prefer: what `--precision auto` publishes: the smallest file that passes, or the fastest.
     against: the bundle that the new one is to replace, with which it is compared too.
     """
 
@@ -38,6 +42,7 @@ class ExportOptions:
     examples: bool = True
     command: str = ""
     against: Path | None = None
+    prefer: Prefer = "size"
 
     def __post_init__(self) -> None:
         for flag, value, least in (

@@ -5,6 +5,7 @@ from typing import get_args
 
 from export.formats.artifact_spec import ArtifactSpec, Ranges
 from export.formats.registry import FORMATS
+from export.options import ExportOptions, Prefer
 from runtime.errors import InputRefused
 
 AUTO, MIXED = "auto", "mixed"
@@ -56,6 +57,13 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
             help="layers that stay in float, with --precision mixed",
         )
         command.add_argument(
+            "--prefer",
+            choices=get_args(Prefer),
+            default=ExportOptions.prefer,
+            help=f"with {AUTO}: of the files that pass, the smallest or the fastest one here (speed"
+            " makes more files)",
+        )
+        command.add_argument(
             "--equalize",
             action="store_true",
             help="cross-layer equalization of a Keras model before int8 or mixed",
@@ -96,6 +104,8 @@ def chosen_artifact_spec(arguments: argparse.Namespace) -> ArtifactSpec:
             "--ranges",
             f"expected {ArtifactSpec.ranges} with --precision {precision}, found {ranges}",
         )
+    if getattr(arguments, "prefer", ExportOptions.prefer) != ExportOptions.prefer:
+        raise InputRefused("--prefer", f"expected with --precision {AUTO}, found {precision}")
     batch = getattr(arguments, "batch", ArtifactSpec.batch)  # not every format has the option
     equalized = getattr(arguments, "equalize", False)
     fine_tuned = getattr(arguments, "qat", None) is not None

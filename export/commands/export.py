@@ -103,6 +103,7 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
         device_images=arguments.device_images,
         keep=arguments.keep,
         examples=not arguments.no_examples,
+        prefer=getattr(arguments, "prefer", ExportOptions.prefer),
         command=command,
         against=arguments.against,
     )

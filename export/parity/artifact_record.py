@@ -32,6 +32,7 @@ class ArtifactInputs:
     devices: how many test images each emulated device classifies at most, by the device's name.
     source: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails of
     training images, with their features. against: the id of the old bundle of --against.
+    prefer: what --precision auto chose by.
     """
 
     calibration: int
@@ -46,6 +47,7 @@ class ArtifactInputs:
     spec: ArtifactSpec
     examples: bool = True
     against: str = ""
+    prefer: str = "size"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import pytest
 from keras import layers
 
-from export.auto_precision import _best, _can_pass, _Try, search_precision
+from export.auto_precision import _best, _can_pass, _fastest, _Try, search_precision
 from export.formats.artifact_spec import ArtifactSpec
 from export.graph.surgery import copy_of, fold_batch_norms, rebuild
 from export.inputs.keras_loader import load
@@ -89,6 +90,47 @@ def test_such_a_network_ends_in_equalized_int8_as_onnx_too(run_copy: Path, widen
     assert equalized.name == "int8, equalized"
     assert equalized.drop <= 0.01
     assert done.result.artifact == "model.int8.onnx"
+
+
+@pytest.mark.parametrize("format_name", ["tflite", "onnx"])
+def test_speed_makes_larger_files_too_and_publishes_the_fastest(
+    run_copy: Path, format_name: str
+) -> None:
+    run, bundle = open_run(run_copy, None), run_copy / "bundle"
+    options = replace(OPTIONS, prefer="speed")
+    done = search_precision(run, bundle, options, overwrite=False, format_name=format_name)
+    names = [attempt.name for attempt in done.attempts]
+    fallbacks = {"tflite": ["dynamic", "fp16", "fp32"], "onnx": ["dynamic", "fp32"]}
+    assert names == ["int8", *fallbacks[format_name]]
+    first, *others = [row for row in done.attempts if row.outcome == done.attempts[0].outcome]
+    fastest = min(others, key=lambda row: row.ms)
+    chosen = fastest if fastest.ms < 0.95 * first.ms else first
+    assert done.result.artifact == chosen.file
+    assert search_precision(
+        run, bundle, options, overwrite=False, format_name=format_name
+    ).result.reused
+
+
+def tried(name: str, outcome: str, ms: float) -> tuple[_Try, Attempt]:
+    """An attempt whose artifact has nothing but an outcome."""
+    spec, record = ArtifactSpec("tflite", "int8"), SimpleNamespace(outcome=outcome)
+    made = ConvertedArtifact(Artifact(f"{name}.tflite", "tflite", "int8", "0" * 64), b"", record)
+    attempt = Attempt(name, name, outcome, (), ms=ms)
+    return _Try(spec, attempt, made), attempt
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        ([("a", "passed", 5.0), ("b", "passed", 4.0), ("c", "passed", 3.0)], 2),
+        ([("a", "passed", 5.0), ("b", "passed", 4.9)], 0),
+        ([("a", "passed", 5.0), ("b", "undecided", 1.0), ("c", "failed", 1.0)], 0),
+        ([("a", "failed", 1.0), ("b", "passed", 5.0), ("c", "passed", 4.0)], 2),
+    ],
+)
+def test_a_larger_file_must_pass_and_be_faster_by_more_than_noise(rows: list, chosen: int) -> None:
+    tries, attempts = zip(*(tried(*row) for row in rows), strict=True)
+    assert _fastest(_best(tries), tries, attempts) is tries[chosen].made
 
 
 def test_the_worst_layers_are_left_in_float_one_after_another_where_nothing_else_helps(

@@ -62,6 +62,7 @@ def test_every_attempt_of_auto_has_options_of_its_own(
         ("mixed", "--float-layers ,", "--float-layers"),
         ("int8", "--float-layers a", "--float-layers"),
         ("fp16", "--equalize", "--equalize"),
+        ("int8", "--prefer speed", "--prefer"),
         ("dynamic", "--ranges percentile", "--ranges"),
         ("fp32", "--qat", "--qat"),
         ("int8", "--qat --ranges percentile", "--qat"),
