@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -64,18 +65,21 @@ def build_feature_model(pixels: PixelCache) -> keras.Model:
     return build_model(backbone, pixels.preprocessing, 1, resolve_options(options))
 
 
-def review_labels(
-    data: Dataset, pixels: PixelCache, model: keras.Model, feature_folder: Path
-) -> tuple[list[ReviewedLabel], list[str]]:
+class ShownFeatures(NamedTuple):
+    """Holds the training and validation images with their features, classes and groups.
+
+    features: (n, size). targets: (n,). groups: the object of each image.
+    """
+
+    images: list[ImageRecord]
+    features: Floats
+    targets: NDArray[np.int64]
+    groups: list[str]
+
+
+def review_labels(data: Dataset, shown: ShownFeatures) -> tuple[list[ReviewedLabel], list[str]]:
     """Returns the images, those whose label fits least first, and sentences on those left out."""
-    images = [*data.split("train"), *data.split("val")]
-    targets = np.array([*data.targets("train"), *data.targets("val")])
-    frozen = FrozenFeatures(
-        feature_folder, model, POOL, pixels, build_augmentation(TrainOptions(), 0, ())
-    )
-    examples = Examples([image.sha256 for image in images], targets.tolist())
-    features = frozen.plain(examples, POOL, "features for the review")
-    groups = [image.group or image.sha256 for image in images]
+    images, features, targets, groups = shown
     scores, scored = out_of_fold_scores(features, targets, groups, len(data.labels))
     confidence = scores[np.arange(len(images)), targets]
     ranked = [
@@ -91,6 +95,21 @@ def review_labels(
         "they show one object, or are near-duplicates"
         for label, count in sorted(left_out.items())
     ]
+
+
+def compute_shown(
+    data: Dataset, pixels: PixelCache, model: keras.Model, feature_folder: Path
+) -> ShownFeatures:
+    """Computes the features of the training and validation images."""
+    images = [*data.split("train"), *data.split("val")]
+    targets = np.array([*data.targets("train"), *data.targets("val")])
+    frozen = FrozenFeatures(
+        feature_folder, model, POOL, pixels, build_augmentation(TrainOptions(), 0, ())
+    )
+    examples = Examples([image.sha256 for image in images], targets.tolist())
+    features = frozen.plain(examples, POOL, "features for the review")
+    groups = [image.group or image.sha256 for image in images]
+    return ShownFeatures(images, features, targets, groups)
 
 
 def out_of_fold_scores(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runtime.errors import ImageRefused, QuinceError
 from runtime.images.decoding import read_image
@@ -21,9 +21,14 @@ from train.review.visual_faults import VisualKind, find_visual_faults
 from workstation.keras_setup import prepare_tensorflow
 from workstation.run_folder import Split, write_table
 
+if TYPE_CHECKING:
+    from train.review.learning_curve import ClassWorth, CurvePoint
+
 MAX_SHOWN = 48
 """How many images of each kind the page shows; the table has all."""
 SIDE_PX = 160
+MAX_WORTHS = 5
+"""Classes whose worth a terminal shows."""
 
 Kind = Literal["label", "label fits"] | VisualKind
 
@@ -52,11 +57,15 @@ class Review:
     labels: a row for each image that was compared, also where the label fits.
     visual: the empty, dark and blurred images.
     not_reviewed: sentences on images whose label was not compared, and why.
+    curve: how the accuracy grew with the images.
+    worths: what more images of each class are worth, the most first.
     """
 
     labels: tuple[Finding, ...]
     visual: tuple[Finding, ...]
     not_reviewed: tuple[str, ...]
+    curve: tuple["CurvePoint", ...] = ()
+    worths: tuple["ClassWorth", ...] = ()
 
     @property
     def suspects(self) -> list[Finding]:
@@ -72,6 +81,7 @@ class Review:
             )
         yield f"empty, dark or blurred images: {len(self.visual)}"
         yield from self.not_reviewed
+        yield from (row.sentence() for row in self.worths[:MAX_WORTHS])
 
     def record(self) -> dict[str, Any]:
         """Returns the findings as JSON, without the images whose label fits."""
@@ -80,6 +90,8 @@ class Review:
             "labels": [asdict(finding) for finding in self.suspects],
             "visual": [asdict(finding) for finding in self.visual],
             "not_reviewed": self.not_reviewed,
+            "learning_curve": [point._asdict() for point in self.curve],
+            "worths": [asdict(row) for row in self.worths],
         }
 
 
@@ -108,11 +120,17 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
     prepare_tensorflow()
     try:
         with quiet(), requires_extra("train", "label review"):
-            from train.review.label_review import build_feature_model, review_labels
+            from train.review.label_review import (
+                build_feature_model,
+                compute_shown,
+                review_labels,
+            )
+            from train.review.learning_curve import estimate_worth
         model = build_feature_model(pixels)
     except QuinceError as error:
         return Review((), tuple(visual), (f"labels were not reviewed: {error}",))
-    ranked, not_reviewed = review_labels(data, pixels, model, cache / "features")
+    shown = compute_shown(data, pixels, model, cache / "features")
+    ranked, not_reviewed = review_labels(data, shown)
     labels = []
     for row in ranked:
         fits = row.suggested == row.image.label
@@ -126,7 +144,8 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
             "" if fits else moves.relabel(row.image, row.suggested),
         )
         labels.append(finding)
-    return Review(tuple(labels), tuple(visual), tuple(not_reviewed))
+    curve, worths = estimate_worth(shown.features, shown.targets, shown.groups, data.labels)
+    return Review(tuple(labels), tuple(visual), tuple(not_reviewed), tuple(curve), tuple(worths))
 
 
 def write_review(

@@ -1,0 +1,146 @@
+"""Estimates what more images of a class are worth, from what the last half of them was worth.
+
+The head is solved on all objects, and on a half and a quarter of the objects of each class. Images
+are scored by folds of whole objects, as in `train.review.label_review`. The next doubling is
+taken to be worth what the last one was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.shared.progress import track
+from runtime.shared.statistics import bootstrap_interval
+from runtime.shared.wording import counted
+from train.fitting.solved_head import Floats, WeightedFeatures, solve_head
+from train.review.label_review import FOLDS, STRENGTH, assign_folds
+
+MORE = 20
+PARTS = (4, 2, 1)
+"""The head is solved on one in so many objects."""
+DRAWS = 2
+"""Quarters and halves that are drawn."""
+MIN_OBJECTS = 4
+"""A class of fewer objects cannot be halved."""
+
+
+class CurvePoint(NamedTuple):
+    """Holds the accuracy, 0..1, with so many images to learn from, and its 95 % interval."""
+
+    images: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassWorth:
+    """Says what MORE images of a class are worth.
+
+    recall: the part of its images that is answered right, 0..1. gain: what is added to it if the
+    other classes grow alike, with the 95 % interval low to high, drawn object by object. All are
+    None where the class has too few objects.
+    """
+
+    label: str
+    images: int
+    objects: int
+    recall: float | None = None
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def sentence(self) -> str:
+        """Returns the estimate in words."""
+        if self.gain is None or self.low is None or self.high is None or self.recall is None:
+            return f"'{self.label}' has {counted(self.objects, 'object')}, too few to estimate from"
+        points = f"{100 * self.gain:.1f} points (95 % interval {100 * self.low:.1f} to"
+        points += f" {100 * self.high:.1f})"
+        return (
+            f"{MORE} more images of '{self.label}' are worth about {points}: {self.recall:.1%} of"
+            f" its {counted(self.images, 'image')} are right now"
+        )
+
+
+def estimate_worth(
+    features: Floats, targets: NDArray[np.int64], groups: Sequence[str], labels: Sequence[str]
+) -> tuple[list[CurvePoint], list[ClassWorth]]:
+    """Returns the learning curve, and the classes, those whose images are worth most first.
+
+    Args:
+        features: (n, size) of the images.
+        targets: (n,) class of each image.
+        groups: (n,) object of each image.
+        labels: names of the classes.
+    """
+    fold_of = assign_folds(targets, groups)
+    jobs = [(part, draw) for part in PARTS for draw in range(DRAWS if part > 1 else 1)]
+    right: dict[int, list[NDArray[np.float64]]] = {part: [] for part in PARTS}
+    images: dict[int, int] = {}
+    for part, draw in track(jobs, "learning curve", len(jobs)):
+        used = _select(targets, groups, part, draw)
+        images[part] = int(used.sum())
+        right[part].append(_right(features, targets, fold_of, used, len(labels)))
+    means = {part: np.mean(rows, axis=0) for part, rows in right.items()}
+    curve = [
+        CurvePoint(images[part], float(mean.mean()), *bootstrap_interval(mean, groups))
+        for part, mean in means.items()
+    ]
+    names = np.array(groups)
+    rows = []
+    for label in np.unique(targets):
+        own = targets == label
+        count, objects = int(own.sum()), list(names[own])
+        row = ClassWorth(labels[label], count, len(set(objects)))
+        if row.objects >= MIN_OBJECTS:
+            gained = (means[1] - means[2])[own] * np.log2(1 + MORE / count)
+            low, high = bootstrap_interval(gained, objects)
+            row = replace(
+                row,
+                recall=float(means[1][own].mean()),
+                gain=float(gained.mean()),
+                low=low,
+                high=high,
+            )
+        rows.append(row)
+    rows.sort(key=lambda row: -np.inf if row.gain is None else row.gain, reverse=True)
+    return curve, rows
+
+
+def _select(
+    targets: NDArray[np.int64], groups: Sequence[str], part: int, seed: int
+) -> NDArray[np.bool_]:
+    """Returns which images are of a random one in `part` of the objects of each class."""
+    names = np.array(groups)
+    generator = np.random.default_rng(seed)
+    used = np.zeros(len(targets), bool)
+    for label in np.unique(targets):
+        own = targets == label
+        objects = generator.permutation(np.unique(names[own]))
+        used |= own & np.isin(names, objects[: -(-len(objects) // part)])
+    return used
+
+
+def _right(
+    features: Floats,
+    targets: NDArray[np.int64],
+    fold_of: NDArray[np.int64],
+    used: NDArray[np.bool_],
+    classes: int,
+) -> NDArray[np.float64]:
+    """Returns (n,) 1 for each image that heads of other groups answer right, else 0."""
+    right = np.zeros(len(targets))
+    one_hot = np.eye(classes, dtype=np.float32)[targets]
+    for fold in range(FOLDS):
+        held_out = fold_of == fold
+        learnt = used & ~held_out
+        if not held_out.any() or len(np.unique(targets[learnt])) < 2:
+            continue
+        weights = np.ones(learnt.sum(), np.float32)
+        examples = WeightedFeatures(features[learnt], one_hot[learnt], weights)
+        head = solve_head(examples, examples, (STRENGTH,))
+        right[held_out] = head.scores(features[held_out]).argmax(1) == targets[held_out]
+    return right
