@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from runtime.errors import ImageRefused, QuinceError
 from runtime.images.decoding import read_image
@@ -16,13 +16,11 @@ from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder
 from train.report.page_template import load_template
+from train.review.class_worth import ClassWorth, CurvePoint
 from train.review.move_commands import MoveCommands
 from train.review.visual_faults import VisualKind, find_visual_faults
 from workstation.keras_setup import prepare_tensorflow
 from workstation.run_folder import Split, write_table
-
-if TYPE_CHECKING:
-    from train.review.learning_curve import ClassWorth, CurvePoint
 
 MAX_SHOWN = 48
 """How many images of each kind the page shows; the table has all."""
@@ -64,8 +62,8 @@ class Review:
     labels: tuple[Finding, ...]
     visual: tuple[Finding, ...]
     not_reviewed: tuple[str, ...]
-    curve: tuple["CurvePoint", ...] = ()
-    worths: tuple["ClassWorth", ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    worths: tuple[ClassWorth, ...] = ()
 
     @property
     def suspects(self) -> list[Finding]:
@@ -90,7 +88,7 @@ class Review:
             "labels": [asdict(finding) for finding in self.suspects],
             "visual": [asdict(finding) for finding in self.visual],
             "not_reviewed": self.not_reviewed,
-            "learning_curve": [point._asdict() for point in self.curve],
+            "curve": [asdict(point) for point in self.curve],
             "worths": [asdict(row) for row in self.worths],
         }
 

@@ -69,7 +69,7 @@ def test_planted_errors_come_first_in_page_table_and_json(checked, mixed_up: Pat
     assert len(found) > len(planted) / 2
     assert all(row["suggested"] == "mono" for row in found)
     assert result["review"]["labels_compared"] == len(rows) > 90
-    curve = result["review"]["learning_curve"]
+    curve = result["review"]["curve"]
     assert [point["images"] for point in curve] == sorted(point["images"] for point in curve)
     assert {row["label"] for row in result["review"]["worths"]} == set(result["counts"])
     black = result["review"]["visual"][0]

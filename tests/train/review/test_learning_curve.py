@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from train.review.learning_curve import MORE, PARTS, ClassWorth, estimate_worth
+from train.review.class_worth import MORE, ClassWorth
+from train.review.learning_curve import PARTS, estimate_worth
 
 LABELS = ("easy", "hard", "single")
 
