@@ -21,6 +21,22 @@ BUNDLE = ROOT / "tests" / "data" / "bundle_schema_1"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 BASE = f"FROM scratch\nADD rootfs /\nENV PIP_CERT=/{CERTIFICATES}\n"
 PACKAGES = "python3,python3-venv,ca-certificates"
+READ_ONLY = """
+set -e
+root=$0
+mount --bind "$root" "$root"
+mkdir -p "$root/data/in"
+mount --bind "$1" "$root/data/in"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -o remount,bind,ro "$root"
+shift
+exec chroot --userspec=1000:1000 "$root" env -i PATH=/opt/quince/bin:/usr/bin:/bin \\
+    PYTHONDONTWRITEBYTECODE=1 XDG_CACHE_HOME=/tmp sh -c 'cd /data && exec "$@"' sh "$@"
+"""
+"""What docker's --read-only --tmpfs /tmp does; buildah has no such option."""
 Buildah = Callable[..., str]
 
 
@@ -59,15 +75,21 @@ def wheels() -> None:
 def inside(buildah: Buildah, wheels: None, tmp_path: Path) -> Callable[..., str]:
     """Builds the image of a folder in docker/; runs commands in it, with files in /data/in."""
 
-    def build(name: str) -> Callable[..., str]:
+    def build(name: str, read_only: bool = False) -> Callable[..., str]:
         file = f"docker/{name}/Dockerfile"
-        options = ("--isolation", "chroot", "--format", "docker", "--build-arg", "BASE=base")
-        buildah("bud", *options, "-f", file, "-t", name, ".")
+        options = ("--isolation", "chroot", "--format", "docker")
+        buildah("bud", *options, "--build-arg", "BASE=base", "-f", file, "-t", name, ".")
         container = buildah("from", "--pull-never", name).strip()
         (tmp_path / "files").mkdir()
         shutil.copytree(BUNDLE, tmp_path / "files" / "bundle")
         write_clip(tmp_path / "files" / "clip.mp4")
         tmp_path.chmod(0o755)
+        if read_only:
+            script = ("unshare", "--mount", "sh", "-c", READ_ONLY)
+            command = (*script, buildah("mount", container).strip(), tmp_path / "files")
+            return lambda *words: subprocess.run(
+                [*command, *words], stdout=subprocess.PIPE, text=True, check=True
+            ).stdout
         volume = ("-v", f"{tmp_path / 'files'}:/data/in:ro")
         run = ("run", "--isolation", "chroot", "--user", "quince", *volume, container, "--")
         return lambda *words: buildah(*run, *words)
@@ -95,6 +117,13 @@ def test_device(inside: Callable[..., str]) -> None:
     assert Classifier(BUNDLE).classify(BUNDLE / image)[0].label in printed
     assert "in/clip.mp4 #" in run("quince", "run", "camera", "in/bundle", "--source", "in/clip.mp4")
     assert "can run here" in run("quince", "run", "doctor", "in/bundle")
+
+
+def test_device_needs_no_root_that_can_be_written(inside: Callable[..., str]) -> None:
+    run = inside("device", read_only=True)
+    assert run("sh", "-c", "touch /data/x /opt/x 2>&1 || true").count("Read-only file system") == 2
+    assert "as exported" in run("quince", "run", "verify", "in/bundle")
+    assert "in/clip.mp4 #" in run("quince", "run", "camera", "in/bundle", "--source", "in/clip.mp4")
 
 
 def test_workbench(inside: Callable[..., str]) -> None:
