@@ -87,9 +87,11 @@ def inside(buildah: Buildah, wheels: None, tmp_path: Path) -> Callable[..., str]
         if read_only:
             script = ("unshare", "--mount", "sh", "-c", READ_ONLY)
             command = (*script, buildah("mount", container).strip(), tmp_path / "files")
-            return lambda *words: subprocess.run(
-                [*command, *words], stdout=subprocess.PIPE, text=True, check=True
-            ).stdout
+            return lambda *words: (
+                subprocess.run(
+                    [*command, *words], stdout=subprocess.PIPE, text=True, check=True
+                ).stdout
+            )
         volume = ("-v", f"{tmp_path / 'files'}:/data/in:ro")
         run = ("run", "--isolation", "chroot", "--user", "quince", *volume, container, "--")
         return lambda *words: buildah(*run, *words)
