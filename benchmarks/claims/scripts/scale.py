@@ -10,6 +10,7 @@ change it much: ten times the images take at most eleven times the processor tim
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -142,18 +143,19 @@ def _plot(costs: Sequence[Cost], path: Path) -> None:
         "peak_mb": "peak memory, MB",
         "disk_mb": "disk, MB",
     }
-    for axes, (name, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+    first, *others = figure.subplots(1, 3)
+    for axes, (name, title) in zip((first, *others), titles.items(), strict=True):
         for step in dict.fromkeys(cost.step for cost in costs):
             points = [cost for cost in costs if cost.step == step]
             axes.plot(
                 [cost.images for cost in points],
-                [max(getattr(cost, name), 0.01) for cost in points],
+                [getattr(cost, name) or math.nan for cost in points],
                 marker="o",
                 label=step,
             )
         axes.set(title=title, xlabel="images", xscale="log", yscale="log")
         axes.grid(alpha=0.3)
-    axes.legend()
+    first.legend()
     save_png(figure, path)
 
 
