@@ -249,7 +249,9 @@ def _naming_failures(repository: str) -> Generator[None, None, None]:
             "no such repository, or a private one of which this account may not know;"
             " log in with: hf auth login",
         ) from error
-    except (RevisionNotFoundError, EntryNotFoundError) as error:
+    except RevisionNotFoundError as error:
+        raise InputRefused(repository, "has no such revision; see its branches and tags") from error
+    except EntryNotFoundError as error:
         raise InputRefused(repository, _first_line(error)) from error
     except HfHubHTTPError as error:
         status, message = error.response.status_code, error.server_message or _first_line(error)

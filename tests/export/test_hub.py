@@ -345,6 +345,13 @@ def test_missing_package_is_named_with_its_extra(
         main(words)
 
 
+def test_revision_that_is_not_there_is_one_line(ask, exported: Path) -> None:
+    assert ask("push", exported, REPOSITORY).returncode == 0
+    done = ask("pull", REPOSITORY, "--revision", "v1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].endswith("has no such revision; see its branches and tags")
+
+
 def test_place_that_is_taken_stays_as_it_is(hub: Hub, ask, exported: Path, tmp_path: Path) -> None:
     assert ask("push", exported, REPOSITORY).returncode == 0
     (tmp_path / "bundles" / "cells").mkdir(parents=True)
