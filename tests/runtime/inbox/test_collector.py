@@ -113,7 +113,7 @@ def test_chance_is_about_the_same_for_early_and_late_images(
     collect, chance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(module, "random", random.Random(1))
-    chance(0.2)
+    chance(1)
     collect([scene(number) for number in range(400)], images=200)
     order = [
         nearest_scene(path, 400) for path in kept(tmp_path) if reason_of(path.name) == "random"
