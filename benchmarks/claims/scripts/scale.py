@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.claims.base import Claim, print_claims, run_claim
+from runtime.errors import InputRefused
 from workstation.plotting import save_png
 
 IMAGES = (1000, 10_000)
@@ -67,9 +68,11 @@ def main() -> int:
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=tuple(STEPS))
     parser.add_argument("--plot", type=Path)
     parsed = parser.parse_args()
+    if len(set(parsed.images)) < 2:
+        raise InputRefused("--images", "expected two or more numbers, to compare, found one")
     costs = [
         cost
-        for count in sorted(parsed.images)
+        for count in sorted(set(parsed.images))
         for cost in _measure(parsed.folder, count, parsed.steps)
     ]
     print(f"load {os.getloadavg()[0]:.1f}\n\n{HEAD}\n{'|---' * 7}|")
