@@ -60,6 +60,8 @@ def test_every_option_that_readme_and_docs_name_exists(run_cli) -> None:
         "train sample",
         "export tflite",
         "export onnx",
+        "export push",
+        "export pull",
     )
     verbs += "runtime predict", "runtime camera", "runtime install", "benchmarks latency"
     helps = "".join(run_cli(*verb.split(), "--help").stdout for verb in verbs)
