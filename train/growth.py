@@ -117,6 +117,13 @@ class Growth:
 
     def _report(self, records: Sequence[ImageRecord]) -> None:
         new = Counter(record.split for record in records if record.sha256 not in self.old)
+        old = {record.sha256: record.label for record in records if record.sha256 in self.old}
+        if not any(new[split] for split in SPLIT_ORDER) and old == {
+            sha256: image.label for sha256, image in self.old.items()
+        }:
+            raise InputRefused(
+                str(self.add), f"expected images that {self.run} has not, found none; label some"
+            )
         counts = ", ".join(f"{new[split]} {split}" for split in SPLIT_ORDER)
         say(f"{self.run}: its {len(self.old)} images keep their splits; new ones: {counts}")
 

@@ -149,6 +149,17 @@ def test_added_images_may_get_another_class_or_leave_before_the_next_training(
     assert "1 image of it are no longer in" in capsys.readouterr().err
 
 
+def test_nothing_new_is_refused_before_the_training(
+    trained: Path, add: Path, tmp_path: Path, grow
+) -> None:
+    run = write_run(trained, tmp_path / "run", grow(trained, add))
+    with pytest.raises(InputRefused, match="that .*run has not, found none; label some"):
+        grow(run, add)
+    moved = next((add / "new").iterdir())
+    moved.rename(add / "mono" / moved.name)
+    grow(run, add)  # a label was corrected
+
+
 def test_old_image_that_is_gone_is_refused_by_name(
     trained: Path, cells: Path, add: Path, grow, tmp_path: Path
 ) -> None:

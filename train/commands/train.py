@@ -102,7 +102,9 @@ def _train(
     say(f"report: {run / 'report.html'}")
     if parsed.export:
         _go_on_with_export(parsed, run)
-    say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}")
+    bundle = growth.run / "bundle" if growth else None  # where export writes it by default
+    compared = f" --against {shlex.quote(str(bundle))}" if bundle and bundle.is_dir() else ""
+    say(f"next: {program_name('export')} tflite {shlex.quote(str(run))}{compared}")
     return DONE
 
 
