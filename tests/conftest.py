@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from importlib import metadata
 from importlib.util import find_spec
@@ -21,6 +21,9 @@ SHARED = ROOT.parent / "shared" / "data"
 OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())["$defs"]
 WRITTEN = ("bench latency", "bench accuracy", "bench soak")
 """The commands whose --json names a file."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL_TRAINING = (
     "--backbone",
@@ -160,6 +163,20 @@ def require_schema(name: str, data: object) -> None:
     """Checks an output against its schema in docs/reference."""
     schema = {"$ref": f"#/$defs/{name.replace(' ', '%20')}", "$defs": OUTPUTS}
     Draft202012Validator(schema).validate(data)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the package playwright is not here"
+    )
+    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not chromium:
+        pytest.skip("the browser chromium is not here")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import threading
 import time
@@ -19,9 +18,6 @@ from runtime.monitor.live_page.live_page import LivePage
 from runtime.monitor.live_page.page_update import PageUpdate
 from runtime.monitor.smoothing import SmoothedAnswer
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 PREDICTIONS = (Prediction("banana", 0.9), Prediction("orange", 0.06), Prediction("lemon", 0.03))
 
 
@@ -172,20 +168,6 @@ def released(
     return lambda start: eventually(
         lambda: all(now <= before for now, before in zip(held(), start, strict=True)), True
     )
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="the package playwright is not here"
-    )
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not chromium:
-        pytest.skip("the browser chromium is not here")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
