@@ -9,7 +9,7 @@ from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser
 from runtime.commands.camera import main as run_camera
 from runtime.commands.table import VERBS
-from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused
+from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
 from runtime.images.region import region_text
 from runtime.images.upright import upright_rgb
 from runtime.inbox.collector import Collector, Limits, by_thumbnail
@@ -33,12 +33,15 @@ def main(arguments: Sequence[str]) -> int:
     (source, (view, *others)), *more = sources_from_options(options)
     if others or more:
         raise InputRefused("--source", "without a model, expected one source and one region")
-    errors = ErrorReporter(NAME)
+    errors, codes = ErrorReporter(NAME), [DONE]
+
+    def report(error: QuinceError) -> None:
+        codes.append(error.exit_code)
+        errors.report(error)
+
     limits = Limits(options.collect_most, options.collect_megabytes * 10**6)
     looks, look = by_thumbnail(view.region), Look(look_rule(options, source), view.region, 1)
-    collector = Collector(
-        options.output, limits, errors.report, live=source.live, looks=lambda: looks
-    )
+    collector = Collector(options.output, limits, report, live=source.live, looks=lambda: looks)
     if source.live:
         _say(f"{source.name}: images are kept in {options.output} until Ctrl-C")
     try:
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         if collector.stored:  # Ctrl-C is how it ends with a camera
             _say(f"{collector.stored} written to {options.output}")
             _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
-    return REFUSED if refused else DONE
+    return max(codes + [REFUSED] * bool(refused))
 
 
 def _collect(

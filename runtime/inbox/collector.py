@@ -18,7 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from runtime.errors import ImageRefused, InputRefused, MachineError, QuinceError, naming
+from runtime.errors import (
+    ImageRefused,
+    InputRefused,
+    MachineError,
+    QuinceError,
+    failed_access,
+    naming,
+)
 from runtime.images.decoding import decode, read_image
 from runtime.images.region import Region, crop_region
 from runtime.inbox.folder import NEW, image_names
@@ -52,7 +59,7 @@ MIN_FREE_BYTES = 100 * 10**6
 
 
 class Limits(NamedTuple):
-    """Holds how much the inbox may hold that nobody labelled yet, and what others keep free."""
+    """Holds how much may be collected that nobody labelled yet, and what others keep free."""
 
     images: int = 500
     size_bytes: int = 200 * 10**6
@@ -170,6 +177,8 @@ class Collector:
                 self._consider(candidate)
             except QuinceError as error:
                 self._report(error)
+            except OSError as error:  # of a folder that became read-only, or is gone
+                self._report(failed_access(str(self._folder), error))
 
     def _consider(self, candidate: Candidate) -> None:
         """Keeps an image if chance chooses it or it is worth its place."""
@@ -215,7 +224,7 @@ class Collector:
         For a disk that others fill only one image goes: not all shall leave for them.
         """
         limits, selection = self._limits, self._selection
-        full = len(selection.kept) >= limits.images or selection.size + size > limits.size_bytes
+        full = selection.count >= limits.images or selection.size + size > limits.size_bytes
         crowded = self._free_bytes() - size < limits.free_bytes
         while full or crowded:
             least = selection.least(vector)
@@ -228,7 +237,7 @@ class Collector:
                     )
                 return False
             self._drop(least[0])
-            full = len(selection.kept) >= limits.images or selection.size + size > limits.size_bytes
+            full = selection.count >= limits.images or selection.size + size > limits.size_bytes
             crowded = False
         return True
 

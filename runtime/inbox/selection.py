@@ -63,8 +63,13 @@ class Selection:
 
     @property
     def size(self) -> int:
-        """Returns the bytes of all images."""
-        return sum(kept.size for kept in self.kept.values())
+        """Returns the bytes of all images that a collector wrote."""
+        return sum(kept.size for kept in self.kept.values() if kept.reason)
+
+    @property
+    def count(self) -> int:
+        """Returns the number of images that a collector wrote."""
+        return sum(bool(kept.reason) for kept in self.kept.values())
 
     def add(self, kept: Kept) -> None:
         """Notes a file that is in the inbox now."""
@@ -103,11 +108,12 @@ class Selection:
         """Returns the image that is worth least beside an added one, and its worth.
 
         Images that chance chose are left out: to drop them by their looks would bend the sample.
+        So are those without a reason: they are files of the user.
         """
         worths = {
-            name: distance * WORTH.get(self.kept[name].reason, 1.0)
+            name: distance * WORTH[self.kept[name].reason]
             for name, distance in self._beside(added).items()
-            if self.kept[name].reason != "random"
+            if self.kept[name].reason not in ("", "random")
         }
         least = min(worths, key=worths.__getitem__, default=None)
         return None if least is None else (least, worths[least])

@@ -1,5 +1,6 @@
 """Tests what a collector keeps and drops, its limits, and what a kill or a full card leaves."""
 
+import os
 import random
 import resource
 import signal
@@ -152,6 +153,32 @@ def test_labelled_images_are_not_collected_again(collect, tmp_path: Path) -> Non
     assert not errors
 
 
+def test_files_of_the_user_are_never_removed_and_do_not_count(collect, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    own = [tmp_path / f"new/holiday {number}.png" for number in range(8)]
+    for path in own:
+        scene(0).save(path)
+    assert collect([scene(number) for number in range(1, 12)], images=4) == []
+    assert [path for path in own if not path.exists()] == []
+    assert sum(bool(burst_of(path.name)) for path in kept(tmp_path)) == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_folder_that_lets_nothing_go_is_a_line_and_the_collector_ends(
+    collect, tmp_path: Path, open_to_all
+) -> None:
+    collect([scene(0, shade) for shade in (0, 0.5, 1)])
+    before = kept(tmp_path)
+    open_to_all(tmp_path)
+    os.seteuid(65534)
+    try:
+        errors = collect([scene(number) for number in range(1, 6)], images=3)
+    finally:
+        os.seteuid(0)
+    assert errors == [f"{tmp_path / 'new'}: Permission denied"] * 5
+    assert kept(tmp_path) == before
+
+
 def test_images_of_one_scene_are_one_burst(collect, tmp_path: Path) -> None:
     shades = (0, 0.5, 1)
     collect([scene(number, shade) for number in (0, 1, 2) for shade in shades])
@@ -262,7 +289,7 @@ def test_full_card_is_one_line_and_leaves_nothing_half(scenes: Path, tmp_path: P
     inbox = tmp_path / "inbox"
     process = start(scenes, inbox, limit_bytes=1000)
     errors = process.communicate()[1].splitlines()
-    assert process.returncode == 0
+    assert process.returncode == 4
     assert "the disk is full" in errors[0]
     assert "ended after 60 frames" in errors[1]
     assert list((inbox / "new").iterdir()) == []
