@@ -51,9 +51,7 @@ class Inbox:
 
     def classes(self) -> dict[str, int]:
         """Returns the number of images of each class that has some, by name."""
-        labelled = self.folder / LABELLED
-        folders = subfolders(labelled) if labelled.is_dir() else []
-        counts = {escape_surrogates(path.name): len(image_names(path)) for path in folders}
+        counts = {name: len(image_names(path)) for name, path in self._class_folders().items()}
         return {name: count for name, count in counts.items() if count}
 
     def images(self, place: str) -> tuple[list[InboxImage], int]:
@@ -62,7 +60,7 @@ class Inbox:
         Raises:
             InputRefused: no place.
         """
-        names = sorted(image_names(self._path(place)))
+        names = sorted(image_names(self.path(place)))
         shown = [InboxImage(name, burst_of(name), reason_of(name)) for name in names[:MAX_LISTED]]
         return shown, len(names)
 
@@ -72,7 +70,7 @@ class Inbox:
         Raises:
             InputRefused: no place.
         """
-        return len(image_names(self._path(place)))
+        return len(image_names(self.path(place)))
 
     def image_path(self, place: str, name: str) -> Path:
         """Returns the path of an image in a place, whether it is there or not.
@@ -80,9 +78,7 @@ class Inbox:
         Raises:
             InputRefused: no place, or no name of an image.
         """
-        if not is_image_name(name):
-            raise InputRefused("image", f"expected the name of an image, found {name[:50]!r}")
-        return self._path(place) / name
+        return self.path(place) / _checked(name)
 
     def move(self, names: Sequence[str], source: str, target: str) -> list[str]:
         """Moves images from one place to another; returns those that were still at the first.
@@ -91,32 +87,55 @@ class Inbox:
             InputRefused: no place, the same place twice, or no name of an image.
             MachineError: the disk is full, or does not let this user write.
         """
-        if self._path(source) == self._path(target):
+        old, new = self.path(source), self.path(target)
+        if old == new:
             raise InputRefused("place", f"expected another one than {target[:50]!r}")
         with locked(self.folder):
-            moves = [(self.image_path(source, name), self._path(target) / name) for name in names]
-            moved = move_files(moves)
+            moved = move_files([(old / _checked(name), new / name) for name in names])
             self._remove_empty_classes()
         return [name for name, is_moved in zip(names, moved, strict=True) if is_moved]
 
-    def _remove_empty_classes(self) -> None:
-        """Removes class folders without files, which a training would refuse."""
-        labelled = self.folder / LABELLED
-        for path in subfolders(labelled) if labelled.is_dir() else []:
-            with suppress(OSError):
-                path.rmdir()
+    def path(self, place: str) -> Path:
+        """Returns the folder of a place, whether it is there or not.
 
-    def _path(self, place: str) -> Path:
-        """Returns the folder of a place."""
+        A class folder that a person made may have a name that `folder_name` would change.
+
+        Raises:
+            InputRefused: no place.
+        """
         if place in (NEW, UNUSABLE):
             return self.folder / place
-        label = unicodedata.normalize("NFC", place.removeprefix(CLASS_PREFIX)).strip()
+        written = place.removeprefix(CLASS_PREFIX)
+        label, found = _plain(written), self._class_folders()
         name = folder_name(label)
         if not place.startswith(CLASS_PREFIX) or not name or name.lower() in FILE_MANAGER_NAMES:
             raise InputRefused(
                 "place", f"expected {NEW}, {UNUSABLE} or a class, found {place[:50]!r}"
             )
-        return self.folder / LABELLED / name
+        similar = {_plain(other): path for other, path in found.items()}
+        return found.get(written) or similar.get(label) or self.folder / LABELLED / name
+
+    def _class_folders(self) -> dict[str, Path]:
+        labelled = self.folder / LABELLED
+        folders = subfolders(labelled) if labelled.is_dir() else []
+        return {escape_surrogates(path.name): path for path in folders}
+
+    def _remove_empty_classes(self) -> None:
+        """Removes class folders without files, which a training would refuse."""
+        for path in self._class_folders().values():
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _plain(label: str) -> str:
+    """Returns a name as one of several Unicode forms, without spaces around it."""
+    return unicodedata.normalize("NFC", label).strip()
+
+
+def _checked(name: str) -> str:
+    if not is_image_name(name):
+        raise InputRefused("image", f"expected the name of an image, found {name[:50]!r}")
+    return name
 
 
 def image_names(folder: Path) -> list[str]:

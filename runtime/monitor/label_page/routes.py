@@ -4,6 +4,7 @@ import asyncio
 import functools
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Callable
@@ -32,7 +33,7 @@ THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 240, 80
 MAX_MOVED = 100
 """Images that one request may move; the page sends several."""
 SHOWN_FIELDS = ("label", "score", "verdict", "time", "source")
-"""The parts of a note that the page shows. Anybody may have written them."""
+"""The parts of a note that the page shows. Anybody may have written them, also NaN."""
 MAX_FIELD_CHARS = 1000
 Result = TypeVar("Result")
 
@@ -130,12 +131,12 @@ LABEL_ROUTES: tuple[tuple[str, type[CheckedHandler]], ...] = (
 
 
 def _list(inbox: Inbox, place: str) -> dict[str, Any]:
-    images, total = inbox.images(place)
-    rows = [{**image._asdict(), **_shown(inbox.image_path(place, image.name))} for image in images]
+    folder, classes, (images, total) = inbox.path(place), inbox.classes(), inbox.images(place)
+    rows = [{**image._asdict(), **_shown(folder / image.name)} for image in images]
     labels = [row["label"] for row in rows if isinstance(row.get("label"), str)]
     answered = dict.fromkeys(sorted({folder_name(label) for label in labels if label}), 0)
     return {
-        "classes": {**inbox.classes(), **(answered | inbox.classes())},
+        "classes": {**classes, **answered, **classes},
         "new": inbox.count(NEW),
         "unusable": inbox.count(UNUSABLE),
         "place": place,
@@ -163,7 +164,7 @@ def _read_shown(path: Path, size: int, changed_ns: int) -> dict[str, Any]:
     return {
         field: value[:MAX_FIELD_CHARS] if isinstance(value, str) else value
         for field, value in shown.items()
-        if isinstance(value, str | int | float)
+        if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
     }
 
 

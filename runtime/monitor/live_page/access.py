@@ -40,7 +40,7 @@ def is_from_own_page(headers: Mapping[str, str]) -> bool:
     type is one that a form of another site cannot send.
     """
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
-    own_origin = origin is None or urlsplit(origin).netloc == headers.get("Host")
+    own_origin = origin is None or origin.partition("://")[2] == headers.get("Host")
     is_json = headers.get("Content-Type", "").partition(";")[0].strip() == "application/json"
     return site in (None, "same-origin") and own_origin and is_json
 

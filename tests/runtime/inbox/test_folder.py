@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,21 @@ def test_hostile_class_is_one_folder_in_labelled(inbox: Inbox, label: str) -> No
     assert (only.name.isprintable(), only.name.startswith(".")) == (True, False)
     assert inbox.classes() == {only.name: 1}
     assert inbox.move(["03.png"], f"labelled/{only.name}", NEW) == ["03.png"]
+
+
+@pytest.mark.parametrize("name", ["e\u0301", " b ", "c\nd", "d\udcff", "n" * 200])
+def test_class_folder_that_a_person_made_is_used_as_it_is(inbox: Inbox, name: str) -> None:
+    folder = inbox.folder / "labelled" / name
+    folder.mkdir(parents=True)
+    (folder / "own.png").write_bytes(b"")
+    (label,) = inbox.classes()
+    place = f"labelled/{label}"
+    assert inbox.images(place)[1] == 1
+    assert inbox.move(["03.png"], NEW, place) == ["03.png"]
+    typed = f"labelled/{unicodedata.normalize('NFC', label)}"
+    assert inbox.move(["04.png"], NEW, typed) == ["04.png"]
+    assert inbox.classes() == {label: 3}
+    assert inbox.move(["03.png"], place, NEW) == ["03.png"]
 
 
 def test_links_are_no_images(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> None:

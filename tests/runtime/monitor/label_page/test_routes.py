@@ -67,6 +67,7 @@ def test_token_host_and_site_are_checked(labels: LivePage, get, path: str) -> No
         {"Sec_Fetch_Site": "none"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Content_Type": "text/plain"},
         {"Content_Type": "application/x-www-form-urlencoded"},
         {"Content_Type": ""},
@@ -101,6 +102,17 @@ def test_own_page_moves_images(labels: LivePage, move, get, tmp_path: Path) -> N
     assert get(labels, known, Authorization=f"Bearer {TOKEN}").json() == {
         "version": listed["version"]
     }
+
+
+@pytest.mark.parametrize("score", ["NaN", "1e400", "-1e400"])
+def test_number_that_json_cannot_hold_does_not_break_the_list(
+    labels: LivePage, get, tmp_path: Path, score: str
+) -> None:
+    note = f'{{"label": "pear", "score": {score}}}'.encode()
+    Image.new("RGB", (8, 8)).save(tmp_path / NEW / "9.jpg", comment=note)
+    content = get(labels, "/label/list", Authorization=f"Bearer {TOKEN}").body
+    rows = json.loads(content, parse_constant=pytest.fail)["images"]
+    assert rows[-1] == {"name": "9.jpg", "burst": "", "reason": "", "label": "pear"}
 
 
 @pytest.mark.parametrize(
