@@ -57,10 +57,11 @@ function imageURL(name, whole = "") {
   return `label/image?${query}`;
 }
 
+// The label comes last, because a long one is cut off.
 function guessText({label, verdict, score}) {
   if (typeof label !== "string" || !label) return "";
-  const text = typeof score === "number" ? `${label} ${score.toFixed(2)}` : label;
-  return verdict === "known" ? text : `${text}?`;
+  const text = typeof score === "number" ? `${score.toFixed(2)} ${label}` : label;
+  return verdict === "known" ? text : `? ${text}`;
 }
 
 function timeText(time) {
