@@ -69,7 +69,7 @@ class Growth:
                     "place of these images as DIR",
                 )
         if gone:
-            say(f"{self.run}: {counted(len(gone), 'image')} of it are no longer in {self.add}")
+            say(f"{self.run}: leaves out {counted(len(gone), 'image')} no longer in {self.add}")
         kept = []
         for record in records:
             image = self.old.get(record.sha256)
@@ -122,7 +122,7 @@ class Growth:
             sha256: image.label for sha256, image in self.old.items()
         }:
             raise InputRefused(
-                str(self.add), f"expected images that {self.run} has not, found none; label some"
+                str(self.add), f"expected images that {self.run} lacks, found none; label some"
             )
         counts = ", ".join(f"{new[split]} {split}" for split in SPLIT_ORDER)
         say(f"{self.run}: its {len(self.old)} images keep their splits; new ones: {counts}")

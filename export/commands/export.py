@@ -199,11 +199,13 @@ def _parser() -> argparse.ArgumentParser:
     add_adopt_arguments(
         commands.add_parser(ADOPT, help="judge a finished .tflite or .onnx, and bundle it as it is")
     )
-    add_push_arguments(commands.add_parser(PUSH, help="publish a bundle on the Hugging Face Hub"))
-    add_pull_arguments(
-        commands.add_parser(PULL, help="fetch a bundle from the Hugging Face Hub, and verify it")
-    )
-    add_sign_arguments(commands.add_parser(SIGN, help="sign a bundle with an SSH key"))
+    for name, add_arguments, text in (
+        (PUSH, add_push_arguments, "publish a bundle on the Hugging Face Hub"),
+        (PULL, add_pull_arguments, "fetch a bundle from the Hugging Face Hub, and verify it"),
+        (SIGN, add_sign_arguments, "sign a bundle with an SSH key"),
+    ):
+        description = f"{text[0].upper()}{text[1:]}."
+        add_arguments(commands.add_parser(name, help=text, description=description))
     return parser
 
 

@@ -28,7 +28,9 @@ LICENCES = {
 def add_push_arguments(command: argparse.ArgumentParser) -> None:
     """Adds the bundle, the repository, and what only the user knows of the licences."""
     command.add_argument("bundle", type=Path, help="a bundle that export made")
-    command.add_argument("repository", metavar="USER/NAME", help="on the Hub; made if necessary")
+    command.add_argument(
+        "repository", metavar="USER/NAME", help="repository on the Hub, created if necessary"
+    )
     for option, thing in LICENCES.items():
         command.add_argument(
             f"--{option}",
@@ -40,14 +42,16 @@ def add_push_arguments(command: argparse.ArgumentParser) -> None:
         "--base-model", metavar="USER/NAME", help="repository of the pretrained weights"
     )
     command.add_argument(
-        "--public", action="store_true", help="a new repository is public (private without this)"
+        "--public", action="store_true", help="make a new repository public (default: private)"
     )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def add_pull_arguments(command: argparse.ArgumentParser) -> None:
     """Adds the repository, --output, --revision and --overwrite."""
-    command.add_argument("repository", metavar="USER/NAME", help="on the Hub, with a bundle")
+    command.add_argument(
+        "repository", metavar="USER/NAME", help="repository on the Hub, with a bundle"
+    )
     command.add_argument(
         "-o",
         "--output",
@@ -55,8 +59,12 @@ def add_pull_arguments(command: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="bundle folder (default: bundles/NAME)",
     )
-    command.add_argument("--revision", metavar="ID", help="a branch, tag or commit")
-    command.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
+    command.add_argument(
+        "--revision", metavar="ID", help="a branch, tag or commit (default: the newest commit)"
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace a bundle that is already there"
+    )
     command.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -74,7 +82,8 @@ def run_push(arguments: argparse.Namespace) -> int:
         option for option in LICENCES if vars(arguments)[option.replace("-", "_")] == UNKNOWN
     ]
     if missing:
-        say(f"the card says {UNKNOWN}; state it with --{', --'.join(missing)}, and push again")
+        options = ", ".join(f"--{option}" for option in missing)
+        say(f"the licence in the card is {UNKNOWN}; state it with {options}, and push again")
     return DONE
 
 

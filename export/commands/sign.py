@@ -17,7 +17,7 @@ def add_sign_arguments(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("~/.ssh/id_ed25519"),
         metavar="FILE",
-        help="your SSH key, or the public key of one in an agent",
+        help="your SSH key; if it lies in an agent, its public key",
     )
 
 

@@ -19,6 +19,7 @@ from runtime.monitor.looking import Look
 from runtime.monitor.sinks.arguments import add_collect_limits
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.views import add_view_arguments, look_rule, sources_from_options
+from runtime.shared.wording import counted
 from runtime.system.terminal import say
 
 NAME = program_name("runtime")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         collector.close()
         if collector.stored:  # Ctrl-C is how it ends with a camera
-            _say(f"{collector.stored} written to {options.output}")
+            _say(f"{counted(collector.stored, 'image')} written to {options.output}")
             _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
     return max(codes + [REFUSED] * bool(refused))
 

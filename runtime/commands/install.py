@@ -63,14 +63,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--source",
         default="camera:0",
-        help="of the frames for --shadow: a camera, a stream, a clip or a folder",
+        help="where --shadow takes frames from: a camera, a stream, a clip or a folder",
     )
     parser.add_argument(
         "--max-differ",
         type=fraction_argument,
         default=1.0,
         metavar="FRACTION",
-        help="do not install if more of these frames get another answer, 0..1",
+        help="do not install if more of the frames of --shadow get another answer, 0..1",
     )
     parser.add_argument(
         "--threads",
@@ -104,7 +104,7 @@ def add_signers_argument(parser: argparse.ArgumentParser) -> None:
         "--signers",
         type=Path,
         metavar="FILE",
-        help="the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them; others are"
+        help="list of the SSH keys that may sign bundles, in OpenSSH's format; other bundles are"
         f" refused (default: {SIGNERS}, if it exists)",
     )
 
@@ -125,7 +125,7 @@ def _shadow(options: argparse.Namespace, source: Source, old: Path, new: Path) -
         report = run_shadow(capture, in_use, other, options.shadow, _say)
     print_result(report, as_json=options.json, text=lambda: _describe_shadow(report))
     if not report.frames:
-        raise CheckFailed(source.name, "not installed: no frame came; look at the source")
+        raise CheckFailed(source.name, "not installed: no frame came; check the source")
     if report.differing > options.max_differ:
         raise CheckFailed(
             str(options.new),

@@ -1,4 +1,4 @@
-"""Runs `python -m runtime service MODEL ...`, which makes `camera` start with the machine."""
+"""Runs `python -m runtime service MODEL ...`, which starts `camera` now and at boot."""
 
 import os
 import pwd
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
     write_file(UNIT, text)
     for words in (("daemon-reload",), ("enable", UNIT.stem), ("restart", UNIT.stem)):
         _systemctl(*words)
-    say(f"{UNIT}: the camera runs now, and starts with this machine")
-    say(f"next: journalctl -u {UNIT.stem} -f; sudo systemctl disable --now {UNIT.stem} ends it")
+    say(f"{UNIT}: the camera runs now, and starts at boot")
+    say(f"next: journalctl -u {UNIT.stem} -f (to end: sudo systemctl disable --now {UNIT.stem})")
     return DONE
 
 
@@ -78,7 +78,9 @@ def unit_text(arguments: Sequence[str]) -> str:
     try:
         user = pwd.getpwuid(os.stat(folder).st_uid).pw_name
     except KeyError:
-        raise InputRefused(folder, "its owner, who is to run the camera, has no name") from None
+        raise InputRefused(
+            folder, "expected an owner with a user name, found none; use another folder"
+        ) from None
     variables = [f"PYTHONPATH={ROOT}"]
     variables += [f"{CONSOLE_VARIABLE}=1"] * (CONSOLE_VARIABLE in os.environ)
     words = python_command("-m", "runtime", "camera", "--wait", *arguments)

@@ -13,7 +13,7 @@ VERBS = {
     ),
     "service": Verb(
         "runtime.commands.service",
-        "let camera, with its options, start now and with this machine (systemd, root)",
+        "start camera, with its options, now and at boot (systemd; needs root)",
     ),
     "label": Verb(
         "runtime.commands.label", "label the images of an inbox in a browser, for a training"

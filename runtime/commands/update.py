@@ -23,7 +23,7 @@ PUBLISH = LazyObject("runtime.monitor.sinks.mqtt:publish_update", extra="mqtt")
 OUTCOMES = {
     "updated": "updated",
     "unchanged": "in use already",
-    "held back": "not used, because it was rolled back here; install another, or this one by hand",
+    "held back": "held back, because it was rolled back here; wait for another, or install it",
 }
 
 
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     if signers is None:
         raise InputRefused(
             str(SIGNERS),
-            "no such file; write the public keys of those who may sign bundles into it, or name it"
-            " with --signers",
+            "no such file; write the public keys that may sign bundles into it, or pass another"
+            " file to --signers",
         )
     publish = PUBLISH.load() if options.mqtt else None
     if publish:
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--service",
         default="",
         metavar="UNIT",
-        help="the systemd unit of the camera; roll back if it fails with the new bundle",
+        help="the systemd unit of the camera; go back if it fails with the new bundle",
     )
     parser.add_argument(
         "--watch",
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mqtt",
         metavar="URL",
-        help="publish the outcome to this broker; the same address as of camera",
+        help="publish the outcome to this broker, at the address that camera has",
     )
     parser.add_argument(
         "--threads",

@@ -101,7 +101,7 @@ def update(
         if outcome != "updated":
             shutil.rmtree(fetched)
             return result
-        report(f"{origin.name}: bundle {statement.id}, exported {exported}, is fetched")
+        report(f"{origin.name}: bundle {statement.id}, exported {exported}, will be fetched")
 
         def note(current: Path, staged: Path) -> None:
             write_file(work / WATCHED, f"{statement.id} {before.restarts if before else 0}")

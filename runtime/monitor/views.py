@@ -54,21 +54,22 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[NAME=]X,Y,W,H",
-        help="look at this part only, as fractions of the image; repeat it with names for an "
+        help="use only this part of each image, as fractions of it; repeat it with names for an "
         "answer each; SOURCE=... and SOURCE/NAME=... are for that source alone (default: the "
-        "region that the model was trained on)",
+        "region that the model was trained with)",
     )
     parser.add_argument(
         "--every",
         type=seconds_argument,
         metavar="S",
-        help="look at one image every S seconds, of a clip in its own time (default: at all "
+        help="use one image every S seconds; in a clip, S seconds of its own time (default: all "
         "images; every second if an http camera serves single images)",
     )
     parser.add_argument(
         "--on-motion",
         action="store_true",
-        help="look when something in the region has changed; with --every, after S seconds as well",
+        help="use images only when something in the region has changed; with --every, also "
+        "after S seconds",
     )
     parser.add_argument(
         "--wait", action="store_true", help="wait for a camera or stream that is not available yet"

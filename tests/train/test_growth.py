@@ -146,14 +146,14 @@ def test_added_images_may_get_another_class_or_leave_before_the_next_training(
     assert all(before[sha256].split == now[sha256].split for sha256 in shared)
     changed = [now[sha256] for sha256 in shared if before[sha256].label != now[sha256].label]
     assert [(Path(image.path).name, image.label) for image in changed] == [(moved.name, "mono")]
-    assert "1 image of it are no longer in" in capsys.readouterr().err
+    assert "leaves out 1 image no longer in" in capsys.readouterr().err
 
 
 def test_nothing_new_is_refused_before_the_training(
     trained: Path, add: Path, tmp_path: Path, grow
 ) -> None:
     run = write_run(trained, tmp_path / "run", grow(trained, add))
-    with pytest.raises(InputRefused, match="that .*run has not, found none; label some"):
+    with pytest.raises(InputRefused, match="that .*run lacks, found none; label some"):
         grow(run, add)
     moved = next((add / "new").iterdir())
     moved.rename(add / "mono" / moved.name)

@@ -247,7 +247,7 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--export",
         choices=EXPORTS,
-        help="go on with quince export, with its defaults, into RUN/bundle",
+        help="then export into RUN/bundle, with the defaults of quince export",
     )
     parser.add_argument(
         "--log",

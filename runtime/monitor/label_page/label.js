@@ -86,7 +86,7 @@ function showChosen() {
   const count = chosenTiles().length;
   byId("chosen").textContent = count
     ? `${counted(count, "image")} chosen`
-    : "Choose images, then a class. Without a choice a key labels the image with the frame.";
+    : "Choose images, then a class. If none is chosen, a key labels the image with the frame.";
 }
 
 function showImages(images) {
@@ -162,7 +162,7 @@ function summary(list) {
   const few = Object.values(list.classes)
     .filter(count => count && count < MIN_IMAGES).length;
   const parts = [`${counted(list.new, "image")} without a label`];
-  if (few) parts.push(`classes with fewer than ${MIN_IMAGES}, which train needs: ${few}`);
+  if (few) parts.push(`classes with fewer than the ${MIN_IMAGES} images that train needs: ${few}`);
   return parts.join("; ");
 }
 
@@ -205,7 +205,7 @@ async function move(images, from, to, undoing = false) {
   try {
     moved = await post(images, from, to);
     const missed = images.length - moved.length;
-    if (missed) text = `${counted(missed, "image")} had been moved before, by others`;
+    if (missed) text = `others had already moved ${counted(missed, "image")}`;
   } catch (error) {
     text = errorText(error);
     failed = true;

@@ -63,7 +63,7 @@ def live_page_from_options(
     """
     if not options.live:
         if options.label is not None:
-            raise InputRefused("--label", "has no page without --live; or use the command label")
+            raise InputRefused("--label", "needs --live; without a camera, use the command label")
         return nullcontext()
     token = _token(options)
     if options.label is None:

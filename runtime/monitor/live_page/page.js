@@ -95,9 +95,9 @@ class Answer extends Part {
       await map.decode();
       map.hidden = false;
       if (previous) URL.revokeObjectURL(previous);
-      this.setText("why-note", "the image when you pressed");
+      this.setText("why-note", "of the image when you pressed");
     } catch {
-      this.setText("why-note", "no heat map now; see what camera prints");
+      this.setText("why-note", "no heat map now; camera prints the reason");
     }
     this.get("ask-why").disabled = false;
   }

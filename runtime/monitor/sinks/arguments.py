@@ -63,12 +63,12 @@ def add_collect_limits(group: argparse._ActionsContainer) -> None:
         type=positive_int_argument,
         default=500,
         metavar="N",
-        help="number of images without a label in the inbox at most",
+        help="keep at most N images without a label",
     )
     group.add_argument(
         "--collect-megabytes",
         type=positive_int_argument,
         default=200,
         metavar="N",
-        help="megabytes of these images at most",
+        help="keep at most N megabytes of them",
     )

@@ -135,7 +135,7 @@ def test_two_people_see_each_other_and_the_second_is_told(inbox: Path, opened, e
     second.get_by_role("button", name="Label", exact=True).click()
     eventually(lambda: len(names(inbox, NEW)), 10)
     assert names(inbox, "labelled/apple") == [image(0, 1)]
-    told = "1 image had been moved before, by others"
+    told = "others had already moved 1 image"
     eventually(lambda: second.locator("#note").inner_text() == told or len(tiles(second)), True)
     assert sorted(names(inbox, "labelled/pear")) == [image(0, 2)]
     eventually(lambda: len(tiles(first)), 10)
