@@ -39,9 +39,9 @@ _shtab_quince_export_commands() {
     all:'every format in every precision'
     judge:'measure what a bundle says to images of no class'
     onnx:'precisions: fp32, int8, fp16, dynamic'
-    pull:'fetch a bundle from the Hugging Face Hub, and verify it'
-    push:'publish a bundle on the Hugging Face Hub'
-    sign:'sign a bundle with an SSH key'
+    pull:'Fetch a bundle from the Hugging Face Hub, and verify it.'
+    push:'Publish a bundle on the Hugging Face Hub.'
+    sign:'Sign a bundle with an SSH key.'
     tflite:'precisions: int8, fp32, fp16, dynamic, int16x8'
   )
   _describe 'quince export commands' _commands
@@ -57,7 +57,7 @@ _shtab_quince_run_commands() {
     label:'Label the images of an inbox in a browser, for a training.'
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
-    service:'Let camera, with its options, start now and with this machine (systemd, root).'
+    service:'Start camera, with its options, now and at boot (systemd; needs root).'
     update:'Fetch a signed bundle that is newer, install it, and go back if the camera fails.'
     verify:'Repeat the bundle'"'"'s golden samples here: is it still the model that was exported?'
   )
@@ -147,7 +147,7 @@ _shtab_quince_bench_latency_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--threads[interpreter threads, never more than the cores allowed (default\: 1,2)]:N,N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--warmup[runs that do not count (default\: 10)]:N:"
   "--iterations[take at least so many samples (default\: 100)]:N:"
@@ -174,11 +174,11 @@ _shtab_quince_bench_latency_defaults_added=0
 
 _shtab_quince_bench_peers_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--rounds[how often both take their turn (default\: 5)]:N:"
   "--precision[which model files of a bundle are taken, if it has them (default\: int8)]:precision:(fp32 fp16 int8 mixed dynamic int16x8)"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
-  "*--python[run a peer, or ours, with this interpreter instead of installing an environment\; may be repeated (default\: \[\])]:NAME=PATH:"
+  "*--python[run a peer, or ours, with this interpreter instead of installing an environment\; may be repeated]:NAME=PATH:"
   "--list[list the peers and what each installs, and end]"
   "--json[write the figures and the conditions to FILE]:FILE:_files"
   "--add[keep the runs of other commands that FILE holds]"
@@ -198,7 +198,7 @@ _shtab_quince_bench_recommend_options=(
   "--max-drop[how far accuracy may be below the best one in the bundle\'s parity.json (default\: 0.01)]:F:"
   "--threads[interpreter threads, never more than the cores allowed (default\: 1,2)]:N,N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--warmup[runs that do not count (default\: 10)]:N:"
   "--iterations[take at least so many samples (default\: 100)]:N:"
@@ -228,7 +228,7 @@ _shtab_quince_bench_soak_options=(
   "--minutes[how long to run (default\: 60.0)]:M:"
   "--threads[interpreter threads (default\: as the runtime takes them)]:N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--json[write every window to FILE]:FILE:_files"
   "--overwrite[replace an existing file]"
@@ -378,10 +378,10 @@ _shtab_quince_export_onnx_defaults_added=0
 _shtab_quince_export_pull_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-o,--output}"[bundle folder (default\: bundles\/NAME)]:BUNDLE:"
-  "--revision[a branch, tag or commit]:ID:"
-  "--overwrite[replace a bundle that is there]"
+  "--revision[a branch, tag or commit (default\: the newest commit)]:ID:"
+  "--overwrite[replace a bundle that is already there]"
   "--json[print the result as JSON]"
-  ":on the Hub, with a bundle:"
+  ":repository on the Hub, with a bundle:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -393,10 +393,10 @@ _shtab_quince_export_push_options=(
   "--data-license[licence of its training images, as the Hub names it, such as apache-2.0 (default\: unknown)]:ID:"
   "--base-license[licence of the pretrained weights that training began with, as the Hub names it, such as apache-2.0 (default\: unknown)]:ID:"
   "--base-model[repository of the pretrained weights]:USER/NAME:"
-  "--public[a new repository is public (private without this)]"
+  "--public[make a new repository public (default\: private)]"
   "--json[print the result as JSON]"
   ":a bundle that export made:"
-  ":on the Hub\; made if necessary:"
+  ":repository on the Hub, created if necessary:"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -404,7 +404,7 @@ _shtab_quince_export_push_defaults_added=0
 
 _shtab_quince_export_sign_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--key[your SSH key, or the public key of one in an agent (default\: \~\/.ssh\/id_ed25519)]:FILE:"
+  "--key[your SSH key\; if it lies in an agent, its public key (default\: \~\/.ssh\/id_ed25519)]:FILE:"
   ":the bundle folder:"
 )
 
@@ -465,9 +465,9 @@ _shtab_quince_run_defaults_added=0
 _shtab_quince_run_camera_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
@@ -488,8 +488,8 @@ _shtab_quince_run_camera_options=(
   "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
   "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
   "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
   "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
@@ -504,13 +504,13 @@ _shtab_quince_run_camera_defaults_added=0
 _shtab_quince_run_collect_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   {-o,--output}"[folder to fill (default\: inbox)]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   ":a bundle or model file\: also keeps what is unknown or unsure to it, and images at changes (the same as camera --collect):_files"
 )
 
@@ -547,10 +547,10 @@ _shtab_quince_run_install_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--allow-downgrade[also install a bundle that was exported before the one in use]"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
-  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--signers[list of the SSH keys that may sign bundles, in OpenSSH\'s format\; other bundles are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
   "--shadow[first run both bundles on live frames for this time, such as 10m or 1h, and print where they differ]:TIME:"
-  "--source[of the frames for --shadow\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
-  "--max-differ[do not install if more of these frames get another answer, 0..1 (default\: 1.0)]:FRACTION:"
+  "--source[where --shadow takes frames from\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
+  "--max-differ[do not install if more of the frames of --shadow get another answer, 0..1 (default\: 1.0)]:FRACTION:"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "--json[one JSON object]"
   ":the bundle folder that was copied here:_files"
@@ -608,9 +608,9 @@ _shtab_quince_run_rollback_defaults_added=0
 _shtab_quince_run_service_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
@@ -631,8 +631,8 @@ _shtab_quince_run_service_options=(
   "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
   "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
   "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
   "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
@@ -646,11 +646,11 @@ _shtab_quince_run_service_defaults_added=0
 
 _shtab_quince_run_update_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
-  "--service[the systemd unit of the camera\; roll back if it fails with the new bundle (default\: )]:UNIT:"
+  "--signers[list of the SSH keys that may sign bundles, in OpenSSH\'s format\; other bundles are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--service[the systemd unit of the camera\; go back if it fails with the new bundle]:UNIT:"
   "--watch[how long to watch that unit (default\: 1m)]:TIME:"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
-  "--mqtt[publish the outcome to this broker\; the same address as of camera]:URL:"
+  "--mqtt[publish the outcome to this broker, at the address that camera has]:URL:"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "--json[one JSON object]"
   ":the address of a signed bundle folder on a web server, or a folder:_files"
@@ -715,7 +715,7 @@ _shtab_quince_train_options=(
   "--strict[refuse the data set if a single file of it is refused]"
   "--overwrite[replace a run that another command or other data made]"
   "--resume[continue an unfinished training\; its learning rates may be changed]"
-  "--export[go on with quince export, with its defaults, into RUN\/bundle]:export:(tflite onnx all)"
+  "--export[then export into RUN\/bundle, with the defaults of quince export]:export:(tflite onnx all)"
   "--log[also write TensorBoard events of the run into DIR\/NAME-OF-RUN\: losses, accuracies, confusion matrix, mistakes\; and into MLflow where it is installed]:DIR:_files"
   "--json[print the result as JSON]"
 )
@@ -752,8 +752,8 @@ _shtab_quince_train_choose_options=(
   "--max-ms[the longest an image may take]:MS:"
   "--max-mb[the largest model file, in millions of bytes]:MB:"
   "--latency[what quince bench latency models\/\*.tflite --json FILE.json wrote on the device (default\: this machine is measured)]:FILE.json:_files"
-  "--backbones[networks to compare, each in all its widths (default\: efficientnet-lite0,efficientnet-lite1,efficientnet-lite2, whose weights need no download) (default\: ())]:NAME,NAME:"
-  "--input-sizes[sides of the input in pixels (default\: three for each backbone, up to the size that train would take) (default\: ())]:N,N:"
+  "--backbones[networks to compare, each in all its widths (default\: efficientnet-lite0,efficientnet-lite1,efficientnet-lite2, whose weights need no download)]:NAME,NAME:"
+  "--input-sizes[sides of the input in pixels (default\: three for each backbone, up to the size that train would take)]:N,N:"
   "--grey16[16-bit grey keeps its upper 8 bits, or the range of the training images becomes 0 to 255 (default\: upper-bits)]:grey16:(upper-bits data-range)"
   "--region[use only this part of each image, as fractions of it, and store it with the model\: the camera cuts the same part out of its frames (default\: the whole image)]:X,Y,W,H:"
   "--fit[how an image that is not square becomes square (default\: crop)]:fit:(squash crop pad)"
@@ -798,7 +798,7 @@ _shtab_quince_train_predict_defaults_added=0
 _shtab_quince_train_sample_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   {-o,--output}"[folder to write (default\: data\/NAME)]:DIR:_files"
-  "--classes[only these classes, or those that begin with these words\: Banana,Kiwi (default\: all) (default\: )]:A,B:"
+  "--classes[only these classes, or those that begin with these words\: Banana,Kiwi (default\: all)]:A,B:"
   "--from[FILE.zip (as from Kaggle), a folder, or another address (default\: the archive of github.com\/fruits-360)]:WHERE:_files"
   "--sha256[refuse an archive that has another sha256]:HEX:"
   ":elpv\: photos of solar cells, functional or defective, a quarter of them for testing (CC BY-NC-SA 4.0)\; fruits-360\: the fruit of the article, from its public archive:(elpv fruits-360)"
@@ -814,8 +814,8 @@ _shtab_quince_train_tune_options=(
   "--timeout[begin no trial after this time]:SECONDS:"
   "--storage[database of the study, such as postgresql\:\/\/user\@host\/name, to share it (default\: DIR\/study.db)]:URL:"
   "--study[name of the study in the database (default\: that of the folder of images)]:NAME:"
-  "--backbones[tune the backbone among these\; the first takes the place of --backbone (default\: ())]:NAME,NAME:"
-  "--input-sizes[tune the side of the input among these\; the first takes the place of --input-size (default\: ())]:N,N:"
+  "--backbones[tune the backbone among these\; the first takes the place of --backbone]:NAME,NAME:"
+  "--input-sizes[tune the side of the input among these\; the first takes the place of --input-size]:N,N:"
   "--backbone[efficientnet-lite0, efficientnet-lite1, efficientnet-lite2, simple-cnn, vgg16, mobilenet-v2, or another network of keras.applications (default\: efficientnet-lite0)]:NAME:"
   "--weights[imagenet, none to train from scratch, or a weights file (default\: imagenet if the backbone has such weights)]:WEIGHTS:"
   "--width[width multiplier (alpha) of a MobileNet (default\: 1)]:N:"

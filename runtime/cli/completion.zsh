@@ -38,7 +38,7 @@ _shtab_quince_run_commands() {
     label:'Label the images of an inbox in a browser, for a training.'
     predict:'Name what is in images.'
     rollback:'Restore the bundle from before the last install.'
-    service:'Let camera, with its options, start now and with this machine (systemd, root).'
+    service:'Start camera, with its options, now and at boot (systemd; needs root).'
     update:'Fetch a signed bundle that is newer, install it, and go back if the camera fails.'
     verify:'Repeat the bundle'"'"'s golden samples here: is it still the model that was exported?'
   )
@@ -95,7 +95,7 @@ _shtab_quince_bench_latency_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--threads[interpreter threads, never more than the cores allowed (default\: 1,2)]:N,N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--warmup[runs that do not count (default\: 10)]:N:"
   "--iterations[take at least so many samples (default\: 100)]:N:"
@@ -127,7 +127,7 @@ _shtab_quince_bench_recommend_options=(
   "--max-drop[how far accuracy may be below the best one in the bundle\'s parity.json (default\: 0.01)]:F:"
   "--threads[interpreter threads, never more than the cores allowed (default\: 1,2)]:N,N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--warmup[runs that do not count (default\: 10)]:N:"
   "--iterations[take at least so many samples (default\: 100)]:N:"
@@ -146,7 +146,7 @@ _shtab_quince_bench_soak_options=(
   "--minutes[how long to run (default\: 60.0)]:M:"
   "--threads[interpreter threads (default\: as the runtime takes them)]:N:"
   "--artifact[measure only this model file of a bundle (default\: all that run here)]:FILE:"
-  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images) (default\: \[\])]:P:_files"
+  "--images[files or folders\; at most 64 images are used, evenly spread (default\: the golden images)]:P:_files"
   "--sysfs-root[read the machine\'s state below this folder (default\: \/)]:DIR:_files"
   "--json[write every window to FILE]:FILE:_files"
   "--overwrite[replace an existing file]"
@@ -182,9 +182,9 @@ _shtab_quince_run_defaults_added=0
 _shtab_quince_run_camera_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
@@ -205,8 +205,8 @@ _shtab_quince_run_camera_options=(
   "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
   "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
   "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
   "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
@@ -221,13 +221,13 @@ _shtab_quince_run_camera_defaults_added=0
 _shtab_quince_run_collect_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   {-o,--output}"[folder to fill (default\: inbox)]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   ":a bundle or model file\: also keeps what is unknown or unsure to it, and images at changes (the same as camera --collect):_files"
 )
 
@@ -264,10 +264,10 @@ _shtab_quince_run_install_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--allow-downgrade[also install a bundle that was exported before the one in use]"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
-  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--signers[list of the SSH keys that may sign bundles, in OpenSSH\'s format\; other bundles are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
   "--shadow[first run both bundles on live frames for this time, such as 10m or 1h, and print where they differ]:TIME:"
-  "--source[of the frames for --shadow\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
-  "--max-differ[do not install if more of these frames get another answer, 0..1 (default\: 1.0)]:FRACTION:"
+  "--source[where --shadow takes frames from\: a camera, a stream, a clip or a folder (default\: camera\:0)]:source:_files"
+  "--max-differ[do not install if more of the frames of --shadow get another answer, 0..1 (default\: 1.0)]:FRACTION:"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "--json[one JSON object]"
   ":the bundle folder that was copied here:_files"
@@ -325,9 +325,9 @@ _shtab_quince_run_rollback_defaults_added=0
 _shtab_quince_run_service_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--source[camera\:0, picamera2, http\:\/\/..., rtsp\:\/\/..., a clip, folder, image, or -\; repeat it for more, which share one model (default\: camera\:0)]:[NAME=]SOURCE:_files"
-  "*--region[look at this part only, as fractions of the image\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained on) (default\: \[\])]:[NAME=]X,Y,W,H:"
-  "--every[look at one image every S seconds, of a clip in its own time (default\: at all images\; every second if an http camera serves single images)]:S:"
-  "--on-motion[look when something in the region has changed\; with --every, after S seconds as well]"
+  "*--region[use only this part of each image, as fractions of it\; repeat it with names for an answer each\; SOURCE\=... and SOURCE\/NAME\=... are for that source alone (default\: the region that the model was trained with)]:[NAME=]X,Y,W,H:"
+  "--every[use one image every S seconds\; in a clip, S seconds of its own time (default\: all images\; every second if an http camera serves single images)]:S:"
+  "--on-motion[use images only when something in the region has changed\; with --every, also after S seconds]"
   "--wait[wait for a camera or stream that is not available yet]"
   "--min-score[with a lower score the answer is unsure, 0..1\; unknown if the file has no similarities (default\: what export found)]:S:"
   "--min-similarity[an image less similar to every class is unknown, -1..1 (default\: what export found)]:S:"
@@ -348,8 +348,8 @@ _shtab_quince_run_service_options=(
   "--command-seconds[kill the command if it runs longer (default\: 30)]:S:"
   "--mqtt[publish to a broker\: mqtt\:\/\/USER\@HOST\[\:PORT\]\[\/TOPIC\], or mqtts\:\/\/\; password in \$QUINCE_MQTT_PASSWORD]:URL:"
   "--collect[keep images that are worth a label in this folder\: unknown, unsure, at changes, the most different ones, and some by chance]:INBOX:_files"
-  "--collect-most[number of images without a label in the inbox at most (default\: 500)]:N:"
-  "--collect-megabytes[megabytes of these images at most (default\: 200)]:N:"
+  "--collect-most[keep at most N images without a label (default\: 500)]:N:"
+  "--collect-megabytes[keep at most N megabytes of them (default\: 200)]:N:"
   "--live[show images and answers on a web page]"
   "--label[with --live\: label the images of this inbox there]:INBOX:_files"
   "--live-address[who can open the page\: 127.0.0.1 this machine, 0.0.0.0 the network (default\: 127.0.0.1)]:IP:"
@@ -363,11 +363,11 @@ _shtab_quince_run_service_defaults_added=0
 
 _shtab_quince_run_update_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
-  "--signers[the SSH keys that may sign bundles, as ssh-keygen -Y verify reads them\; others are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
-  "--service[the systemd unit of the camera\; roll back if it fails with the new bundle (default\: )]:UNIT:"
+  "--signers[list of the SSH keys that may sign bundles, in OpenSSH\'s format\; other bundles are refused (default\: \/etc\/quince\/signers, if it exists)]:FILE:_files"
+  "--service[the systemd unit of the camera\; go back if it fails with the new bundle]:UNIT:"
   "--watch[how long to watch that unit (default\: 1m)]:TIME:"
   "--allow-uncompared[also install a bundle that export has not compared with the one in use (--against)]"
-  "--mqtt[publish the outcome to this broker\; the same address as of camera]:URL:"
+  "--mqtt[publish the outcome to this broker, at the address that camera has]:URL:"
   "--threads[interpreter threads (default\: the cores allowed)]:N:"
   "--json[one JSON object]"
   ":the address of a signed bundle folder on a web server, or a folder:_files"
