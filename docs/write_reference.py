@@ -13,15 +13,15 @@ from typing import Any
 
 from json_schemas import golden_schema, manifest_schema, outputs_schema, recommended_schema
 
+from runtime.commands.table import VERBS as RUN_VERBS
+from train.commands.table import VERBS as TRAIN_VERBS
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 COMMANDS = {
-    "train": ("", "check", "evaluate", "predict", "tune", "sample"),
-    "export": ("tflite", "onnx", "all", "judge", "adopt", "push", "pull"),
-    "run": (
-        *("predict", "camera", "collect", "service", "verify"),
-        *("install", "rollback", "info", "doctor"),
-    ),
+    "train": ("", *TRAIN_VERBS),
+    "export": ("tflite", "onnx", "all", "judge", "adopt", "push", "pull", "sign"),
+    "run": tuple(RUN_VERBS),
     "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
 }
 MAIN = "from runtime.cli.console_script import main; main()"

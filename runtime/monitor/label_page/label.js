@@ -252,8 +252,8 @@ async function undo() {
 }
 
 function show(tile) {
-  byId("picture").src = imageURL(tile.image.name, "1");
-  byId("picture").alt = tile.image.name;
+  byId("image").src = imageURL(tile.image.name, "1");
+  byId("image").alt = tile.image.name;
   const {name, reason, source} = tile.image;
   byId("caption").textContent =
     [name, guessText(tile.image), reason, source].filter(text => text !== "" && text != null)

@@ -116,7 +116,7 @@ def test_keys_go_choose_a_burst_name_a_class_undo_and_set_aside(
     eventually(lambda: tiles(page), [image(0, 3), image(0, 4)])
     page.locator(".tile").first.focus()
     page.keyboard.press("Enter")
-    eventually(lambda: page.locator("#picture").evaluate("node => node.naturalWidth"), 64)
+    eventually(lambda: page.locator("#image").evaluate("node => node.naturalWidth"), 64)
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     page.keyboard.press("1")
