@@ -20,6 +20,8 @@ from runtime.system.terminal import say
 
 NAME = program_name("runtime")
 UNIT = Path("/etc/systemd/system/quince.service")
+BOOTED = "/run/systemd/system"
+"""Is there if systemd started this machine (sd_booted(3))."""
 TEXT = """[Unit]
 Description=Quince reports what the camera sees
 Wants=network-online.target
@@ -56,8 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     text = unit_text(arguments)
     if os.geteuid() != 0:
         raise MachineError(str(UNIT), "only root may write it; put sudo before the command")
-    if not shutil.which("systemctl"):
-        raise MachineError("systemctl", "not found; start quince run camera with another program")
+    if not (shutil.which("systemctl") and os.path.isdir(BOOTED)):
+        raise MachineError("systemd", "does not run here; start quince run camera yourself")
     write_file(UNIT, text)
     for words in (("daemon-reload",), ("enable", UNIT.stem), ("restart", UNIT.stem)):
         _systemctl(*words)

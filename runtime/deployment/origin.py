@@ -1,6 +1,7 @@
 """Fetches the files of a signed bundle from a web server or a folder, whole or not at all."""
 
 import http.client
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Generator
@@ -33,20 +34,16 @@ class Origin:
             InputRefused: an address of another form.
         """
         self.name, self._is_url = source.rstrip("/"), "://" in source
-        self._base = self.name if self._is_url else Path(self.name).absolute().as_uri()
-        parts = urlsplit(source) if self._is_url else None
-        if parts and (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.username is not None
-        ):
+        if self._is_url and not _is_address(source):
+            host = source.partition("@")[2] or source  # no password in a log
             raise InputRefused(
-                f"{parts.scheme}://{parts.hostname}",
-                "expected the address of a bundle folder, http://HOST/FOLDER or https://...,"
-                " without a user, a question mark or a #",
+                host,
+                "expected the address of a bundle folder, http://HOST/FOLDER or https://..., in"
+                " ASCII (%20 for a space), without a user, a question mark or a #",
             )
+        if not source:
+            raise InputRefused("''", "expected the address or the path of a signed bundle folder")
+        self._base = self.name if self._is_url else Path(self.name).absolute().as_uri()
 
     def read(self, name: str) -> bytes:
         """Returns the content of a small file.
@@ -95,7 +92,7 @@ class Origin:
         except urllib.error.HTTPError as error:
             kind = InputRefused if error.code < 500 else Unreachable
             raise kind(place, f"the server answers {error.code} {error.reason}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # of a redirect
             raise _lost(place, error) from error
         with file:
             yield _Reader(file, place)
@@ -112,6 +109,17 @@ class _Reader(NamedTuple):
             return self.file.read(count)
         except (OSError, http.client.HTTPException) as error:
             raise _lost(self.place, error) from error
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        (parts.hostname or "").encode("idna")
+        is_plain = parts.username is None and not parts.query and not parts.fragment
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        return is_web and is_plain and (parts.port or 1) > 0 and re.search("[^!-~]", text) is None
+    except ValueError:
+        return False
 
 
 def _lost(place: str, error: Exception | str) -> "Unreachable":

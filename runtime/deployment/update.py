@@ -198,10 +198,11 @@ def _complete(place: Path, work: Path, options: UpdateOptions, before: ServiceSt
     if not note.exists():
         return
     recover_interrupted(real)
-    (new_id, restarts), current = note.read_text().split(), open_if_intact(real)
+    words, current = note.read_text("ascii", "replace").split(), open_if_intact(real)
+    new_id, restarts = words if len(words) == 2 else ("", "")  # a card may damage any file
     is_in_use = current is not None and current.id == new_id
-    if before and is_in_use and (before.failed or before.restarts not in (0, int(restarts))):
-        # After a restart of the device, systemd counts from 0 again.
+    # After a restart of the device, systemd counts from 0 again.
+    if before and is_in_use and (before.failed or str(before.restarts) not in ("0", restarts)):
         _go_back(place, f"{options.service} failed with {new_id} before", options.service)
     note.unlink()
 

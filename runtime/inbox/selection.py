@@ -73,8 +73,9 @@ class Selection:
 
     def add(self, kept: Kept) -> None:
         """Notes a file that is in the inbox now."""
-        self._nearest = self._beside(kept.looks)
-        self._nearest[kept.name] = self._distance(kept.looks)
+        distances = self._distances(kept.looks)
+        self._nearest = self._beside(distances)
+        self._nearest[kept.name] = float(distances.min(initial=np.inf))
         self.kept[kept.name] = kept
 
     def drop(self, name: str) -> None:
@@ -112,18 +113,17 @@ class Selection:
         """
         worths = {
             name: distance * WORTH[self.kept[name].reason]
-            for name, distance in self._beside(added).items()
+            for name, distance in self._beside(self._distances(added)).items()
             if self.kept[name].reason not in ("", "random")
         }
         least = min(worths, key=worths.__getitem__, default=None)
         return None if least is None else (least, worths[least])
 
-    def _beside(self, added: Floats) -> dict[str, float]:
-        """Returns each image's distance to the most similar other one, if one is added."""
-        distances = self._distances(added).tolist()
+    def _beside(self, distances: Floats) -> dict[str, float]:
+        """Returns each image's distance to the most similar other one, with those to an added."""
         return {
             name: min(self._nearest[name], distance)
-            for name, distance in zip(self.kept, distances, strict=False)
+            for name, distance in zip(self.kept, distances.tolist(), strict=False)
         }
 
     def _distance(self, looks: Floats) -> float:

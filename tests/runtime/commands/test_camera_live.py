@@ -4,6 +4,7 @@ import io
 import json
 import re
 import socket
+from pathlib import Path
 import time
 import urllib.request
 
@@ -72,6 +73,13 @@ def test_page_does_not_delay_the_end_and_frees_its_port(page) -> None:
     assert code == 143
     assert seconds < 10, "2 s on a machine that does nothing else"
     socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_label_without_a_page_is_refused_not_ignored(
+    onnx_model, colours, run_cli, refuses, tmp_path: Path
+) -> None:
+    words = ["--source", colours("red"), "--min-score", "0.6", "--label", tmp_path]
+    refuses(run_cli("runtime", "camera", onnx_model(), *words), 2, "--label: has no page without")
 
 
 def test_port_in_use_is_exit_4_before_any_frame_is_read(

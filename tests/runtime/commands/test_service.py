@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.commands.service import unit_text
+from runtime.commands.service import BOOTED, UNIT, unit_text
 from runtime.errors import InputRefused
 
 BUNDLE = Path(__file__).parents[3] / "tests" / "data" / "bundle_schema_1"
@@ -53,7 +53,7 @@ def test_a_line_break_cannot_add_a_line_to_the_unit() -> None:
         (["missing", "--source", "."], 2, "missing: no such file"),
         ([BUNDLE, "--source", ".", "--surprise"], 2, "unrecognized arguments: --surprise"),
         ([BUNDLE, "--source", "picamera2"], 4, "picamera2"),
-        ([BUNDLE, "--source", "."], 4, "root" if os.geteuid() else "systemctl: not found"),
+        ([BUNDLE, "--source", "."], 4, "root" if os.geteuid() else "systemd: does not run"),
     ],
     ids=["bundle", "option", "package", "machine"],
 )
@@ -62,3 +62,13 @@ def test_refusals_change_nothing(run_cli, words: list[str], code: int, line: str
     assert (done.returncode, done.stdout) == (code, "")
     assert line in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or os.path.isdir(BOOTED), reason="needs root and no systemd that would start"
+)
+def test_without_a_running_systemd_no_unit_is_left(run_cli) -> None:
+    before = UNIT.exists()
+    done = run_cli("runtime", "service", BUNDLE, "--source", ".")
+    assert (done.returncode, "systemd: does not run here" in done.stderr) == (4, True)
+    assert UNIT.exists() == before

@@ -127,6 +127,17 @@ def test_a_first_bundle_from_a_folder(signed_bundle, run_update: Update, place: 
     assert Bundle.open(place).id == Bundle.open(new).id
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"one", b"a b c", b"a b"], ids=repr)
+def test_a_damaged_note_of_an_interrupted_update_does_not_end_all_updates(
+    signed_bundle, run_update: Update, place: Path, content: bytes
+) -> None:
+    work = place.parent / ".fruit.update"
+    work.mkdir(parents=True)
+    (work / "watched").write_bytes(content)
+    assert run_update(signed_bundle(1)).outcome == "updated"
+    assert not list(work.iterdir())
+
+
 def test_nothing_is_fetched_that_nobody_known_signed(
     signed_bundle, keys, server: Server, run_update: Update, place: Path, old: str
 ) -> None:
@@ -384,7 +395,10 @@ def test_no_such_service_is_refused_before_anything_is_fetched(
 
 @pytest.mark.parametrize(
     "source",
-    ["ftp://host/x", "http://", "http://u:secret@host/x", "http://host/x?a=1", "file:///etc"],
+    [
+        *("ftp://host/x", "http://", "http://u:secret@host/x", "http://host/x?a=1", "file:///etc"),
+        *("http://[/x", "http://host:port/x", "http://" + "x" * 70, "http://host/a b", "http://h/ü"),
+    ],
 )
 def test_an_address_of_another_form_is_refused(
     keys, place: Path, source: str, run_cli, refuses
