@@ -4,9 +4,9 @@ import io
 import json
 import re
 import socket
-from pathlib import Path
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 from PIL import Image

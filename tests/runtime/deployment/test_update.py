@@ -397,7 +397,13 @@ def test_no_such_service_is_refused_before_anything_is_fetched(
     "source",
     [
         *("ftp://host/x", "http://", "http://u:secret@host/x", "http://host/x?a=1", "file:///etc"),
-        *("http://[/x", "http://host:port/x", "http://" + "x" * 70, "http://host/a b", "http://h/ü"),
+        *(
+            "http://[/x",
+            "http://host:port/x",
+            "http://" + "x" * 70,
+            "http://host/a b",
+            "http://h/ü",
+        ),
     ],
 )
 def test_an_address_of_another_form_is_refused(
