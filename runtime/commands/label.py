@@ -25,9 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command until a signal ends it; returns the exit code."""
     options = _parser().parse_args(arguments)
     with label_page_from_options(options) as page:
-        announce_url(NAME, page)
+        announce_url(NAME, page, "page for labels")
         labelled = quote(str(options.label / LABELLED))
-        say(f"next, after Ctrl-C: {program_name('train')} {labelled}")
+        say(f"{NAME}: next, after Ctrl-C: {program_name('train')} {labelled}")
         threading.Event().wait()
     return DONE
 

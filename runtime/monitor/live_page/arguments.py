@@ -89,10 +89,10 @@ def _token(options: argparse.Namespace) -> str | None:
     return os.environ.get(TOKEN_VARIABLE) or None
 
 
-def announce_url(program: str, live: LivePage) -> None:
+def announce_url(program: str, live: LivePage, page: str = "live page") -> None:
     """Prints the page's address; the token only on a terminal, so that no log contains it."""
     url = live.url if sys.stderr.isatty() else live.url.split("?")[0]
-    say(f"{program}: live page: {url}")
+    say(f"{program}: {page}: {url}")
 
 
 def port_argument(text: str) -> int:
