@@ -68,6 +68,11 @@ class Growth:
                     f"gone, or changed since {self.run} was trained; restore it, or pass the new "
                     "place of these images as DIR",
                 )
+        if len(gone) == len(self.old):
+            raise InputRefused(
+                str(self.folder.root),
+                f"holds none of the images of {self.run}; pass their folder as DIR",
+            )
         if gone:
             say(f"{self.run}: leaves out {counted(len(gone), 'image')} no longer in {self.add}")
         kept = []

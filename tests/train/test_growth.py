@@ -172,6 +172,14 @@ def test_old_image_that_is_gone_is_refused_by_name(
         grow(trained, add, copy)
 
 
+def test_added_folder_as_the_place_of_the_old_images_is_refused(
+    trained: Path, add: Path, grow
+) -> None:
+    """Or else all old images would count as gone from the inbox, and be left out."""
+    with pytest.raises(InputRefused, match="holds none of the images of"):
+        grow(trained, add, add)
+
+
 @pytest.mark.parametrize("case", ["no folder", "empty", "not a run", "data gone"])
 def test_what_cannot_grow_is_refused(trained: Path, add: Path, tmp_path: Path, case: str) -> None:
     run, data = trained, None
