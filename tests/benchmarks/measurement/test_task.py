@@ -21,16 +21,19 @@ def test_refusal_of_the_measuring_process_is_a_refusal(tmp_path: Path) -> None:
 
 
 def test_killed_measuring_process_is_the_machines_fault(exported: Path) -> None:
+    def children() -> set[str]:
+        return set(Path(f"/proc/self/task/{main}/children").read_text().split())
+
     def kill() -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            children = Path(f"/proc/self/task/{main}/children").read_text().split()
-            if children:
-                os.kill(int(children[0]), signal.SIGKILL)
+            if new := children() - before:
+                os.kill(int(new.pop()), signal.SIGKILL)
                 return
             time.sleep(0.02)
 
     main = threading.get_native_id()
+    before = children()  # another test may have left one
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(
