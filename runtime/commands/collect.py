@@ -1,7 +1,6 @@
 """Runs `python -m runtime collect -o INBOX`, which keeps the images that are worth a label."""
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from runtime.inbox.note import Note, local_time
 from runtime.monitor.capture import Capture, EndOfStream
 from runtime.monitor.looking import Look
 from runtime.monitor.sinks.arguments import add_collect_limits
+from runtime.monitor.sinks.collect import report_collected
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.views import add_view_arguments, look_rule, sources_from_options
-from runtime.shared.wording import counted
 from runtime.system.terminal import say
 
 NAME = program_name("runtime")
@@ -52,9 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         _say(f"{source.name}: ended after {seen} frames")
     finally:
         collector.close()
-        if collector.stored:  # Ctrl-C is how it ends with a camera
-            _say(f"{counted(collector.stored, 'image')} written to {options.output}")
-            _say(f"next: {NAME} label {shlex.quote(str(options.output))}")
+        report_collected(NAME, collector.stored, options.output)
     return max(codes + [REFUSED] * bool(refused))
 
 

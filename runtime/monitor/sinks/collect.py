@@ -1,16 +1,19 @@
 """Collects images that are worth a label: unknown, unsure, at changes, different, and by chance."""
 
 import argparse
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from runtime.classifier import Classifier
+from runtime.cli.identity import program_name
 from runtime.errors import QuinceError
 from runtime.images.preprocessing import preprocess
 from runtime.images.region import crop_region, region_text
@@ -20,6 +23,7 @@ from runtime.inbox.note import Note, local_time
 from runtime.inbox.selection import Floats
 from runtime.monitor.sinks.base import Sink, SinkContext
 from runtime.monitor.sinks.events import AnswerChange, FrameResult
+from runtime.system.terminal import say
 
 if TYPE_CHECKING:
     from runtime.explanation.linear_head import LinearHead
@@ -66,6 +70,15 @@ def open_collector(options: argparse.Namespace, context: SinkContext) -> Iterato
     finally:
         for collector in collectors.values():
             collector.close()
+        stored = sum(collector.stored for collector in collectors.values())
+        report_collected(context.errors.program, stored, options.collect)
+
+
+def report_collected(program: str, stored: int, inbox: Path) -> None:
+    """Prints how many images were written, and the next command; nothing if there are none."""
+    if stored:  # Ctrl-C is how it ends with a camera, so this comes at the very end
+        say(f"{program}: images written to {inbox}: {stored}")
+        say(f"{program}: next: {program_name('runtime')} label {shlex.quote(str(inbox))}")
 
 
 def _as_trained(result: FrameResult) -> Image.Image:

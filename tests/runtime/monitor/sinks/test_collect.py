@@ -29,7 +29,7 @@ def nothing_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
-    context, frame_result, change, tmp_path: Path
+    context, frame_result, change, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inbox = tmp_path / "new/inbox"
     with open_collector(options(inbox), context(views=(FOLDER,))) as sink:
@@ -39,6 +39,9 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
         sink.on_frame(frame_result("banana", 0.9, level=200))
         sink.on_change(change(None, None, state="lost", view=FOLDER))
         sink.on_frame(frame_result("banana", 0.9, level=250))
+    written, following = capsys.readouterr().err.splitlines()[-2:]
+    assert written.endswith(f"images written to {inbox}: 4")
+    assert following.endswith(f" label {inbox}")
     files = sorted(inbox.rglob("*.jpg"), key=lambda path: np.asarray(Image.open(path)).mean())
     reasons = [path.stem.split("_")[-1] for path in files]
     assert reasons == ["unsure", "different", "change", "different"]
