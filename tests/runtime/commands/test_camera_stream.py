@@ -79,7 +79,7 @@ def test_collect_says_what_it_wrote_and_what_comes_next(stream, watch, tmp_path:
     running.until(lambda: list(tmp_path.glob("in box/new/[!.]*")))
     assert running.end(signal.SIGINT)[0] == 130
     running.until(lambda: len(running.errors) == 4)
-    assert "1 image written to" in running.errors[1]
+    assert "images written to" in running.errors[1]
     assert f"next: python -m runtime label '{tmp_path}/in box'" in running.errors[2]
 
 
