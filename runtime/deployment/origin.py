@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from runtime.deployment.signature import SignedFile, file_sha256
+from runtime.deployment.signature import SignedFile
 from runtime.errors import InputRefused, MachineError
 from runtime.system.atomic_files import new_file
+from runtime.system.hashing import sha256_of_file
 
 TIMEOUT_S = 30.0
 """Without a byte from the server."""
@@ -131,5 +132,5 @@ def _is_same(path: Path, signed: SignedFile) -> bool:
     return (
         path.is_file()
         and path.stat().st_size == signed.bytes
-        and file_sha256(path) == signed.sha256
+        and sha256_of_file(path) == signed.sha256
     )

@@ -29,6 +29,7 @@ from runtime.errors import InputRefused, MachineError, failed_access, naming
 from runtime.models.manifest import FILE_PATTERN
 from runtime.sources.paths import FILE_MANAGER_NAMES
 from runtime.system.atomic_files import scratch_folder, write_file
+from runtime.system.hashing import sha256_of_file
 from runtime.system.json_records import (
     expect_sha256,
     from_json_object,
@@ -221,16 +222,8 @@ def _list_files(
             if signed and signed.bytes != size:
                 files[inside] = SignedFile("0" * 64, size)
             else:
-                files[inside] = SignedFile(file_sha256(path), size)
+                files[inside] = SignedFile(sha256_of_file(path), size)
     return files
-
-
-def file_sha256(path: Path) -> str:
-    """Returns the sha256 of a file of any size, as 64 hex digits."""
-    import hashlib  # see runtime.system.hashing
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _armor(signature: bytes) -> bytes:

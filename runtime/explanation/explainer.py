@@ -10,7 +10,7 @@ from runtime.bundles.bundle import EXAMPLES, ID_LENGTH, PARITY
 from runtime.bundles.examples import Neighbour, read_examples
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
-from runtime.explanation.linear_head import open_linear_head
+from runtime.explanation.linear_head import LinearHead, open_linear_head
 from runtime.explanation.occlusion import occlusion_map
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.system.hashing import sha256_of
@@ -53,6 +53,20 @@ class FullExplanation(NamedTuple):
     nearest: tuple[Neighbour, ...] = ()
 
 
+def open_head(classifier: Classifier) -> tuple[LinearHead | None, str]:
+    """Returns the head of a classifier's file, None if it ends otherwise, and the file's sha256.
+
+    Raises:
+        InputRefused: the file is another one by now.
+    """
+    content = read_model_file(classifier.file)
+    own = {artifact.sha256 for artifact in classifier.manifest.artifacts}
+    sha256 = sha256_of(content)
+    if sha256[:ID_LENGTH] != classifier.id and sha256 not in own:
+        raise InputRefused(str(classifier.file), "was replaced after it was opened; open it again")
+    return open_linear_head(classifier, content), sha256
+
+
 class Explainer:
     """Explains answers of a classifier. Several threads may share it.
 
@@ -66,18 +80,10 @@ class Explainer:
         Raises:
             InputRefused: the file is another one by now, or the examples are damaged.
         """
-        content = read_model_file(classifier.file)
-        own = {artifact.sha256 for artifact in classifier.manifest.artifacts}
-        sha256 = sha256_of(content)
-        if sha256[:ID_LENGTH] != classifier.id and sha256 not in own:
-            raise InputRefused(
-                str(classifier.file), "was replaced after it was opened; open it again"
-            )
         self._classifier = classifier
-        self.head = open_linear_head(classifier, content)
+        self.head, self._sha256 = open_head(classifier)
         folder = classifier.file.parent
         is_bundle = (folder / PARITY).is_file()  # elsewhere the name may be of any file
-        self._sha256 = sha256
         self._examples = read_examples(folder) if is_bundle else None
 
     def caption(self, class_index: int) -> str:

@@ -4,6 +4,7 @@ hashlib loads OpenSSL, 3.7 MB and 2 % of a start, so it is imported for large co
 """
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,14 @@ def sha256_of(content: bytes | NDArray[np.uint8] | Image.Image) -> str:
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Returns the sha256 of a file of any size, read in parts, as 64 hex digits."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def crc32_of(content: bytes) -> str:

@@ -3,7 +3,6 @@
 No code in the file is ever run.
 """
 
-import hashlib
 import math
 import re
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputRefused
+from runtime.system.hashing import sha256_of_file
 
 ENDINGS = (".weights.h5", ".h5", ".hdf5", ".keras")
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -47,8 +47,7 @@ def weights_digest(path: Path) -> str:
             "expected a file of Keras weights, whose name ends in "
             f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}",
         )
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of_file(path)
 
 
 def count_arrays(path: Path) -> int | None:

@@ -10,7 +10,7 @@ Test images take no part: a test set that is corrected by the opinion of a model
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.shared.progress import track
 from runtime.shared.wording import counted
 from train.backbones.registry import find_backbone
 from train.configuration.options import TrainOptions
@@ -77,11 +76,15 @@ class ShownFeatures(NamedTuple):
     groups: list[str]
 
 
-def review_labels(data: Dataset, shown: ShownFeatures) -> tuple[list[ReviewedLabel], list[str]]:
-    """Returns the images, those whose label fits least first, and sentences on those left out."""
-    images, features, targets, groups = shown
-    scores, scored = out_of_fold_scores(features, targets, groups, len(data.labels))
-    confidence = scores[np.arange(len(images)), targets]
+def review_labels(
+    data: Dataset, shown: ShownFeatures, scores: Floats, scored: NDArray[np.bool_]
+) -> tuple[list[ReviewedLabel], list[str]]:
+    """Returns the images, those whose label fits least first, and sentences on those left out.
+
+    scores, scored: of `out_of_fold_scores`.
+    """
+    images = shown.images
+    confidence = scores[np.arange(len(images)), shown.targets]
     ranked = [
         ReviewedLabel(images[row], float(confidence[row]), data.labels[scores[row].argmax()])
         for row in np.argsort(confidence, kind="stable")
@@ -113,24 +116,32 @@ def compute_shown(
 
 
 def out_of_fold_scores(
-    features: Floats, targets: NDArray[np.int64], groups: Sequence[str], classes: int
+    features: Floats,
+    targets: NDArray[np.int64],
+    groups: Sequence[str],
+    classes: int,
+    *,
+    used: NDArray[np.bool_] | None = None,
+    folds: Iterable[int] = range(FOLDS),
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Scores each image by a head that was solved without any image of its group.
 
     Returns (n, classes) probabilities, and whether the head of an image knew its class at all.
+    Where no head could be solved the probabilities are 0. used: (n,) the images that heads may
+    learn from; None: all. folds: every fold, perhaps with a progress bar.
     """
     fold_of = assign_folds(targets, groups)
     scores = np.zeros((len(targets), classes), np.float32)
     scored = np.zeros(len(targets), bool)
     one_hot = np.eye(classes, dtype=np.float32)[targets]
-    for fold in track(range(FOLDS), "review labels", FOLDS):
+    for fold in folds:
         held_out = fold_of == fold
-        known = np.unique(targets[~held_out])
+        learnt = ~held_out if used is None else used & ~held_out
+        known = np.unique(targets[learnt])
         if not held_out.any() or len(known) < 2:
             continue
-        examples = WeightedFeatures(
-            features[~held_out], one_hot[~held_out], np.ones((~held_out).sum(), np.float32)
-        )
+        weights = np.ones(learnt.sum(), np.float32)
+        examples = WeightedFeatures(features[learnt], one_hot[learnt], weights)
         head = solve_head(examples, examples, (STRENGTH,))
         scores[held_out] = head.scores(features[held_out])
         scored[held_out] = np.isin(targets[held_out], known)

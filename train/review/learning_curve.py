@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from runtime.shared.progress import track
 from runtime.shared.statistics import bootstrap_interval
-from train.fitting.solved_head import Floats, WeightedFeatures, solve_head
+from train.fitting.solved_head import Floats
 from train.review.class_worth import MORE, ClassWorth, CurvePoint
-from train.review.label_review import FOLDS, STRENGTH, assign_folds
+from train.review.label_review import out_of_fold_scores
 
-PARTS = (4, 2, 1)
-"""The head is solved on one in so many objects."""
+PARTS = (4, 2)
+"""The head is solved on one in so many objects; the label review has solved it on all."""
 DRAWS = 2
 """Quarters and halves that are drawn."""
 MIN_OBJECTS = 4
@@ -26,7 +26,11 @@ MIN_OBJECTS = 4
 
 
 def estimate_worth(
-    features: Floats, targets: NDArray[np.int64], groups: Sequence[str], labels: Sequence[str]
+    features: Floats,
+    targets: NDArray[np.int64],
+    groups: Sequence[str],
+    labels: Sequence[str],
+    scores: Floats,
 ) -> tuple[list[CurvePoint], list[ClassWorth]]:
     """Returns the learning curve, and the classes, those whose images are worth most first.
 
@@ -35,15 +39,17 @@ def estimate_worth(
         targets: (n,) class of each image.
         groups: (n,) object of each image.
         labels: names of the classes.
+        scores: (n, classes) of `out_of_fold_scores` with all images.
     """
-    fold_of = assign_folds(targets, groups)
-    jobs = [(part, draw) for part in PARTS for draw in range(DRAWS if part > 1 else 1)]
+    jobs = [(part, draw) for part in PARTS for draw in range(DRAWS)]
     right: dict[int, list[NDArray[np.float64]]] = {part: [] for part in PARTS}
     images: dict[int, int] = {}
     for part, draw in track(jobs, "learning curve", len(jobs)):
         used = _select(targets, groups, part, draw)
         images[part] = int(used.sum())
-        right[part].append(_right(features, targets, fold_of, used, len(labels)))
+        of_part, _ = out_of_fold_scores(features, targets, groups, len(labels), used=used)
+        right[part].append(_right(of_part, targets))
+    images[1], right[1] = len(targets), [_right(scores, targets)]
     means = {part: np.mean(rows, axis=0) for part, rows in right.items()}
     curve = [
         CurvePoint(images[part], float(mean.mean()), *bootstrap_interval(mean, groups))
@@ -84,23 +90,6 @@ def _select(
     return used
 
 
-def _right(
-    features: Floats,
-    targets: NDArray[np.int64],
-    fold_of: NDArray[np.int64],
-    used: NDArray[np.bool_],
-    classes: int,
-) -> NDArray[np.float64]:
+def _right(scores: Floats, targets: NDArray[np.int64]) -> NDArray[np.float64]:
     """Returns (n,) 1 for each image that heads of other groups answer right, else 0."""
-    right = np.zeros(len(targets))
-    one_hot = np.eye(classes, dtype=np.float32)[targets]
-    for fold in range(FOLDS):
-        held_out = fold_of == fold
-        learnt = used & ~held_out
-        if not held_out.any() or len(np.unique(targets[learnt])) < 2:
-            continue
-        weights = np.ones(learnt.sum(), np.float32)
-        examples = WeightedFeatures(features[learnt], one_hot[learnt], weights)
-        head = solve_head(examples, examples, (STRENGTH,))
-        right[held_out] = head.scores(features[held_out]).argmax(1) == targets[held_out]
-    return right
+    return np.asarray(scores.any(1) & (scores.argmax(1) == targets), np.float64)

@@ -9,6 +9,7 @@ from runtime.errors import ImageRefused, QuinceError
 from runtime.images.decoding import read_image
 from runtime.images.preprocessing import Preprocessing, resize
 from runtime.shared.html_page import html_head, image_data_url
+from runtime.shared.progress import track
 from runtime.system.atomic_files import write_file
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.terminal import quiet
@@ -119,8 +120,10 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
     try:
         with quiet(), requires_extra("train", "label review"):
             from train.review.label_review import (
+                FOLDS,
                 build_feature_model,
                 compute_shown,
+                out_of_fold_scores,
                 review_labels,
             )
             from train.review.learning_curve import estimate_worth
@@ -128,7 +131,10 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
     except QuinceError as error:
         return Review((), tuple(visual), (f"labels were not reviewed: {error}",))
     shown = compute_shown(data, pixels, model, cache / "features")
-    ranked, not_reviewed = review_labels(data, shown)
+    of_images = shown.features, shown.targets, shown.groups
+    folds = track(range(FOLDS), "review labels", FOLDS)
+    scores, scored = out_of_fold_scores(*of_images, len(data.labels), folds=folds)
+    ranked, not_reviewed = review_labels(data, shown, scores, scored)
     labels = []
     for row in ranked:
         fits = row.suggested == row.image.label
@@ -142,7 +148,7 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
             "" if fits else moves.relabel(row.image, row.suggested),
         )
         labels.append(finding)
-    curve, worths = estimate_worth(shown.features, shown.targets, shown.groups, data.labels)
+    curve, worths = estimate_worth(*of_images, data.labels, scores)
     return Review(tuple(labels), tuple(visual), tuple(not_reviewed), tuple(curve), tuple(worths))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
+from runtime.system.hashing import sha256_of_file
 from runtime.system.terminal import say
 from train.sample_datasets.download import download
 from train.sample_datasets.write import Image
@@ -81,8 +82,7 @@ def _local(source: str) -> Path:
 def _check_sha256(path: Path, expected: str | None) -> None:
     if expected is None:
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of_file(path)
     if found != expected.lower():
         raise InputRefused(str(path), f"expected sha256 {expected}, found {found}; get it again")
 

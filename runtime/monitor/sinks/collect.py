@@ -116,10 +116,10 @@ class _MeasuredByModel:
 
 def _looks_of(classifier: Classifier) -> Looks:
     # Imported here, because few cameras collect.
-    from runtime.explanation.explainer import Explainer
+    from runtime.explanation.explainer import open_head
 
     with suppress(QuinceError):
-        if head := Explainer(classifier).head:
+        if head := open_head(classifier)[0]:
             side = classifier.preprocessing.decode_side
             return Looks(classifier.id, partial(_features, classifier, head), side)
     return BY_THUMBNAIL

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from train.review.class_worth import MORE, ClassWorth
+from train.review.label_review import out_of_fold_scores
 from train.review.learning_curve import PARTS, estimate_worth
 
 LABELS = ("easy", "hard", "single")
@@ -25,11 +26,16 @@ def features(counts: dict[str, tuple[int, float]]) -> tuple[np.ndarray, np.ndarr
     return np.array(rows, np.float32), np.array(targets), groups
 
 
+def _worth(values: np.ndarray, targets: np.ndarray, groups: list[str]):
+    scores, _ = out_of_fold_scores(values, targets, groups, len(LABELS))
+    return estimate_worth(values, targets, groups, LABELS, scores)
+
+
 def test_more_images_of_a_hard_class_are_worth_more_than_of_an_easy_one() -> None:
     values, targets, groups = features({"easy": (30, 0.2), "hard": (30, 0.7), "single": (30, 0.7)})
-    curve, worths = estimate_worth(values, targets, groups, LABELS)
+    curve, worths = _worth(values, targets, groups)
     assert [point.images for point in curve] == [48, 90, 180], "whole objects, of each class"
-    assert len(curve) == len(PARTS)
+    assert len(curve) == len(PARTS) + 1
     assert curve[0].accuracy < curve[-1].accuracy
     assert all(point.low <= point.accuracy <= point.high for point in curve)
     by_label = {row.label: row for row in worths}
@@ -46,7 +52,7 @@ def test_more_images_of_a_hard_class_are_worth_more_than_of_an_easy_one() -> Non
 
 def test_class_of_few_objects_has_no_estimate_and_says_so() -> None:
     values, targets, groups = features({"easy": (20, 0.2), "hard": (20, 0.7), "single": (3, 0.2)})
-    _, worths = estimate_worth(values, targets, groups, LABELS)
+    _, worths = _worth(values, targets, groups)
     assert worths[-1] == ClassWorth("single", 6, 3)
     assert worths[-1].sentence() == "'single' has 3 objects, too few to estimate from"
 
