@@ -54,10 +54,9 @@ dist: $(VENV)/build
 	$(BIN)/python -m build --quiet --no-isolation --wheel --outdir dist $(PI)
 	@ls -l dist
 
-# docs/reference, written from --help and docstrings, and what shells need for completion
+# docs/reference, written from --help and docstrings
 reference: $(VENV)/installed
 	$(BIN)/python docs/write_reference.py
-	$(BIN)/python docs/write_completion.py
 
 # build/site: docs/ as a site with search; a link that leads nowhere is an error
 docs: $(VENV)/installed

@@ -7,23 +7,28 @@ import os
 import runpy
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
+from runtime.cli import completion
 from runtime.cli.identity import CONSOLE_VARIABLE, CONSOLE_VERBS, quince_version
 from runtime.cli.signals import handle_signals
 from runtime.errors import MACHINE, PIPE_CLOSED, REFUSED
 from runtime.system.terminal import say
 
-USAGE = """usage: quince {train,export,run,bench} ...   (quince VERB --help says more)
-  train    a folder of images becomes a trained run
-  export   a run becomes model files for a device, each checked
-  run      classify images with them
-  bench    measure how fast they are on this machine
-  completion bash | zsh    print what a shell needs to complete these words"""
+PROGRAMS = {
+    "train": "a folder of images becomes a trained run",
+    "export": "a run becomes model files for a device, each checked",
+    "run": "classify images with them",
+    "bench": "measure how fast they are on this machine",
+    "completion": "print the script with which a shell, bash or zsh, completes these words",
+}
+USAGE = "\n".join(
+    [
+        "usage: quince {train,export,run,bench} ...   (quince VERB --help says more)",
+        *(f"  {word:10} {help_text}" for word, help_text in PROGRAMS.items()),
+    ]
+)
 NEXT_ON_THE_WORKSTATION = "next: quince train sample elpv -o images, then quince train images"
 NEXT_ON_THE_DEVICE = "next: quince run doctor BUNDLE, with a bundle that quince export wrote"
-SHELLS = ("bash", "zsh")
-"""For each, `make reference` writes a file completion.SHELL, so completing starts no Python."""
 
 
 def main() -> None:
@@ -36,6 +41,9 @@ def main() -> None:
         _print(f"quince {quince_version()}")
     elif word == "--help":
         _print(USAGE)
+    elif not word and completion.VARIABLE in os.environ:
+        here = [word for word in PROGRAMS if find_spec(packages.get(word, "runtime"))]
+        completion.offer((word, PROGRAMS[word]) for word in here)
     elif not word:
         trains = find_spec(packages["train"]) is not None
         _print(f"{USAGE}\n{NEXT_ON_THE_WORKSTATION if trains else NEXT_ON_THE_DEVICE}")
@@ -57,13 +65,13 @@ def main() -> None:
 
 def _completion(words: list[str]) -> str:
     """Returns the script for the shell that the command line names."""
-    if len(words) != 1 or words[0] not in SHELLS:
+    if completion.VARIABLE in os.environ:
+        return "\n".join(completion.SCRIPTS)
+    if len(words) != 1 or words[0] not in completion.SCRIPTS:
         found = " ".join(words) or "nothing"
-        say(f"quince completion: expected {' or '.join(SHELLS)}, found {found}")
+        say(f"quince completion: expected {' or '.join(completion.SCRIPTS)}, found {found}")
         raise SystemExit(REFUSED)
-    workstation = find_spec("workstation")  # not on a device, which has its own, smaller file
-    folder = Path(workstation.origin if workstation and workstation.origin else __file__).parent
-    return (folder / f"completion.{words[0]}").read_text()
+    return completion.SCRIPTS[words[0]]
 
 
 def _print(text: str) -> None:

@@ -1,13 +1,15 @@
 """Parses command lines: the argument parser of all programs, and the arguments that they share."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from runtime.cli import completion
 from runtime.cli.identity import quince_version
-from runtime.errors import REFUSED, InputRefused
+from runtime.errors import DONE, REFUSED, InputRefused
 from runtime.system.terminal import say
 
 HELP_WIDTH = 80
@@ -58,8 +60,15 @@ class CommandParser(argparse.ArgumentParser):
         self.register("type", Path, path_argument)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses a command line, and notes whether it asks for results as JSON."""
+        """Parses a command line, and notes whether it asks for results as JSON.
+
+        Where a shell asks for completions, it prints them and ends the program.
+        """
         global _prints_json
+        if completion.VARIABLE in os.environ:
+            words = sys.argv[1:] if args is None else args
+            completion.offer_next(self, words, os.environ[completion.VARIABLE])
+            raise SystemExit(DONE)
         parsed = super().parse_args(args, namespace)
         _prints_json = getattr(parsed, "json", None) is True
         return parsed

@@ -1,11 +1,19 @@
 """Tests that the `quince` command finds its packages whatever files the current folder has."""
 
 import os
+import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from benchmarks.commands.table import VERBS as BENCH
+from runtime.cli.completion import SCRIPTS
+from runtime.cli.dispatch import Verb
+from runtime.commands.table import VERBS as RUN
+from train.commands.table import VERBS as TRAIN
 
 ROOT = Path(__file__).parents[3]
 
@@ -65,35 +73,65 @@ def test_alone_it_prints_the_four_programs_and_the_next_step(quince) -> None:
     assert last.startswith("next: quince train sample elpv -o images, then quince train images")
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("", "train export run bench completion"),
-        ("run pre", "predict"),
-        ("run predict --th", "--threads"),
-        ("train sa", "sample"),
-        ("train --recipe ", "quince article"),
-        ("export tfl", "tflite"),
-    ],
-)
-def test_bash_completes(quince, tmp_path: Path, typed: str, offered: str) -> None:
+TYPED = [
+    ("", "train export run bench completion"),
+    ("run pre", "predict"),
+    ("run predict --th", "--threads"),
+    ("run predict --layout ", "nhwc nchw"),
+    ("train sa", "sample"),
+    ("train --recipe ", "quince article"),
+    ("export tfl", "tflite"),
+    ("export tflite --prec", "--precision"),
+    ("run predict --labels ", ""),
+    ("completion ", "bash zsh"),
+]
+
+
+@pytest.mark.parametrize(("typed", "offered"), TYPED)
+def test_bash_completes(tmp_path: Path, typed: str, offered: str) -> None:
     script = tmp_path / "quince.bash"
-    script.write_text(quince("completion", "bash").stdout)
+    script.write_text(SCRIPTS["bash"])
     words = " ".join(f"'{word}'" for word in ("quince", *typed.split(" ")))
-    code = f"""source {script}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-    _shtab_quince; echo "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    code = f"""quince() {{ '{sys.executable}' -m quince "$@"; }}
+    source {script}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+    _quince; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.stdout.strip(), done.stderr) == (offered, "")
 
 
-def test_completion_is_what_the_parsers_say(tmp_path: Path) -> None:
-    """`make reference` writes it anew."""
-    pytest.importorskip("shtab")
-    subprocess.run([sys.executable, ROOT / "docs/write_completion.py", tmp_path], check=True)
-    written = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert len(written) == 4
-    for file in written:
-        assert file.read_text() == (ROOT / file.relative_to(tmp_path)).read_text(), file
+ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+type() { zpty -w -n shell "$1"; }
+until_shown() { zpty -r -m shell output "*$1*"; print -rn -- "$output"; }
+type $'PS1=; autoload -U compinit; compinit -u -D; source %s; print read''y\n'
+until_shown ready
+type $'quince() { %s -m quince "$@" }; print define''d\n'
+until_shown defined
+type $'quince run predict --layout n\t'
+until_shown nhwc
+"""
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+def test_zsh_completes(quince, tmp_path: Path) -> None:
+    script = tmp_path / "quince.zsh"
+    script.write_text(quince("completion", "zsh").stdout)
+    command = ["zsh", "-f", "-c", ZSH % (script, sys.executable)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert "nchw" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("verb", [*TRAIN.values(), *RUN.values(), *BENCH.values()])
+def test_a_command_offers_its_options_and_does_not_run(
+    verb: Verb, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("QUINCE_COMPLETE", "-")
+    with pytest.raises(SystemExit, match="0"):
+        import_module(verb.module).main(["something"])
+    printed = capsys.readouterr()
+    assert "--help\tshow this help message and exit" in printed.out
+    assert not printed.err
 
 
 @pytest.mark.parametrize("words", [["completion", "bash"], ["--help"], []], ids=str)

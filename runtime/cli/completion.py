@@ -1,0 +1,62 @@
+"""Completes the words of `quince` in a shell: the script asks, and the command's parser answers.
+
+So the parsers are the only list of words, on a workstation as on a device.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+
+VARIABLE = "QUINCE_COMPLETE"
+"""Set where a shell asks what may follow a command line, to the part of a word typed so far."""
+
+SCRIPTS = {
+    "bash": """_quince() {
+    local IFS=$'\\n' typed="${COMP_WORDS[COMP_CWORD]}"
+    local offered="$(QUINCE_COMPLETE="$typed" "${COMP_WORDS[@]:0:COMP_CWORD}" 2>/dev/null)"
+    COMPREPLY=($(compgen -W "$(cut -f1 <<<"$offered")" -- "$typed"))
+}
+complete -o default -F _quince quince
+""",
+    "zsh": """#compdef quince
+_quince() {
+    local -a offered
+    offered=(${(f)"$(QUINCE_COMPLETE="$words[CURRENT]" "${(@)words[1,CURRENT-1]}" 2>/dev/null)"})
+    offered=(${offered//:/\\\\:})
+    offered=(${offered/$'\\t'/:})
+    (( $#offered )) && _describe quince offered || _files
+}
+compdef _quince quince
+""",
+}
+
+
+def offer(words: Iterable[tuple[str, str | None]]) -> None:
+    """Prints words, each with its help, one a line."""
+    for word, help_text in words:
+        print(word, " ".join((help_text or "").split()), sep="\t")
+
+
+def offer_next(parser: argparse.ArgumentParser, words: Sequence[str], typed: str) -> None:
+    """Prints what may follow `words`; nothing where a file or a free value does.
+
+    Args:
+        parser: of the command.
+        words: before the one that the user types.
+        typed: the beginning of that word; options are offered after a dash only.
+    """
+    options = [action for action in parser._actions if action.option_strings]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for place, word in enumerate(words):
+                if word in action.choices:
+                    return offer_next(action.choices[word], words[place + 1 :], typed)
+    for action in options:
+        if words and words[-1] in action.option_strings and action.nargs != 0:
+            return offer((str(choice), "") for choice in action.choices or ())
+    if typed.startswith("-"):
+        return offer((name, action.help) for action in options for name in action.option_strings)
+    for action in parser._get_positional_actions():
+        if isinstance(action, argparse._SubParsersAction):
+            offer((choice.dest, choice.help) for choice in action._choices_actions)
+        else:
+            offer((str(choice), "") for choice in action.choices or ())
