@@ -36,8 +36,10 @@ def offer(words: Iterable[tuple[str, str | None]]) -> None:
         print(word, " ".join((help_text or "").split()), sep="\t")
 
 
-def offer_next(parser: argparse.ArgumentParser, words: Sequence[str], typed: str) -> None:
-    """Prints what may follow `words`; nothing where a file or a free value does.
+def next_words(
+    parser: argparse.ArgumentParser, words: Sequence[str], typed: str
+) -> list[tuple[str, str | None]]:
+    """Returns what may follow `words`, with help; nothing where a file or a free value does.
 
     Args:
         parser: of the command.
@@ -45,18 +47,21 @@ def offer_next(parser: argparse.ArgumentParser, words: Sequence[str], typed: str
         typed: the beginning of that word; options are offered after a dash only.
     """
     options = [action for action in parser._actions if action.option_strings]
-    for action in parser._actions:
+    positional = parser._get_positional_actions()
+    for action in positional:
         if isinstance(action, argparse._SubParsersAction):
             for place, word in enumerate(words):
                 if word in action.choices:
-                    return offer_next(action.choices[word], words[place + 1 :], typed)
+                    return next_words(action.choices[word], words[place + 1 :], typed)
     for action in options:
         if words and words[-1] in action.option_strings and action.nargs != 0:
-            return offer((str(choice), "") for choice in action.choices or ())
+            return _choices(action)
     if typed.startswith("-"):
-        return offer((name, action.help) for action in options for name in action.option_strings)
-    for action in parser._get_positional_actions():
-        if isinstance(action, argparse._SubParsersAction):
-            offer((choice.dest, choice.help) for choice in action._choices_actions)
-        else:
-            offer((str(choice), "") for choice in action.choices or ())
+        return [(name, action.help) for action in options for name in action.option_strings]
+    return [choice for action in positional for choice in _choices(action)]
+
+
+def _choices(action: argparse.Action) -> list[tuple[str, str | None]]:
+    if isinstance(action, argparse._SubParsersAction):
+        return [(choice.dest, choice.help) for choice in action._choices_actions]
+    return [(str(choice), "") for choice in action.choices or ()]
