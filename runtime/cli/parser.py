@@ -67,9 +67,7 @@ class CommandParser(argparse.ArgumentParser):
         global _prints_json
         if completion.VARIABLE in os.environ:
             words = sys.argv[1:] if args is None else args
-            completion.offer(
-                completion.next_words(self, words, os.environ[completion.VARIABLE])
-            )
+            completion.offer(completion.next_words(self, words, os.environ[completion.VARIABLE]))
             raise SystemExit(DONE)
         parsed = super().parse_args(args, namespace)
         _prints_json = getattr(parsed, "json", None) is True
