@@ -10,7 +10,8 @@ PI := build/pi
 ON_THE_PI := pyproject.toml README.md LICENSE quince.py runtime benchmarks
 # `bench report` and what only it and the workstation's reports need
 NOT_ON_THE_PI := benchmarks/commands/report.py $(addprefix benchmarks/reporting/, \
-	charts.py html_report.py markdown.py pareto.py) $(addprefix runtime/shared/html_page., css py)
+	charts.py html_report.py markdown.py pareto.py) $(addprefix runtime/shared/html_page., css py) \
+	$(addprefix benchmarks/,claims peers recorded)
 
 .PHONY: demo test device-test device-test-all camera-test container-test lowest-newest check dist reference docs clean
 
@@ -47,12 +48,17 @@ check: $(VENV)/installed
 dist: $(VENV)/build
 	rm -rf build dist
 	$(BIN)/python -m build --quiet --no-isolation --outdir dist .
-	mkdir -p $(PI)
-	cp -r $(ON_THE_PI) $(PI)
-	cd $(PI) && rm $(NOT_ON_THE_PI)
-	printf '[bdist_wheel]\nbuild_number = 1pi\n' > $(PI)/setup.cfg
+	$(MAKE) --no-print-directory $(PI)
 	$(BIN)/python -m build --quiet --no-isolation --wheel --outdir dist $(PI)
 	@ls -l dist
+
+$(PI):
+	mkdir -p $(PI)
+	cp -r $(ON_THE_PI) $(PI)
+	cd $(PI) && rm -r $(NOT_ON_THE_PI)
+	find $(PI) -name __pycache__ -prune -exec rm -r {} +
+	$(BIN)/python docs/strip_docstrings.py $(PI)
+	printf '[bdist_wheel]\nbuild_number = 1pi\n' > $(PI)/setup.cfg
 
 # docs/reference, written from --help and docstrings
 reference: $(VENV)/installed

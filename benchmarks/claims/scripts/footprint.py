@@ -11,7 +11,7 @@ of imported modules is counted then too.
 
 import compileall
 import json
-import shutil
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +27,7 @@ from runtime.system.subprocesses import ROOT
 
 MB = 1e6
 OWN_BAR_MB, MEMORY_BAR_MB = 1.0, 10
-INSTALLED = ("runtime", "benchmarks", "quince.py")
-NOT_INSTALLED = ("claims", "peers", "recorded")
-"""Folders of `benchmarks` that stay in the repository."""
+INSTALLED = ("runtime", "benchmarks")
 
 
 class Interpreter(NamedTuple):
@@ -137,19 +135,14 @@ def main() -> int:
 
 
 def own_bytes(scratch: Path) -> dict[str, int]:
-    """Returns the bytes that Quince itself installs on a device, with bytecode, by its name."""
-    ignored = shutil.ignore_patterns("__pycache__", *NOT_INSTALLED)
+    """Returns the bytes that the Pi's wheel installs, with bytecode, by what it installs."""
+    tree = scratch / "pi"
+    settings = [f"PI={tree}", f"BIN={Path(sys.executable).parent}"]
+    subprocess.run(["make", "--silent", "-C", ROOT, *settings, str(tree)], check=True)
     sizes = {}
     for name in INSTALLED:
-        source, copy = Path(ROOT) / name, scratch / Path(name).stem
-        if source.is_dir():
-            shutil.copytree(source, copy, ignore=ignored)
-        elif source.is_file():
-            copy.mkdir(parents=True)
-            shutil.copy(source, copy)
-        if copy.exists():
-            compileall.compile_dir(copy, quiet=2)
-            sizes[name] = _size(copy)
+        compileall.compile_dir(tree / name, quiet=2)
+        sizes[name] = _size(tree / name)
     return sizes
 
 
