@@ -1,17 +1,22 @@
 """Provides real images, and a small run and bundle that are made from them once a session."""
 
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html.parser import HTMLParser
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock, Timer
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -25,6 +30,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+TIMEOUT_S = 300
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # `make test &` in a script: what the tests start would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 SMALL_TRAINING = (
     "--backbone",
     "simple-cnn",
@@ -117,8 +126,67 @@ def camera_jpegs() -> Path:
     return shared("camera-jpegs")
 
 
+class WarmPython:
+    """Runs commands in forks of tests/warm_python.py, one at a time."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(
+        self, command: list[str], environment: dict[str, str], cwd: str | Path
+    ) -> subprocess.CompletedProcess[str]:
+        process = self._started()
+        assert process.stdin
+        assert process.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            files = Path(folder, "out"), Path(folder, "err")
+            for file in files:
+                file.touch()
+            out, err = map(str, files)
+            request = {"package": command[0], "words": command[1:], "env": environment}
+            process.stdin.write(json.dumps({**request, "cwd": str(cwd), "out": out, "err": err}))
+            process.stdin.write("\n")
+            process.stdin.flush()
+            limit = Timer(TIMEOUT_S, self.close)
+            limit.start()
+            answer = process.stdout.readline()
+            limit.cancel()
+            assert answer, f"{command} took longer than {TIMEOUT_S} s"
+            texts = [file.read_text(errors="surrogateescape") for file in files]
+        return subprocess.CompletedProcess(command, int(answer), *texts)
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, ROOT / "tests/warm_python.py"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                start_new_session=True,
+            )
+        return self._process
+
+    def close(self) -> None:
+        """Ends the process and the command that it runs."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
+
+
 @pytest.fixture(scope="session")
-def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def warm_python() -> Iterator[WarmPython]:
+    python = WarmPython()
+    yield python
+    python.close()
+
+
+@pytest.fixture(scope="session")
+def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -> Run:
     """Runs `python -m PACKAGE ...` as a user would, with an image cache for this session."""
     cache = tmp_path_factory.mktemp("cache")
 
@@ -127,17 +195,25 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory) -> Run:
     ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         environment.pop("QUINCE_CONSOLE", None)
-        environment |= options.pop("env", {})  # type: ignore[call-overload]
-        done = subprocess.run(
-            [python, "-m", *map(str, command)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=300,
-            errors="surrogateescape",
-            **options,
-        )
-        check_json(list(map(str, command)), done.stdout)
+        words = list(map(str, command))
+        usual = python == sys.executable and options.keys() <= {"cwd"}
+        if usual and words[0] in ("train", "export") and warm_python.lock.acquire(blocking=False):
+            try:
+                done = warm_python.run(words, environment, options.get("cwd", os.getcwd()))
+            finally:
+                warm_python.lock.release()
+        else:
+            environment |= options.pop("env", {})  # type: ignore[call-overload]
+            done = subprocess.run(
+                [python, "-m", *words],
+                capture_output=True,
+                text=True,
+                env=environment,
+                timeout=TIMEOUT_S,
+                errors="surrogateescape",
+                **options,
+            )
+        check_json(words, done.stdout)
         return done
 
     return run
@@ -180,21 +256,43 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Fills a folder in the first of pytest-xdist's processes that needs it; others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def fill(name: str, make: Callable[[Path], None]) -> Path:
+        folder = base / name / "cells"
+        folder.parent.mkdir(exist_ok=True)
+        with (folder.parent / "made").open("a") as made:
+            fcntl.flock(made, fcntl.LOCK_EX)
+            if not made.tell():
+                make(folder)
+                made.write("yes")
+        return folder
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def cells(made_once: Callable[..., Path]) -> Path:
     """Returns a folder per class with 60 real photos of solar cells, mono and polycrystalline.
 
     A small network learns them easily.
     """
-    folder = tmp_path_factory.mktemp("data") / "cells"
-    package = Path(str(find_spec("elpv_dataset").origin)).parent / "data"  # type: ignore[union-attr]
-    counts = {"mono": 0, "poly": 0}
-    for line in (package / "labels.csv").read_text().splitlines():
-        file, _probability, label = line.split()
-        if counts[label] < 60:
-            counts[label] += 1
-            (folder / label).mkdir(parents=True, exist_ok=True)
-            shutil.copy(package / file, folder / label)
-    return folder
+
+    def copy(folder: Path) -> None:
+        package = Path(str(find_spec("elpv_dataset").origin)).parent / "data"  # type: ignore[union-attr]
+        counts = {"mono": 0, "poly": 0}
+        for line in (package / "labels.csv").read_text().splitlines():
+            file, _probability, label = line.split()
+            if counts[label] < 60:
+                counts[label] += 1
+                (folder / label).mkdir(parents=True, exist_ok=True)
+                shutil.copy(package / file, folder / label)
+
+    return made_once("data", copy)
 
 
 @pytest.fixture(scope="session")
@@ -204,24 +302,28 @@ def small_training() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def trained(cells: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(cells: Path, run_cli: Run, made_once: Callable[..., Path]) -> Path:
     """Returns the run folder of a small network trained on `cells`. To change it use `run_copy`."""
-    run = tmp_path_factory.mktemp("runs") / "cells"
-    done = run_cli("train", cells, "-o", run, *SMALL_TRAINING)
-    assert done.returncode == 0, done.stderr
-    return run
+
+    def train(folder: Path) -> None:
+        done = run_cli("train", cells, "-o", folder, *SMALL_TRAINING)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("runs", train)
 
 
 @pytest.fixture(scope="session")
-def exported(trained: Path, run_cli: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trained: Path, run_cli: Run, made_once: Callable[..., Path]) -> Path:
     """Returns a bundle with int8 TFLite and fp32 ONNX of `trained`. To change it use `bundle`."""
-    path = tmp_path_factory.mktemp("bundles") / "cells"
-    for kind in ("tflite", "onnx"):
-        done = run_cli(
-            "export", kind, trained, "-o", path, "--max-drop", "0.2", "--min-agreement", "0.8"
-        )
-        assert done.returncode == 0, done.stderr
-    return path
+
+    def export(folder: Path) -> None:
+        for kind in ("tflite", "onnx"):
+            done = run_cli(
+                "export", kind, trained, "-o", folder, "--max-drop", "0.2", "--min-agreement", "0.8"
+            )
+            assert done.returncode == 0, done.stderr
+
+    return made_once("bundles", export)
 
 
 @pytest.fixture(scope="session")
