@@ -1,5 +1,6 @@
 """Prepares TensorFlow and Keras before their first import."""
 
+import gc
 import logging
 import os
 
@@ -16,3 +17,6 @@ def prepare_tensorflow() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     for name in ("absl", "tensorflow", "tf2onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # An import leaves no garbage. To look for some after every 700 objects of TensorFlow's took 0.5
+    # of the 4.3 s of an export; without, it takes 5 MB more of 680.
+    gc.set_threshold(10_000)
