@@ -12,7 +12,10 @@ from benchmarks.claims.base import Claim, worst_of
 from benchmarks.claims.registry import FOLDER, OLD_NAMES, claim_scripts
 from runtime.errors import InputRefused
 
-HELPERS = {"--init--", "article-recipe", "plain-keras", "plain-pytorch"}
+HELPERS = {"--init--", "article-recipe", "plain-keras", "plain-pytorch"} | {
+    *("main", "ai-edge-quantizer", "onnxruntime", "nncf", "ultralytics"),
+    *("libraries", "plain", "timing"),
+}
 SCRIPT = '''"""python -m benchmarks.claims.scripts.{name} BUNDLE [MORE]
 
 Measures something

@@ -1,0 +1,1 @@
+"""Holds the claim about quantizers, and the quantizers that ours is compared with."""
