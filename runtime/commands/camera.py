@@ -45,7 +45,11 @@ NAME = program_name("runtime")
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    options = camera_parser("camera").parse_args(arguments)
+    return watch(camera_parser("camera").parse_args(arguments))
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Follows the sources that the options of `camera` name; returns the exit code."""
     sources = sources_from_options(options)
     classifiers = ReloadingClassifier(
         options.model,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser
-from runtime.commands.camera import main as run_camera
+from runtime.commands.camera import camera_parser, watch
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
 from runtime.images.region import region_text
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = _parser().parse_args(arguments)
     if options.model is not None:
-        return run_camera(_camera_words(options))
+        camera = vars(camera_parser("camera").parse_args([str(options.model)]))
+        inbox = {"collect": options.output, "output": None}
+        return watch(argparse.Namespace(**camera | vars(options) | inbox))
     (source, (view, *others)), *more = sources_from_options(options)
     if others or more:
         raise InputRefused("--source", "without a model, expected one source and one region")
@@ -77,20 +79,6 @@ def _collect(
         seen += 1
         note = Note("different", source.name, frame.name, local_time(), region)
         collector.offer(image, note)
-
-
-def _camera_words(options: argparse.Namespace) -> list[str]:
-    """Returns the command line of `camera` that collects with a model."""
-    words = [str(options.model), "--collect", str(options.output)]
-    for source in options.source or ():
-        words += ["--source", source]
-    for region in options.region:
-        words += ["--region", region]
-    words += ["--collect-most", str(options.collect_most)]
-    words += ["--collect-megabytes", str(options.collect_megabytes)]
-    words += ["--every", str(options.every)] if options.every else []
-    words += ["--on-motion"] if options.on_motion else []
-    return [*words, "--wait"] if options.wait else words
 
 
 def _say(line: str) -> None:
