@@ -22,7 +22,7 @@ from export.parity.golden_samples import write_golden_images
 from export.parity.latency import Latency, measure_latency
 from export.publish import require_replaceable, require_writable_target
 from runtime.backends.base import EMBEDDED_MANIFEST
-from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY
+from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT
 from runtime.bundles.golden_samples import FOLDER, write_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
@@ -124,7 +124,15 @@ def adopt(
             f"{result.poor_model}. See if --labels are in the order of its outputs and --normalize"
             " is its own; --allow-poor-model adopts it as it is",
         )
-    _write_bundle(bundle, run, content, result, classifier, overwrite=overwrite)
+    with requires_extra("export"):
+        from export.report.adopted_card import adopted_card
+        from export.report.adopted_report import adopted_report
+    counts = Counter(image.label for image in run.split("test"))
+    pages = {
+        CARD: adopted_card(run, result, min(counts.values())),
+        REPORT: adopted_report(run, result, scores, classifier),
+    }
+    _write_bundle(bundle, run, content, result, classifier, pages, overwrite=overwrite)
     return result
 
 
@@ -206,12 +214,12 @@ def _write_bundle(
     content: bytes,
     result: Adoption,
     classifier: Classifier,
+    pages: dict[str, str],
     *,
     overwrite: bool,
 ) -> None:
     file = run.manifest.artifacts[0].file
     adopted = adopted_spec(classifier)
-    counts = Counter(image.label for image in run.split("test"))
     measured = {
         name: getattr(result, name)
         for name in ("accuracy", "accuracy_low", "accuracy_high", "images", "objects")
@@ -228,9 +236,8 @@ def _write_bundle(
         _write_text(folder / LABELS, labels_file_text(run.manifest.labels))
         record = {"schema": SCHEMA, "artifacts": {}, "adopted": asdict(result)}
         _write_text(folder / PARITY, json.dumps(record, indent=1))
-        with requires_extra("export"):
-            from export.report.adopted_card import adopted_card
-        _write_text(folder / CARD, adopted_card(run, result, min(counts.values())))
+        for name, page in pages.items():
+            _write_text(folder / name, page)
         manifest = replace(
             run.manifest,
             provenance={

@@ -8,6 +8,7 @@ from shlex import quote
 
 from export.adoption import Adoption, adopt
 from export.report.wording import milliseconds
+from runtime.bundles.bundle import REPORT
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.errors import DONE
@@ -85,6 +86,6 @@ def _text(result: Adoption) -> str:
         f" {counted_images(result.images, result.objects)}",
         f"  worst class '{label}': {recall:.4f} right; calibration error"
         f" {result.calibration_error:.4f}",
-        f"  bundle {result.bundle}",
+        f"  bundle {result.bundle}, report {Path(result.bundle) / REPORT}",
     )
     return "\n".join(map(escape_control_chars, lines))

@@ -31,7 +31,10 @@ class ShownMap(NamedTuple):
 
 
 def heat_maps(
-    run: TrainedRun, flipped: Sequence[FlippedImage], models: Mapping[str, Path], side: int
+    run: TrainedRun,
+    flipped: Sequence[FlippedImage],
+    models: Mapping[str, Path | Classifier],
+    side: int,
 ) -> dict[str, ShownMap]:
     """Returns a map of at most `side` pixels by image path; a gone or changed image has none.
 
@@ -40,13 +43,15 @@ def heat_maps(
     Args:
         run: has the images.
         flipped: those that the report shows.
-        models: the model files, by the names that the answers state.
+        models: the model files, or opened ones, by the names that the answers state.
         side: pixels.
     """
 
     @cache
     def open_explainer(file: str) -> Explainer:
-        return Explainer(Classifier(models[file], checked=True))
+        model = models[file]
+        opened = model if isinstance(model, Classifier) else Classifier(model, checked=True)
+        return Explainer(opened)
 
     labels, preprocessing = run.manifest.labels, run.manifest.preprocessing
     images = {image.path: image for image in run.images}

@@ -3,11 +3,10 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from export.inputs.trained_run import TrainedRun
@@ -64,7 +63,7 @@ def render(
         if calibrated_on(key, records)
     ]
     sampled = [image for _, _, sheet in sheets for _, _, row in sheet for image in row]
-    return _template().render(
+    return report_template("report.html.j2").render(
         head=html_head(f"{run.manifest.name} – export report"),
         manifest=run.manifest,
         one_class=run.is_one_class,
@@ -110,9 +109,14 @@ def _steps(record: ArtifactRecord) -> list[str]:
     return next_steps(record.classes, record.confidence.keep, left_out)
 
 
-def _template() -> Template:
+def report_template(name: str) -> Template:
+    """Returns a template of this folder for a page in HTML."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("export.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "short": short_name,
@@ -122,7 +126,7 @@ def _template() -> Template:
         "verdict": one_line_verdict,
         "breakable": breakable,
     }
-    return environment.from_string((files("export.report") / "report.html.j2").read_text("utf-8"))
+    return environment.get_template(name)
 
 
 def breakable(name: str) -> Markup:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from export.inputs.trained_run import KERAS
 from export.parity.artifact_record import ArtifactRecord
 from export.parity.confidence_fit import MIN_WRONG
+from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityReport
 from runtime.shared.wording import counted
 from workstation.similarity.measure import SimilarityRecord
@@ -44,9 +45,8 @@ def milliseconds(value: float) -> str:
     return f"{value:.{digits}f} ms"
 
 
-def no_threshold_reason(record: ArtifactRecord) -> str:
+def no_threshold_reason(images: int, accuracy: float) -> str:
     """Returns why a file without a threshold for "unknown" has none."""
-    images, accuracy = record.parity.images, record.parity.candidate_accuracy
     right = round(accuracy * images)
     wrong = images - right
     if not right:
@@ -61,12 +61,9 @@ def unknown_sentences(record: ArtifactRecord) -> list[str]:
     confidence, similarity = record.confidence, record.similarity
     if confidence.min_similarity is None:
         if not confidence.min_score:
-            return [f"nothing is called unknown: {no_threshold_reason(record)}"]
-        return [
-            f"unknown below a score of {confidence.min_score:.3f}: keeps"
-            f" {confidence.right_kept:.1%} of right, stops {confidence.wrong_refused:.1%} of wrong"
-            " answers"
-        ]
+            reason = no_threshold_reason(record.parity.images, record.parity.candidate_accuracy)
+            return [f"nothing is called unknown: {reason}"]
+        return [score_sentence("unknown", confidence)]
     first = f"unknown below a similarity of {confidence.min_similarity:.3f}"
     if confidence.known_kept is not None:
         low, high = confidence.known_kept_low, confidence.known_kept_high
@@ -82,11 +79,15 @@ def unknown_sentences(record: ArtifactRecord) -> list[str]:
             f"a class left out: AUROC {similarity.auroc:.3f}, {similarity.stopped:.1%} of its"
             f" images stopped (means of {len(similarity.classes)} classes)"
         )
-    sentences.append(
-        f"unsure below a score of {confidence.min_score:.3f}: keeps {confidence.right_kept:.1%} of"
-        f" right, stops {confidence.wrong_refused:.1%} of wrong answers"
+    return [*sentences, score_sentence("unsure", confidence)]
+
+
+def score_sentence(verdict: str, confidence: Confidence) -> str:
+    """Returns below which score an answer is called unsure or unknown, and what that stops."""
+    return (
+        f"{verdict} below a score of {confidence.min_score:.3f}: keeps {confidence.right_kept:.1%}"
+        f" of right, stops {confidence.wrong_refused:.1%} of wrong answers"
     )
-    return sentences
 
 
 def _bad_parts(similarity: SimilarityRecord) -> str:

@@ -106,11 +106,12 @@ def test_damaged_description_of_the_input_is_refused_in_one_line(
     assert "manifest" in done.stderr
 
 
-def test_images_in_folders_of_a_class_count_as_objects(
+def test_folders_inside_a_class_count_as_objects_and_the_report_shows_wrong_answers(
     float_onnx, cells: Path, run_cli, tmp_path: Path
 ) -> None:
     for number, photo in enumerate(sorted(cells.rglob("*.png"))):
-        folder = tmp_path / "images" / photo.parent.name / f"cell{number % 4}"
+        label = "poly" if number < 2 else photo.parent.name  # two labels are wrong
+        folder = tmp_path / "images" / label / f"cell{number % 4}"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, folder)
     done = run_cli(
@@ -119,6 +120,10 @@ def test_images_in_folders_of_a_class_count_as_objects(
     )
     assert done.returncode == 0, done.stderr
     assert "on 120 images of 8 objects" in done.stdout
+    page = (tmp_path / "bundle" / "report.html").read_text()
+    assert page.count('<div class="card">') == page.count('<span class="wrong">') == 2
+    assert page.count('alt="where it speaks for the answer"') == 2
+    assert "poly\n      (2)" in page or "mono\n      (2)" in page
 
 
 def test_poor_model_is_adopted_only_on_request(
