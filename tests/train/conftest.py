@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def wait_for() -> Callable[[str, subprocess.Popen[str]], None]:
             if text.startswith(line):
                 return
         raise AssertionError(f"the process ended with {process.wait()}")
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def wait_for_checkpoint() -> Callable[[Path], None]:
+    """Waits until a training into a run folder has finished an epoch."""
+
+    def wait(run: Path) -> None:
+        end = time.monotonic() + 240
+        while not (run.parent / f"{run.name}.partial" / "checkpoint.npz").exists():
+            assert time.monotonic() < end, "no checkpoint"
+            time.sleep(0.02)
 
     return wait
 

@@ -2,12 +2,9 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,31 +65,15 @@ def _refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
 
 
 @pytest.fixture
-def start(tmp_path: Path, cells: Path):
+def start(start_train, wait_for_checkpoint: Callable[[Path], None], tmp_path: Path, cells: Path):
     """Starts a training that would never end, and waits until it is in its epochs."""
-    processes = []
 
     def begin(run: Path, *options: str) -> subprocess.Popen[str]:
-        environment = {
-            **os.environ,
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
-            "PYTHONPATH": str(ROOT),
-        }
-        command = [sys.executable, "-m", "train", str(cells), "-o", str(run), *LONG, *options]
-        process = subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        processes.append(process)
-        for line in process.stderr:
-            if line.startswith("features, view 1"):
-                time.sleep(1)
-                return process
-        raise AssertionError(f"the training ended with {process.wait()}")
+        process = start_train(cells, "-o", run, *LONG, "--cache", tmp_path / "cache", *options)
+        wait_for_checkpoint(run)
+        return process
 
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
+    return begin
 
 
 def test_missing_data_folder(run_cli, tmp_path: Path) -> None:

