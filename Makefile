@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	$(BIN)/python demo.py
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 device-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/system/emulation -rs
