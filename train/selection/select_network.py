@@ -195,7 +195,7 @@ def _write(
         from train.selection.plot import plot_choice
     groups = [image.group for image in data.split("val")]
     limits = comparison.limits
-    chosen = choose(measured, limits, groups)
+    chosen = choose(measured, limits)
     near = chosen or nearest(measured, limits)
     choice = NetworkChoice(
         str(folder),
