@@ -226,14 +226,19 @@ def test_page_asks_for_a_missing_token(frame: Callable[..., PageUpdate], visit) 
 
 
 def test_hidden_page_requests_nothing(live: LivePage, feeding, visit, eventually, get) -> None:
-    with feeding(live):
+    with feeding(live) as shown:
+
+        def wait_for_frames(count: int) -> None:
+            end = shown[0] + count
+            eventually(lambda: shown[0] > end, True)
+
         page = visit(live)
         wait_for(page, LOADED)
         set_hidden(page, "true")
         eventually(lambda: get(live, "/health").json()["viewers"], 0)
-        time.sleep(0.3)
+        wait_for_frames(20)
         before = live.encoded
-        time.sleep(0.5)
+        wait_for_frames(40)
         assert live.encoded == before
         set_hidden(page, "false")
         eventually(lambda: live.encoded > before, True)
