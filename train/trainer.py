@@ -115,7 +115,7 @@ def train(
     unfinished = find_unfinished(run, prepared.made_by)
     finished = _read_finished(run, prepared.made_by) if chief else None
     if chief and finished is None:
-        _require_writable(run, overwrite=overwrite)
+        _require_writable(run, growth, overwrite=overwrite)
         for part in (unfinished, unfinished.second()):
             prepare_resume(part, resume=resume, overwrite=overwrite)
     if strategy.gather(FINISHED if finished else b"")[0] == FINISHED:
@@ -193,7 +193,7 @@ def _write_run(
     return results
 
 
-def _require_writable(run: Path, *, overwrite: bool) -> None:
+def _require_writable(run: Path, growth: Growth | None, *, overwrite: bool) -> None:
     if not run.exists() or (run.is_dir() and not any(run.iterdir())):
         return
     if not (run / MANIFEST).is_file() or not (run / IMAGES_FILE).is_file():
@@ -201,10 +201,11 @@ def _require_writable(run: Path, *, overwrite: bool) -> None:
             str(run), "exists and is not a run folder, so nothing replaces it; choose another -o"
         )
     if not overwrite:
+        maker = "another command or from other data"
+        if growth:
+            maker = f"another command or with other images than {growth.add} has now"
         raise InputRefused(
-            str(run),
-            "exists and was made by another command or from other data; "
-            "use --overwrite or another -o",
+            str(run), f"exists and was made by {maker}; use --overwrite or another -o"
         )
 
 

@@ -1,6 +1,7 @@
 """Runs `python -m runtime install NEW PLACE`, which replaces the bundle in use by a new one."""
 
 import argparse
+import glob
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -80,11 +81,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
-    shadow = None
+    shadow, reports = None, list[ShadowReport]()
     if options.shadow:
-        source = open_source(options.source, None)
+        source = open_source(options.source)
         source.require_package()
-        shadow = partial(_shadow, options, source)
+        named = source.source_type.address == "file" and source.address != "-"
+        if named and not (glob.glob(source.address) or os.path.exists(source.address)):
+            raise InputRefused(source.name, "no such file, so --shadow has no frames")
+        shadow = partial(_shadow, options, source, reports)
     installed = install(
         options.new,
         options.place,
@@ -94,6 +98,8 @@ def main(arguments: Sequence[str]) -> int:
         threads=options.threads,
         before_switch=shadow,
     )
+    if shadow and not reports:
+        _say(f"--shadow: {options.place} had no other bundle to compare with")
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
     return DONE
 
@@ -119,13 +125,21 @@ def chosen_signers(options: argparse.Namespace) -> Path | None:
     return signers
 
 
-def _shadow(options: argparse.Namespace, source: Source, old: Path, new: Path) -> None:
+def _shadow(
+    options: argparse.Namespace,
+    source: Source,
+    reports: list[ShadowReport],
+    old: Path,
+    new: Path,
+) -> None:
+    """Runs both bundles, and appends what it found to `reports`."""
     in_use, other = (Classifier(path, threads=options.threads) for path in (old, new))
     with Capture(source, report=_say) as capture:
         report = run_shadow(capture, in_use, other, options.shadow, _say)
-    print_result(report, as_json=options.json, text=lambda: _describe_shadow(report))
     if not report.frames:
         raise CheckFailed(source.name, "not installed: no frame came; check the source")
+    print_result(report, as_json=options.json, text=lambda: _describe_shadow(report))
+    reports.append(report)
     if report.differing > options.max_differ:
         raise CheckFailed(
             str(options.new),

@@ -20,7 +20,7 @@ HELD_OUT: tuple[tuple[Split, str, frozenset[Split], str], ...] = (
 """Each held-out split, its name, and the splits it must share nothing with, and their name."""
 
 MAX_OBJECTS = 3
-"""How many objects a sentence names."""
+"""How many objects or classes a sentence names."""
 
 RecordPair = tuple[ImageRecord, ImageRecord]
 """Two files that look the same."""
@@ -134,17 +134,22 @@ def _objects_in_two_splits(data: Dataset) -> Iterator[str]:
 
     Folder names set such a split, or the class has too few objects to keep one aside.
     """
+    parts, objects = [], set[str]()
     for split, name, seen_splits, seen_name in HELD_OUT:
         seen = {image.group for image in data.images if image.split in seen_splits}
         images = data.split(split)
-        shared = [image for image in images if is_object(image.group) and image.group in seen]
+        shared = [image.group for image in images if is_object(image.group) and image.group in seen]
         if shared:
-            objects = sorted({image.group for image in shared})
-            shown = ", ".join(objects[:MAX_OBJECTS]) + (", ..." if objects[MAX_OBJECTS:] else "")
-            yield (
-                f"{len(shared)} of {len(images)} {name} images show objects that are in "
-                f"{seen_name} too ({shown}): the accuracy says little about new objects"
+            parts.append(
+                f"{len(shared)} of {len(images)} {name} images show objects that are in"
+                f" {seen_name} too"
             )
+            objects.update(shared)
+    if parts:
+        yield (
+            f"{', and '.join(parts)} ({_some(sorted(objects))}): the accuracy says little about"
+            " new objects"
+        )
 
 
 def _objects(data: Dataset, used: Sequence[ImageRecord]) -> Iterator[str]:
@@ -157,13 +162,13 @@ def _objects(data: Dataset, used: Sequence[ImageRecord]) -> Iterator[str]:
         f"{len(shown)} of {len(used)} images show {counted(count, 'object')}; "
         "where Quince draws the split, an object stays in one split"
     )
-    for label in data.labels:
-        groups = {image.group or image.path for image in used if image.label == label}
-        if len(groups) == 1:
-            yield (
-                f"all images of '{label}' show one object: its accuracy says nothing about "
-                "others; add images of more objects"
-            )
+    groups = {(image.label, image.group or image.path) for image in used}
+    per_class = Counter(label for label, _ in groups)
+    if single := [f"'{label}'" for label in data.labels if per_class[label] == 1]:
+        yield (
+            f"all images of {_some(single)} show one object{' each' if single[1:] else ''}: its"
+            " accuracy says nothing about others; add images of more objects"
+        )
 
 
 def _absent_classes(data: Dataset) -> Iterator[str]:
@@ -182,9 +187,19 @@ def _class_sizes(data: Dataset) -> Iterator[str]:
             "one accuracy over all classes is misleading; "
             "--class-weights balanced makes each class count the same"
         )
-    for label, count in counts:
-        if count < MIN_TRAINING_IMAGES:
-            yield f"class '{label}' has only {count} training images: its accuracy will mean little"
+    small = [(label, count) for label, count in counts if count < MIN_TRAINING_IMAGES]
+    if small:
+        few = _some([f"'{label}' ({count})" for label, count in small])
+        yield (
+            f"fewer than {MIN_TRAINING_IMAGES} training images of {few}: an accuracy of such a class"
+            " will mean little"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Returns the first names, and how many more there are."""
+    more = len(names) - MAX_OBJECTS
+    return ", ".join(names[:MAX_OBJECTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _mixed_colour(data: Dataset, used: Sequence[ImageRecord]) -> Iterator[str]:

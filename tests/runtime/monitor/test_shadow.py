@@ -100,3 +100,21 @@ def test_no_frame_is_no_shadow(old: Path, new: Path, place: Path, camera, run_cl
     assert done.returncode == 3, done.stderr
     assert "not installed: no frame came" in done.stderr
     assert Bundle.open(place).id == Bundle.open(old).id
+
+
+def test_a_source_that_is_not_there_is_one_line(
+    old: Path, new: Path, place: Path, run_cli, refuses
+) -> None:
+    words = ("runtime", "install", new, place, "--shadow", "2s", "--source", "missing.mp4")
+    refuses(run_cli(*words), 2, "missing.mp4: no such file")
+    assert Bundle.open(place).id == Bundle.open(old).id
+
+
+def test_a_new_place_is_installed_with_a_line_that_nothing_was_compared(
+    make_bundle: Callable[..., Path], place: Path, colours, run_cli
+) -> None:
+    words = ("--shadow", "2s", "--source", colours("red"))
+    done = run_cli("runtime", "install", make_bundle("old", LABELS), place, *words)
+    assert done.returncode == 0
+    line = f"python -m runtime: --shadow: {place} had no other bundle to compare with\n"
+    assert done.stderr == line

@@ -88,9 +88,9 @@ def test_class_of_few_images_and_class_that_a_split_lacks_are_named(
     _, quality = _examine(tmp_path, pixel_cache)
     assert [line for line in quality.remarks if "no test images of b:" in line]
     assert [
-        line for line in quality.remarks if line.startswith("class 'b' has only 11 training images")
+        line for line in quality.remarks if line.startswith("fewer than 20 training images of 'b' (11): ")
     ]
-    assert not [line for line in quality.remarks if "'a' has only" in line]
+    assert not [line for line in quality.remarks if "'a' (" in line]
 
 
 def test_refused_files_are_a_fault_and_counted_by_class(tmp_path: Path, pixel_cache, fill) -> None:
@@ -310,4 +310,24 @@ def test_objects_in_two_splits_and_classes_of_one_object_are_named() -> None:
         "where Quince draws the split, an object stays in one split",
         "all images of 'b' show one object: its accuracy says nothing about others; "
         "add images of more objects",
+    ]
+
+
+def test_images_of_one_day_get_one_sentence_for_each_subject() -> None:
+    labels = ("a", "b", "c", "d", "e")
+    images = [
+        ImageRecord(split, label, f"{label}{split}{n}", f"{label}{split}{n}", "", f"{label}/1")
+        for label in labels
+        for split in ("train", "val", "test")
+        for n in range(2)
+    ]
+    quality = examine_quality(Dataset(Path(), labels, tuple(images)), 32, "pairs.csv")
+    assert quality.faults == (
+        "10 of 10 test images show objects that are in training or validation too, and 10 of 10"
+        " validation images show objects that are in training too (a/1, b/1, c/1 and 2 more):"
+        " the accuracy says little about new objects",
+    )
+    assert [line.partition(":")[0] for line in quality.remarks][1:] == [
+        "all images of 'a', 'b', 'c' and 2 more show one object each",
+        "fewer than 20 training images of 'a' (2), 'b' (2), 'c' (2) and 2 more",
     ]
