@@ -191,8 +191,8 @@ def _class_sizes(data: Dataset) -> Iterator[str]:
     if small:
         few = _some([f"'{label}' ({count})" for label, count in small])
         yield (
-            f"fewer than {MIN_TRAINING_IMAGES} training images of {few}: an accuracy of such a class"
-            " will mean little"
+            f"fewer than {MIN_TRAINING_IMAGES} training images of {few}: an accuracy of such a"
+            " class will mean little"
         )
 
 

@@ -87,9 +87,8 @@ def test_class_of_few_images_and_class_that_a_split_lacks_are_named(
         fill(tmp_path / folder, count)
     _, quality = _examine(tmp_path, pixel_cache)
     assert [line for line in quality.remarks if "no test images of b:" in line]
-    assert [
-        line for line in quality.remarks if line.startswith("fewer than 20 training images of 'b' (11): ")
-    ]
+    few = "fewer than 20 training images of 'b' (11): "
+    assert [line for line in quality.remarks if line.startswith(few)]
     assert not [line for line in quality.remarks if "'a' (" in line]
 
 
