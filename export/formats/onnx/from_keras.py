@@ -1,5 +1,7 @@
 """Converts Keras models to ONNX."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -8,7 +10,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.layer_error import LayerError
@@ -82,13 +84,49 @@ def keras_to_onnx(
     # tf2onnx numbers its names from here and optimizes in their order: the same for every model.
     tf2onnx.utils.INTERNAL_NAME = 1
     signature = [tf.TensorSpec((batch, *model.input_shape[1:]), dtype, name=INPUT)]
-    converted, _ = tf2onnx.convert.from_function(
-        tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"]
-    )
+    with _inlined_functions():
+        converted, _ = tf2onnx.convert.from_function(
+            tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"]
+        )
+    _write_erfc_as_erf(converted.graph)
     # This folds the BatchNorms beside depthwise convolutions, which tf2onnx leaves.
     prepared = fold(converted, scratch)
     _drop_reshape_of_grey(prepared)
     return prepared
+
+
+@contextmanager
+def _inlined_functions() -> Generator[None, None, None]:
+    """Traces the functions that Keras compiles, as of convolutions in groups, into the graph.
+
+    tf2onnx would leave a call of each in the graph.
+    """
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+def _write_erfc_as_erf(graph: onnx.GraphProto) -> None:
+    """Writes erfc(-x c), as in Keras' GELU, as 1 + erf(x c), in place; ONNX has no Erfc.
+
+    ONNX Runtime then fuses the parts of a GELU.
+    """
+    producers = {node.output[0]: node for node in graph.node}
+    for node in [node for node in graph.node if node.op_type == "Erfc"]:
+        scaled = producers[node.input[0]]
+        negative = producers.get(scaled.input[0])
+        if scaled.op_type != "Mul" or negative is None or negative.op_type != "Neg":
+            continue  # ONNX Runtime then names the operator
+        scaled.input[0] = negative.input[0]
+        one, erf = f"{node.name}/one", f"{node.name}/erf"
+        graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
+        place = list(graph.node).index(node)
+        graph.node.insert(place, helper.make_node("Erf", [node.input[0]], [erf], erf))
+        node.op_type = "Add"
+        node.input[:] = [erf, one]
 
 
 def _drop_reshape_of_grey(model: onnx.ModelProto) -> None:

@@ -35,6 +35,8 @@ pixels, 373
 images: 0.0063, 0.0047, 0.0048, 0.0049)."""
 
 WITH_WEIGHTS = ("Conv", "Gemm", "MatMul")
+NORMALIZING = ("LayerNormalization", "Sqrt")
+"""Operators that divide by the deviation of an image's own values; Keras' has a square root."""
 ARITHMETIC = ("Cast", "Add", "Sub", "Mul", "Div")
 
 
@@ -111,17 +113,19 @@ def _refusing_wide_ranges(ranges: Ranges) -> Generator[None, None, None]:
 
 
 def _beside_attention(prepared: onnx.ModelProto) -> list[str]:
-    """Returns the nodes without weights of a network with attention; of another network none.
+    """Returns the nodes without weights of a network with attention or LayerNormalization.
 
-    The sums between its blocks carry a few channels with values far larger than those of others,
-    which one scale for all cannot hold. The products with weights, nearly all of the work, stay in
-    int8 (Bondarenko et al., "Understanding and Overcoming the Challenges of Efficient Transformer
-    Quantization", EMNLP 2021).
+    Returns none of another network. The sums between the blocks carry a few channels with values
+    far larger than those of others, which one scale for all cannot hold. The products with weights,
+    nearly all of the work, stay in int8 (Bondarenko et al., "Understanding and Overcoming the
+    Challenges of Efficient Transformer Quantization", EMNLP 2021).
     """
     weights = {weight.name for weight in prepared.graph.initializer}
     nodes = prepared.graph.node
-    products = [node for node in nodes if node.op_type == "MatMul"]
-    if all(weights & set(node.input) for node in products):
+    if not any(
+        node.op_type in NORMALIZING or (node.op_type == "MatMul" and not weights & set(node.input))
+        for node in nodes
+    ):
         return []
     return [
         node.name

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 import keras
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from export.formats.tflite.quantize import tensors_of_layers
@@ -17,6 +18,9 @@ from runtime.system.terminal import quiet
 
 ACTIVATIONS, SHAPES, DENSE = ("SOFTMAX", "LOGISTIC"), ("RESHAPE", "SQUEEZE"), "FULLY_CONNECTED"
 """Operators at the end of a classifier, by the interpreter's names."""
+WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", DENSE, "DELEGATE")
+NORMALIZING = ("RSQRT", "BATCH_MATMUL")
+"""Operators of LayerNormalization and of attention."""
 KERNEL = 1
 """The place of the kernel among the inputs of DENSE."""
 MAX_FLOAT_WEIGHTS = 2**16
@@ -32,15 +36,41 @@ def float_tensors(
 ) -> list[str]:
     """Returns the output tensors of the operators of a calibrated model that stay in float.
 
-    They are those of the Keras `layers` and, with `float_scores`, those that make the scores.
+    They are those of the Keras `layers` and, with `float_scores`, those that make the scores and
+    those without weights in a network with LayerNormalization or attention.
 
     Raises:
         InputRefused: as `tensors_of_layers`.
     """
     chosen = tensors_of_layers(model, calibrated, layers)
     if float_scores:
-        chosen += [name for name in score_tensors(calibrated) if name not in chosen]
-    return chosen
+        chosen += [*score_tensors(calibrated), *_beside_normalization(calibrated)]
+    return list(dict.fromkeys(chosen))
+
+
+def _beside_normalization(content: bytes) -> list[str]:
+    """Returns the outputs of the operators without weights of a network with LayerNormalization.
+
+    Returns nothing for another network. An inverse root of a variance reaches too far for 8 bits,
+    and so do a few channels of the sums; see `export.formats.onnx.int8`.
+    """
+    with quiet():
+        interpreter = Interpreter(model_content=content)
+    operators = interpreter._get_ops_details()
+    if not any(operator["op_name"] in NORMALIZING for operator in operators):
+        return []
+    values = {
+        tensor["index"]: tensor["name"]
+        for tensor in interpreter.get_tensor_details()
+        if tensor["dtype"] == np.float32
+    }
+    return [
+        values[index]
+        for operator in operators
+        if operator["op_name"] not in WITH_WEIGHTS
+        for index in operator["outputs"]
+        if index in values
+    ]
 
 
 def score_tensors(content: bytes) -> list[str]:
