@@ -1,15 +1,13 @@
 """Measures the accuracy of model files on a folder of images, with this machine's interpreters."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.measurement.targets import ModelUnderTest
-from benchmarks.measurement.type_checks import expect_types
-from benchmarks.reporting.result_file import expect_schema, read_result, unusable, upgraded
+from benchmarks.reporting.result_file import ResultFile
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import read_image
@@ -18,9 +16,7 @@ from runtime.shared.class_folders import class_folders
 from runtime.shared.parity import compare
 from runtime.shared.scoring import score_images
 from runtime.sources.paths import walk
-from runtime.system.atomic_files import write_file
 from runtime.system.hashing import sha256_of
-from runtime.system.json_records import expect_list, from_json_object
 from runtime.system.terminal import say
 
 SCHEMA, KIND = 2, "accuracy"
@@ -48,7 +44,6 @@ class Accuracy:
     drop_high: float
 
     def __post_init__(self) -> None:
-        expect_types(self, "accuracy")
         for name in ("accuracy", "agreement"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
@@ -58,37 +53,15 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class AccuracyReport:
+class AccuracyReport(ResultFile):
     """Holds the results of one run; `refused` counts the files that are no images."""
 
+    items = "results"
     command: str
     refused: int
     results: tuple[Accuracy, ...]
     kind: str = KIND
     schema: int = SCHEMA
-
-    def __post_init__(self) -> None:
-        expect_types(self, "accuracy")
-        expect_schema(self, KIND, SCHEMA)
-
-    def write(self, path: Path) -> None:
-        """Writes it to `path` as JSON, whole or not at all."""
-        write_file(path, json.dumps(asdict(self)) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> "AccuracyReport":
-        """Reads what `write` wrote.
-
-        Raises:
-            InputRefused: no such file, or content that is not valid.
-        """
-        data = upgraded(read_result(path, KIND), "results")
-        try:
-            results = expect_list("results", data.get("results"))
-            data["results"] = tuple(from_json_object(Accuracy, result) for result in results)
-            return from_json_object(cls, data)
-        except InputRefused as refusal:
-            raise unusable(path, KIND, refusal) from refusal
 
 
 def measure_accuracy(

@@ -1,9 +1,8 @@
 """Runs a model for long, in windows, and checks memory, latency and throttling."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +11,11 @@ from benchmarks.measurement.conditions import Conditions
 from benchmarks.measurement.resident_memory import resident_bytes
 from benchmarks.measurement.summary import short, summarize
 from benchmarks.measurement.timing import Rule, sample
-from benchmarks.measurement.type_checks import expect_types
-from benchmarks.reporting.result_file import expect_schema, read_result, unusable
+from benchmarks.reporting.result_file import ResultFile
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.shared.statistics import Z95
 from runtime.shared.wording import counted
-from runtime.system.atomic_files import write_file
-from runtime.system.json_records import expect_list, from_json_object
 from runtime.system.machine import read_machine, throttling
 
 SCHEMA, KIND = 1, "soak"
@@ -49,7 +45,6 @@ class Window:
     throttled: int | None
 
     def __post_init__(self) -> None:
-        expect_types(self, "soak")
         if min(self.at_s, self.count, self.resident_bytes) < 0 or self.p50_ms <= 0:
             raise InputRefused(
                 "soak", f"expected a window of numbers from 0, found {str(self)[:200]}"
@@ -57,7 +52,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class SoakReport:
+class SoakReport(ResultFile):
     """Holds the windows of one run, in order."""
 
     name: str
@@ -71,33 +66,10 @@ class SoakReport:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        expect_types(self, "soak")
-        expect_schema(self, KIND, SCHEMA)
         count = len(self.windows)
         if count < MIN_WINDOWS:
             reason = f"expected at least {MIN_WINDOWS} windows, found {count}"
             raise InputRefused("soak", reason)
-
-    def write(self, path: Path) -> None:
-        """Writes it to `path` as JSON, whole or not at all."""
-        write_file(path, json.dumps(asdict(self)) + "\n")
-
-    @classmethod
-    def read(cls, path: Path) -> "SoakReport":
-        """Reads what `write` wrote.
-
-        Raises:
-            InputRefused: no such file, or content that is not valid.
-        """
-        data = read_result(path, KIND)
-        try:
-            for name in ("before", "after"):
-                data[name] = Conditions.from_data(data.get(name))
-            windows = expect_list("windows", data.get("windows"))
-            data["windows"] = tuple(from_json_object(Window, window) for window in windows)
-            return from_json_object(cls, data)
-        except InputRefused as refusal:
-            raise unusable(path, KIND, refusal) from refusal
 
     @property
     def settled(self) -> tuple[Window, ...]:

@@ -11,10 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.measurement.type_checks import expect_types
 from runtime.cli.program import run_program
 from runtime.errors import CHECK_FAILED, DONE
-from runtime.system.json_records import expect_list, from_json_object
+from runtime.system.typed_json import read_as
 
 RESULTS_VARIABLE = "QUINCE_CLAIMS"
 """Names the file to which `print_claims` appends a JSON object a line.
@@ -39,9 +38,6 @@ class Claim:
     least: bool
     script: str = ""
     runs: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        expect_types(self, "claims")
 
     @property
     def holds(self) -> bool:
@@ -84,8 +80,8 @@ class Claim:
         """Reads what `to_data` returned; `holds` is computed again."""
         if isinstance(data, Mapping):
             data = {name: value for name, value in data.items() if name != "holds"}
-            data["runs"] = tuple(expect_list("runs", data.get("runs", [])))
-        return from_json_object(cls, data)
+        claim: Claim = read_as(cls, data, "claim")
+        return claim
 
 
 def worst_of(runs: Sequence[Sequence[Claim]]) -> list[Claim]:

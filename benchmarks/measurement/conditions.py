@@ -6,15 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measurement.power import read_power_w
-from benchmarks.measurement.type_checks import MAX_NUMBER, expect_types
 from runtime.backends.installed import INTERPRETERS
 from runtime.errors import InputRefused
-from runtime.system.json_records import from_json_object
 from runtime.system.machine import Machine, read_machine
 from runtime.system.provenance import versions
+from runtime.system.typed_json import MAX_NUMBER
 
 BEST_GOVERNOR = "performance"
 MAX_OTHER_CORES = 0.25
@@ -45,32 +43,11 @@ class Conditions:
     own_s: float
 
     def __post_init__(self) -> None:
-        expect_types(self, "conditions")
-        expect_types(self.machine, "conditions")
         if not 0 <= self.at_s <= MAX_TIME_S:
             raise InputRefused(
                 "conditions",
                 f"expected conditions.at_s to be seconds since 1970, found {self.at_s!r}",
             )
-
-    @classmethod
-    def from_data(cls, data: Any) -> "Conditions":
-        """Makes conditions of the JSON object that `dataclasses.asdict` wrote."""
-        if isinstance(data, Mapping):
-            machine = data.get("machine")
-            if not isinstance(machine, Mapping):
-                raise InputRefused("latency", "expected conditions.machine to be an object")
-            data = {**data, "machine": from_json_object(Machine, lists_to_tuples(machine))}
-        return from_json_object(cls, data)
-
-
-def lists_to_tuples(data: Any) -> Any:
-    """Returns a JSON object whose lists are tuples, as dataclasses hold them; other data as is."""
-    if not isinstance(data, Mapping):
-        return data
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-    }
 
 
 def read_conditions(root: Path = Path("/")) -> Conditions:

@@ -3,16 +3,15 @@
 The records are frozen, checked, and can be read back from JSON.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measurement.conditions import lists_to_tuples
 from benchmarks.measurement.summary import Summary, summarize
-from benchmarks.measurement.type_checks import expect_types
 from runtime.errors import InputRefused
 from runtime.shared.wording import counted
-from runtime.system.json_records import expect_list, expect_text, from_json_object
+from runtime.system.json_records import expect_text
+from runtime.system.typed_json import read_as
 
 MIN_MS, MAX_MS = 1e-4, 1e9
 """The unit that samples are rounded to, so that every run takes some time; and 11 days."""
@@ -55,7 +54,6 @@ class Stages:
     post_ms: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        expect_types(self, "latency")
         counts = {len(values) for values in vars(self).values()}
         if len(counts) != 1 or counts == {0}:
             raise InputRefused("latency", "expected every stage to be timed equally often")
@@ -84,7 +82,6 @@ class Memory:
     peak_bytes: int
 
     def __post_init__(self) -> None:
-        expect_types(self, "latency")
         for name, value in vars(self).items():
             if value < 0:
                 reason = f"expected {name} to be a whole number from 0, found {value!r}"
@@ -124,7 +121,6 @@ class Measurement:
     accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        expect_types(self, "latency")
         expect_text(self, "model", "artifact", "format", "precision", "sha256", "interpreter")
         for name, minimum in (("size_bytes", 1), ("threads", 1), ("images", 0)):
             value = getattr(self, name)
@@ -155,15 +151,8 @@ class Measurement:
     @classmethod
     def from_data(cls, data: Any) -> "Measurement":
         """Makes a measurement of the JSON object that `dataclasses.asdict` wrote."""
-        if isinstance(data, Mapping):
-            starts = expect_list("cold_starts", data.get("cold_starts", []))
-            data = lists_to_tuples(data)
-            data["cold_starts"] = tuple(from_json_object(ColdStart, start) for start in starts)
-            if data.get("stages") is not None:
-                data["stages"] = from_json_object(Stages, lists_to_tuples(data["stages"]))
-            if data.get("memory") is not None:
-                data["memory"] = from_json_object(Memory, data["memory"])
-        return from_json_object(cls, data)
+        measurement: Measurement = read_as(cls, data, "measurement")
+        return measurement
 
 
 def label(measurement: Measurement, among: Sequence[Measurement]) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TypeVar
 
-from benchmarks.measurement.type_checks import expect_types
 from runtime.errors import InputRefused
 
 Input = TypeVar("Input")
@@ -32,7 +31,6 @@ class Rule:
     max_seconds: float | None = 30.0
 
     def __post_init__(self) -> None:
-        expect_types(self, "rule")
         if self.warmup < 0:
             self._refuse(f"warmup to be a whole number from 0, found {self.warmup!r}")
         if not 1 <= self.iterations <= MAX_SAMPLES:

@@ -6,11 +6,8 @@ It is checked when it is read back.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
-from benchmarks.measurement.type_checks import expect_types
 from runtime.errors import InputRefused
-from runtime.system.json_records import expect_list, from_json_object
 
 MIN_MS = 1e-3
 """Less processor time than this is no measurement."""
@@ -39,7 +36,6 @@ class Side:
     processor_ms: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        expect_types(self, "peers")
         rows = self.samples_ms
         if not rows or not all(row and min(row) > 0 for row in rows):
             raise InputRefused("peers", "expected samples_ms to be rounds of milliseconds above 0")
@@ -48,20 +44,6 @@ class Side:
     def ms(self) -> float:
         """The ms of an image: the mean of a round, and the median of the rounds."""
         return median(fmean(row) for row in self.samples_ms)
-
-    @classmethod
-    def from_data(cls, data: Any) -> "Side":
-        """Makes a side of the JSON object that `dataclasses.asdict` wrote."""
-        if isinstance(data, dict):
-            rows = expect_list("samples_ms", data.get("samples_ms"))
-            data = {
-                **data,
-                "samples_ms": tuple(tuple(expect_list("a round", row)) for row in rows),
-                "cold_ms": tuple(expect_list("cold_ms", data.get("cold_ms"))),
-                "labels": tuple(expect_list("labels", data.get("labels"))),
-                "processor_ms": tuple(expect_list("processor_ms", data.get("processor_ms", []))),
-            }
-        return from_json_object(cls, data)
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,6 @@ class PeerComparison:
     their_model: str = ""
 
     def __post_init__(self) -> None:
-        expect_types(self, "peers")
         images = {len(self.truth), len(self.ours.labels), len(self.theirs.labels)}
         rounds = {len(self.ours.samples_ms), len(self.theirs.samples_ms)}
         if len(images) > 1 or len(rounds) > 1:
@@ -142,15 +123,3 @@ class PeerComparison:
         if not self.truth or None in self.truth:
             return None
         return fmean(label == right for label, right in zip(side.labels, self.truth, strict=True))
-
-    @classmethod
-    def from_data(cls, data: Any) -> "PeerComparison":
-        """Makes a comparison of the JSON object that `dataclasses.asdict` wrote."""
-        if isinstance(data, dict):
-            data = {
-                **data,
-                "ours": Side.from_data(data.get("ours")),
-                "theirs": Side.from_data(data.get("theirs")),
-                "truth": tuple(expect_list("truth", data.get("truth"))),
-            }
-        return from_json_object(cls, data)

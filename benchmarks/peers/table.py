@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from statistics import median
 
 from benchmarks.measurement.summary import short
@@ -9,6 +10,7 @@ from benchmarks.peers.result import PeerComparison, Side
 from benchmarks.recorded.docs_table import run_notes, wrapped
 from benchmarks.recorded.runs_file import RecordedRun, ResultType
 from benchmarks.reporting.markdown import MB, UNKNOWN, escaped
+from runtime.system.typed_json import read_as
 
 HEAD = (
     "peer",
@@ -89,4 +91,6 @@ def _share(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.3f}"
 
 
-PEER_RUNS = ResultType("peers", 2, PeerComparison.from_data, asdict, peer_table)
+PEER_RUNS = ResultType(
+    "peers", 2, partial(read_as, PeerComparison, name="comparison"), asdict, peer_table
+)

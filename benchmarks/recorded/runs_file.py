@@ -5,16 +5,16 @@ Each run is kept with its command, its conditions and its doubts.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measurement.conditions import Conditions, doubts_of
-from benchmarks.measurement.type_checks import expect_types
-from benchmarks.reporting.result_file import read_result
+from benchmarks.reporting.result_file import read_result, unusable
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import write_file
-from runtime.system.json_records import expect_list, expect_text, from_json_object
+from runtime.system.json_records import expect_text
+from runtime.system.typed_json import read_as
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class RecordedRun:
     failed: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        expect_types(self, "run")
         expect_text(self, "command")
 
 
@@ -73,16 +72,16 @@ def read_runs(path: Path, result_type: ResultType) -> list[RecordedRun]:
         InputRefused: not such a file, or its content is not valid.
     """
     data = read_result(path, result_type.name)
-    try:
+    with unusable(path, result_type.name):
         schema = data.get("schema")
         if schema != result_type.schema:
             raise InputRefused(
-                result_type.name, f"expected schema {result_type.schema}, found {str(schema)[:50]}"
+                "schema", f"expected schema {result_type.schema}, found {str(schema)[:50]}"
             )
-        return [_run(run, result_type) for run in expect_list("runs", data.get("runs"))]
-    except InputRefused as refusal:
-        reason = f"not a usable result of {result_type.name}: {refusal.reason}"
-        raise InputRefused(str(path), reason) from refusal
+        runs: tuple[RecordedRun, ...] = read_as(tuple[RecordedRun, ...], data.get("runs"), "runs")
+        return [
+            replace(run, results=tuple(map(result_type.from_data, run.results))) for run in runs
+        ]
 
 
 def write_run(path: Path, result_type: ResultType, run: RecordedRun, *, add: bool) -> None:
@@ -108,16 +107,3 @@ def _text(runs: Sequence[RecordedRun], result_type: ResultType) -> str:
         parts.append(f'{json.dumps(data)[:-1]}, "results": [\n{results}\n]}}')
     head = f'{{"kind": {json.dumps(result_type.name)}, "schema": {result_type.schema}, "runs": [\n'
     return head + ",\n".join(parts) + "\n]}\n"
-
-
-def _run(data: Any, result_type: ResultType) -> RecordedRun:
-    if isinstance(data, dict):
-        results = expect_list("results", data.get("results"))
-        data = {
-            **data,
-            "before": Conditions.from_data(data.get("before")),
-            "after": Conditions.from_data(data.get("after")),
-            "doubts": tuple(expect_list("doubts", data.get("doubts"))),
-            "results": tuple(map(result_type.from_data, results)),
-        }
-    return from_json_object(RecordedRun, data)

@@ -5,28 +5,27 @@ It holds every sample with its conditions, and is checked when it is read back.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from benchmarks.measurement.conditions import Conditions, doubts_of, others_cores
 from benchmarks.measurement.records import Measurement, label_with_threads
 from benchmarks.measurement.summary import short
 from benchmarks.measurement.timing import Rule
-from benchmarks.measurement.type_checks import expect_types
 from runtime.cli.identity import program_name
 from runtime.errors import InputRefused, naming
 from runtime.shared.wording import counted
 from runtime.system.atomic_files import write_file
 from runtime.system.json_records import (
     MAX_TEXT_BYTES,
-    expect_list,
     expect_text,
-    from_json_object,
     parse_json,
     read_text,
     rename_old_keys,
 )
+from runtime.system.typed_json import read_as
 
 SCHEMA, KIND = 2, "latency"
 MAX_SPREAD = 1.5
@@ -35,14 +34,40 @@ ENOUGH_SAMPLES = 100
 MAX_OVERHEAD_US = 20
 
 
+class ResultFile:
+    """Writes a dataclass to a file, and reads it back with every type checked."""
+
+    items: ClassVar[str] = ""
+    """The list whose objects said "pictures" instead of "images" in schema 1, if there was one."""
+    kind: str
+    schema: int
+
+    def write(self, path: Path) -> None:
+        """Writes it to `path` as JSON, whole or not at all."""
+        write_file(path, json.dumps(asdict(self)) + "\n")  # type: ignore[call-overload]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads what `write` wrote.
+
+        Raises:
+            InputRefused: no such file, another version, or content that is not valid.
+        """
+        data = read_result(path, cls.kind)
+        with unusable(path, cls.kind):
+            result: Self = read_as(cls, _upgraded(data, cls.items, cls.schema), "result")
+        return result
+
+
 @dataclass(frozen=True)
-class LatencyReport:
+class LatencyReport(ResultFile):
     """Holds the measurements of one run.
 
     asked_threads: as the user passed them, before they were limited to the cores allowed.
     pair_loads: with --pair, how many samples of each model came from each process; else empty.
     """
 
+    items = "measurements"
     name: str
     command: str
     rule: Rule
@@ -55,9 +80,7 @@ class LatencyReport:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        expect_types(self, "latency")
         expect_text(self, "name", "command")
-        expect_schema(self, KIND, SCHEMA)
         if not self.measurements:
             raise InputRefused("latency", "expected at least one measurement, found none")
         for name in ("asked_threads", "pair_loads"):
@@ -97,60 +120,26 @@ class LatencyReport:
             if measurement.overhead_us > MAX_OVERHEAD_US:
                 yield f"{name}: the timing itself took {measurement.overhead_us:.1f} us a sample"
 
-    def write(self, path: Path) -> None:
-        """Writes it to `path` as JSON, whole or not at all."""
-        write_file(path, json.dumps(asdict(self)) + "\n")
 
-    @classmethod
-    def read(cls, path: Path) -> "LatencyReport":
-        """Reads what `write` wrote.
-
-        Raises:
-            InputRefused: no such file, another version, or content that is not valid.
-        """
-        data = upgraded(read_result(path, KIND), "measurements")
-        try:
-            measurements = expect_list("measurements", data.get("measurements"))
-            return from_json_object(
-                cls,
-                {
-                    **data,
-                    "rule": from_json_object(Rule, data.get("rule")),
-                    "before": Conditions.from_data(data.get("before")),
-                    "after": Conditions.from_data(data.get("after")),
-                    "asked_threads": tuple(
-                        expect_list("asked_threads", data.get("asked_threads", []))
-                    ),
-                    "pair_loads": tuple(expect_list("pair_loads", data.get("pair_loads", []))),
-                    "measurements": tuple(map(Measurement.from_data, measurements)),
-                },
-            )
-        except InputRefused as refusal:
-            raise unusable(path, KIND, refusal) from refusal
+@contextmanager
+def unusable(path: Path, kind: str) -> Iterator[None]:
+    """Makes a refusal one of the file."""
+    try:
+        yield
+    except InputRefused as refusal:
+        raise InputRefused(str(path), f"not a usable result of {kind}: {refusal}") from refusal
 
 
-def expect_schema(record: Any, kind: str, schema: int) -> None:
-    """Checks that a result is of this kind and schema."""
-    if record.kind != kind or type(record.schema) is not int or record.schema != schema:
-        found = f"{record.kind!r} of schema {record.schema!r}"
-        reason = f"expected the kind {kind!r} of schema {schema}, found {found}"
-        raise InputRefused(kind, reason)
-
-
-def unusable(path: Path, kind: str, refusal: InputRefused) -> InputRefused:
-    """Returns the error for a file whose content was refused."""
-    return InputRefused(str(path), f"not a usable result of {kind}: {refusal.reason}")
-
-
-def upgraded(data: dict[str, Any], items: str) -> dict[str, Any]:
-    """Returns a result of schema 1 as one of schema 2; any other result unchanged.
-
-    The objects in the list `items` of schema 1 say "pictures" instead of "images".
-    """
-    old = type(data.get("schema")) is int and data["schema"] == 1
-    if not old or not isinstance(data.get(items), list):
-        return data
-    return {**data, "schema": 2, items: [rename_old_keys(item) for item in data[items]]}
+def _upgraded(data: dict[str, Any], items: str, schema: int) -> dict[str, Any]:
+    """Returns a result of schema 1 as one of `schema` 2; any other result of `schema` unchanged."""
+    found = data.get("schema")
+    if type(found) is int and found == schema - 1 and isinstance(data.get(items), list):
+        return {**data, "schema": schema, items: [rename_old_keys(item) for item in data[items]]}
+    if found != schema:
+        raise InputRefused(
+            "schema", f"expected a result of schema {schema}, found of schema {found!r}"
+        )
+    return data
 
 
 def read_result(path: Path, kind: str) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from export.inputs.trained_run import KERAS
 from export.parity.class_findings import ClassFinding
 from export.parity.gate import Outcome, ParityLimits
 from export.parity.latency import Latency
-from export.parity.typed_json import read_as
 from runtime.bundles.bundle import PARITY
 from runtime.errors import InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport
 from runtime.system.json_records import parse_json, read_text
+from runtime.system.typed_json import read_as
 from workstation.similarity.measure import SimilarityRecord
 
 SCHEMA = 5

@@ -17,6 +17,7 @@ from runtime import Classifier
 from runtime.errors import MachineError
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.manifest import Artifact, Manifest
+from runtime.system.typed_json import read_as
 
 HERE = (f"--python=ours={sys.executable}", f"--python=plain={sys.executable}")
 
@@ -45,7 +46,7 @@ def compared(exported: Path, cells: Path, run_cli, tmp_path_factory) -> tuple[Pa
 def read(path: Path) -> PeerComparison:
     (run,) = json.loads(path.read_text())["runs"]
     (result,) = run["results"]
-    return PeerComparison.from_data(result)
+    return read_as(PeerComparison, result, "result")
 
 
 def test_plain_peer_and_ours_answer_about_the_same_images(
@@ -310,7 +311,7 @@ def test_ratio_is_that_of_rounds_and_refused_images_count_against_the_peer() -> 
         "cold_ms": [300, 300],
         "processor_ms": [2, 6, 3],
     }
-    result = PeerComparison.from_data({**data, "ours": ours, "theirs": theirs})
+    result = read_as(PeerComparison, {**data, "ours": ours, "theirs": theirs}, "p")
     assert (result.ratio, result.worst_ratio, result.processor_ratio) == (2.0, 0.75, 1.0)
     assert result.cold_ratio == 2.0
     assert result.agreement == pytest.approx(1 / 3)

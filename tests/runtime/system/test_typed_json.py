@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import pytest
 
-from export.parity.typed_json import read_as
 from runtime.errors import InputRefused
+from runtime.system.typed_json import read_as
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ def test_everything_becomes_what_it_is_declared_as() -> None:
         ({"by_name": {"a": 1.5}}, "outer.by_name.a: expected int, found '1.5'"),
         ({"outcome": "maybe"}, "outer.outcome: expected .*Literal"),
         ({"maybe": 3}, "outer.maybe: expected str, found '3'"),
+        ({"maybe": "half a character \ud800"}, "outer.maybe: expected str"),
+        ({"by_name": {"half \ud800": 1}}, "outer: expected str|outer.by_name: expected str"),
+        ({"by_name": {"a": 10**400}}, "outer.by_name.a: expected int"),
+        ({"inner": {"number": 10**400}}, "outer.inner.number: expected float"),
     ],
 )
 def test_another_type_is_refused_naming_the_place(change: dict[str, Any], reason: str) -> None:

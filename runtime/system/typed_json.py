@@ -1,12 +1,14 @@
 """Reads JSON into nested dataclasses: no field is unknown or missing, every type is checked."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from runtime.errors import InputRefused
+
+MAX_NUMBER = 2**63
+"""No number of ours comes near it, and sums and squares of such numbers are finite floats."""
 
 
 def read_as(kind: Any, data: Any, name: str) -> Any:
@@ -17,9 +19,12 @@ def read_as(kind: Any, data: Any, name: str) -> Any:
         name: where the value stands, for errors.
 
     Raises:
-        InputRefused: it is of another type, or a number is not finite.
+        InputRefused: it is of another type, a number is above MAX_NUMBER, or a text is such that no
+            file can hold it.
     """
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return data
     if is_dataclass(kind):
         return _read_dataclass(kind, data, name)
     if origin is UnionType:
@@ -29,15 +34,31 @@ def read_as(kind: Any, data: Any, name: str) -> Any:
             read_as(arguments[0], part, f"{name}[{number}]") for number, part in enumerate(data)
         )
     if origin is Mapping and isinstance(data, dict):
-        return {key: read_as(arguments[1], part, f"{name}.{key}") for key, part in data.items()}
+        return {
+            read_as(str, key, name): read_as(arguments[1], part, f"{name}.{key}")
+            for key, part in data.items()
+        }
     if origin is Literal and data in arguments:
         return data
-    if kind is float and type(data) in (int, float) and math.isfinite(data):
+    if kind is float and type(data) in (int, float) and abs(data) <= MAX_NUMBER:
         return float(data)
-    if kind in (int, bool, str) and type(data) is kind:
+    if kind is int and type(data) is int and abs(data) <= MAX_NUMBER:
+        return data
+    if kind is bool and type(data) is bool:
+        return data
+    if kind is str and type(data) is str and _is_writable(data):
         return data
     expected = kind.__name__ if origin is None else str(kind)
     raise InputRefused(name, f"expected {expected}, found {str(data)[:50]!r}")
+
+
+def _is_writable(text: str) -> bool:
+    """Whether UTF-8 can hold the text; a file's name that is not UTF-8 counts as text (PEP 383)."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_dataclass(kind: Any, data: Any, name: str) -> Any:
