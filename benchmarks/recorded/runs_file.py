@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measurement.conditions import Conditions, doubts_of
-from benchmarks.reporting.result_file import read_result, unusable
-from runtime.errors import InputRefused
+from benchmarks.reporting.result_file import read_result
+from runtime.errors import InputRefused, naming
 from runtime.system.atomic_files import write_file
 from runtime.system.json_records import expect_text
 from runtime.system.typed_json import read_as
@@ -72,7 +72,7 @@ def read_runs(path: Path, result_type: ResultType) -> list[RecordedRun]:
         InputRefused: not such a file, or its content is not valid.
     """
     data = read_result(path, result_type.name)
-    with unusable(path, result_type.name):
+    with naming(path, f"not a usable result of {result_type.name}: {{}}"):
         schema = data.get("schema")
         if schema != result_type.schema:
             raise InputRefused(

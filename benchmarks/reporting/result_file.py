@@ -5,7 +5,6 @@ It holds every sample with its conditions, and is checked when it is read back.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -54,7 +53,7 @@ class ResultFile:
             InputRefused: no such file, another version, or content that is not valid.
         """
         data = read_result(path, cls.kind)
-        with unusable(path, cls.kind):
+        with naming(path, f"not a usable result of {cls.kind}: {{}}"):
             result: Self = read_as(cls, _upgraded(data, cls.items, cls.schema), "result")
         return result
 
@@ -119,15 +118,6 @@ class LatencyReport(ResultFile):
                 yield f"{name}: p95 is {ratio:.1f} times p50 ({p50} ms); rerun when idle"
             if measurement.overhead_us > MAX_OVERHEAD_US:
                 yield f"{name}: the timing itself took {measurement.overhead_us:.1f} us a sample"
-
-
-@contextmanager
-def unusable(path: Path, kind: str) -> Iterator[None]:
-    """Makes a refusal one of the file."""
-    try:
-        yield
-    except InputRefused as refusal:
-        raise InputRefused(str(path), f"not a usable result of {kind}: {refusal}") from refusal
 
 
 def _upgraded(data: dict[str, Any], items: str, schema: int) -> dict[str, Any]:

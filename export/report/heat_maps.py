@@ -70,7 +70,7 @@ def heat_maps(
             pixels = preprocess(run.read(images[flip.image]), preprocessing)
         except InputRefused:
             continue
-        explanation = explainer.explain_fully(pixels, labels.index(label))
+        explanation = explainer.explain(pixels, labels.index(label))
         nearest = tuple(
             (example.label, similarity, image_data_url(thumbnail, THUMBNAIL))
             for example, similarity, thumbnail in explanation.nearest

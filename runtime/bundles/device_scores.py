@@ -10,13 +10,8 @@ from pathlib import Path
 
 from runtime.bundles.golden_samples import FOLDER, is_score
 from runtime.errors import InputRefused, naming
-from runtime.system.json_records import (
-    expect_list,
-    expect_names,
-    from_json_object,
-    parse_json,
-    read_text,
-)
+from runtime.system.json_records import expect_names, parse_json, read_text
+from runtime.system.typed_json import read_as
 
 FILE = "devices.json"
 SCHEMA = 1
@@ -41,28 +36,9 @@ class DeviceScores:
 
     def __post_init__(self) -> None:
         expect_names(self, "processor", "architecture", "system")
-        if not isinstance(self.versions, dict) or not all(
-            isinstance(version, str) for version in self.versions.values()
-        ):
-            raise InputRefused(
-                "golden",
-                f"expected versions to be texts by package, found {str(self.versions)[:50]!r}",
-            )
-        if not isinstance(self.scores, dict) or not all(
-            isinstance(by_sample, dict) for by_sample in self.scores.values()
-        ):
-            raise InputRefused("golden", "expected scores by model and sample")
-        score_lists = [
-            scores for by_sample in self.scores.values() for scores in by_sample.values()
-        ]
-        if not all(
-            isinstance(scores, list | tuple) and all(map(is_score, scores))
-            for scores in score_lists
-        ):
-            raise InputRefused(
-                "golden",
-                f"expected the scores on {self.processor} to be lists of numbers from -1e6 to 1e6",
-            )
+        of_samples = (scores for of_model in self.scores.values() for scores in of_model.values())
+        if not all(is_score(score) for scores in of_samples for score in scores):
+            raise InputRefused("golden", f"expected scores on {self.processor} from -1e6 to 1e6")
 
 
 def write_device_scores(folder: Path, devices: Sequence[DeviceScores]) -> None:
@@ -86,10 +62,10 @@ def read_device_scores(bundle: Path) -> tuple[DeviceScores, ...]:
         data = parse_json(text)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise InputRefused("golden", f"expected an object with schema {SCHEMA}")
-        return tuple(
-            from_json_object(DeviceScores, device)
-            for device in expect_list("devices", data.get("devices"))
+        devices: tuple[DeviceScores, ...] = read_as(
+            tuple[DeviceScores, ...], data.get("devices"), "devices"
         )
+        return devices
 
 
 def nearest_processor(

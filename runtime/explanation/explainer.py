@@ -33,18 +33,9 @@ class Explanation(NamedTuple):
         and 0 one that speaks little for it, or against it. It is 0 everywhere if nothing speaks for
         the class.
     method: how it was made.
-    """
-
-    map: NDArray[np.float32]
-    method: Method
-
-
-class FullExplanation(NamedTuple):
-    """Holds all that a picture shows of an answer.
-
-    map, method: as in Explanation. unlike: of a model of one class. 1 is then the place that makes
-        the image least like the training images. nearest: the training images that are most
-        similar, if the bundle holds any.
+    unlike: of a model of one class. 1 is then the place that makes the image least like the
+        training images.
+    nearest: the training images that are most similar, if the bundle holds any.
     """
 
     map: NDArray[np.float32]
@@ -100,11 +91,6 @@ class Explainer:
             CheckFailed: the model answers NaN.
             InputRefused: the examples do not fit the model file.
         """
-        full = self.explain_fully(pixels, class_index)
-        return Explanation(full.map, full.method)
-
-    def explain_fully(self, pixels: NDArray[np.uint8], class_index: int) -> FullExplanation:
-        """Returns what `explain` returns, and the nearest training images; raises as it does."""
         features = self.head.features(pixels) if self.head else None
         nearest = () if features is None else self._nearest(features.mean((0, 1)))
         if self._classifier.is_one_class:
@@ -112,10 +98,10 @@ class Explainer:
         if self.head and features is not None:
             values = self.head.map_of_features(features, class_index)
             heat = _scaled(values, pixels.shape)
-            return FullExplanation(heat, "class activation map", nearest=nearest)
+            return Explanation(heat, "class activation map", nearest=nearest)
         scores = self._classifier.scores
         values = occlusion_map(lambda hidden: float(scores(hidden)[class_index]), pixels)
-        return FullExplanation(_scaled(values, pixels.shape), "occlusion")
+        return Explanation(_scaled(values, pixels.shape), "occlusion")
 
     def _nearest(self, features: NDArray[np.float32]) -> tuple[Neighbour, ...]:
         """Returns the training images whose features are most similar to (size,) ones."""
@@ -131,14 +117,14 @@ class Explainer:
 
     def _unlike(
         self, pixels: NDArray[np.uint8], features: NDArray[np.float32] | None
-    ) -> FullExplanation:
+    ) -> Explanation:
         """Returns what makes (height, width, channels) uint8 pixels unlike the training images."""
         if self.head and features is not None:
             values = gain_without(features, self.head.kernel[:, 0])
-            return FullExplanation(_scaled(values, pixels.shape), "features left out", unlike=True)
+            return Explanation(_scaled(values, pixels.shape), "features left out", unlike=True)
         scores = self._classifier.scores
         values = occlusion_map(lambda hidden: -float(scores(hidden)[0]), pixels)
-        return FullExplanation(_scaled(values, pixels.shape), "occlusion", unlike=True)
+        return Explanation(_scaled(values, pixels.shape), "occlusion", unlike=True)
 
 
 def gain_without(features: NDArray[np.float32], direction: NDArray[np.float32]) -> Any:

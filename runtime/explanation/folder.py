@@ -56,6 +56,6 @@ class ExplanationFolder:
             MachineError: the disk is full.
         """
         index = self._labels.index(best.label)
-        explanation = self._explainer.explain_fully(pixels, index)
+        explanation = self._explainer.explain(pixels, index)
         picture = draw(pixels, explanation, self._explainer.caption(index), best.score)
         write_file(self.path(name), png(picture))

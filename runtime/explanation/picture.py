@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from runtime.bundles.examples import NEAREST, Neighbour
-from runtime.explanation.explainer import FullExplanation
+from runtime.explanation.explainer import Explanation
 from runtime.images.preprocessing import pixels_image
 from runtime.system.terminal import escape_unprintable
 
@@ -49,7 +49,7 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
 
 
 def draw(
-    pixels: NDArray[np.uint8], explanation: FullExplanation, label: str, score: float
+    pixels: NDArray[np.uint8], explanation: Explanation, label: str, score: float
 ) -> Image.Image:
     """Returns the image at the left, its heat map at the right, the answer and examples below.
 
@@ -99,7 +99,7 @@ def _draw_nearest(
         write.text((text, top + 2 * LINE), f"{similarity:.3f}", SOFT, font)
 
 
-def _meaning(explanation: FullExplanation) -> str:
+def _meaning(explanation: Explanation) -> str:
     if explanation.unlike:
         if explanation.map.any():
             return "light places are least like good parts"

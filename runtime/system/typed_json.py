@@ -49,7 +49,7 @@ def read_as(kind: Any, data: Any, name: str) -> Any:
     if kind is str and type(data) is str and _is_writable(data):
         return data
     expected = kind.__name__ if origin is None else str(kind)
-    raise InputRefused(name, f"expected {expected}, found {str(data)[:50]!r}")
+    raise InputRefused(name, f"expected {name} to be {expected}, found {str(data)[:50]!r}")
 
 
 def _is_writable(text: str) -> bool:
@@ -63,12 +63,12 @@ def _is_writable(text: str) -> bool:
 
 def _read_dataclass(kind: Any, data: Any, name: str) -> Any:
     if not isinstance(data, dict):
-        raise InputRefused(name, f"expected an object, found {type(data).__name__}")
+        raise InputRefused(name, f"expected {name} to be an object, found {type(data).__name__}")
     hints, parts = get_type_hints(kind), {part.name: part for part in fields(kind)}
     if unknown := sorted(set(data) - parts.keys()):
-        raise InputRefused(name, f"unknown field {unknown[0]!r}")
+        raise InputRefused(name, f"unknown field {unknown[0]!r} in {name}")
     for part in parts.values():
         required = part.default is MISSING and part.default_factory is MISSING
         if required and part.name not in data:
-            raise InputRefused(name, f"field {part.name!r} is missing")
+            raise InputRefused(name, f"field {part.name!r} is missing in {name}")
     return kind(**{key: read_as(hints[key], value, f"{name}.{key}") for key, value in data.items()})

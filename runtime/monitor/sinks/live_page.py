@@ -91,7 +91,7 @@ class _FrameExplainer:
             pixels = preprocess(image, preprocessing)
             scores = classifier.probabilities(pixels)
             best = int(scores.argmax())
-            explanation = self._explainer.explain_fully(pixels, best)
+            explanation = self._explainer.explain(pixels, best)
             return png(
                 draw(pixels, explanation, self._explainer.caption(best), float(scores[best]))
             )

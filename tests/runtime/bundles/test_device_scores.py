@@ -58,9 +58,9 @@ def test_scores_come_back_as_they_were_written(tmp_path: Path) -> None:
     written = (device("Cortex-A72", ab={"00.png": (0.25, 0.75)}), device("Cortex-A53"))
     write_device_scores(tmp_path / "golden", written)
     assert read_device_scores(tmp_path) == (
-        device("Cortex-A72", ab={"00.png": [0.25, 0.75]}),
+        device("Cortex-A72", ab={"00.png": (0.25, 0.75)}),
         device("Cortex-A53"),
-    )  # type: ignore[dict-item]
+    )
 
 
 @pytest.mark.parametrize(

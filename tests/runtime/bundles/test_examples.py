@@ -40,7 +40,7 @@ def test_training_image_is_nearest_to_itself(exported: Path, cells: Path, file: 
     for index in (0, 7, len(examples.images) - 1):
         example = examples.images[index]
         pixels = preprocess(cells / example.path, classifier.preprocessing)
-        first, second, third = explainer.explain_fully(pixels, 0).nearest
+        first, second, third = explainer.explain(pixels, 0).nearest
         assert first.example == example
         assert first.similarity == pytest.approx(1, abs=2e-3)
         assert first.similarity >= second.similarity >= third.similarity

@@ -48,7 +48,7 @@ def test_nine_tenths_of_the_map_lie_on_the_half_with_the_object(
             left = HALF * (number % 2)
             with Image.open(path) as fruit:
                 canvas.paste(fruit.resize((HALF, HALF)), (left, SIDE // 4))
-            heat, how = explainer.explain(np.asarray(canvas), index)
+            heat, how, *_ = explainer.explain(np.asarray(canvas), index)
             assert how == method
             shares.append(heat[:, left : left + HALF].sum() / heat.sum())
     assert len(shares) == 24

@@ -57,7 +57,7 @@ def test_map_has_the_size_of_the_image_and_its_peak_at_1(
     for image in images[:3]:
         pixels = preprocess(image, classifier.preprocessing)
         best = int(classifier.scores(pixels).argmax())
-        heat, method = explain(classifier, pixels, best)
+        heat, method, *_ = explain(classifier, pixels, best)
         assert (heat.shape, heat.dtype, method) == ((64, 64), np.float32, "class activation map")
         assert heat.min() >= 0
         assert 0.5 < heat.max() <= 1

@@ -18,7 +18,7 @@ def test_mass_lies_on_the_red_quarter_of_an_image_that_is_red_there(
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[..., 2] = 200
     pixels[top : top + 4, left : left + 4] = (220, 20, 20)
-    heat, method = explain(Classifier(onnx_model()), pixels, 0)
+    heat, method, *_ = explain(Classifier(onnx_model()), pixels, 0)
     assert method == "occlusion"
     assert heat[top : top + 4, left : left + 4].sum() > 0.9 * heat.sum() > 0
 
@@ -26,7 +26,7 @@ def test_mass_lies_on_the_red_quarter_of_an_image_that_is_red_there(
 def test_nothing_speaks_for_a_class_whose_score_never_falls(
     onnx_model: Callable[..., Path],
 ) -> None:
-    heat, _ = explain(Classifier(onnx_model()), np.zeros((8, 8, 3), np.uint8), 0)
+    heat, *_ = explain(Classifier(onnx_model()), np.zeros((8, 8, 3), np.uint8), 0)
     assert not heat.any()
 
 

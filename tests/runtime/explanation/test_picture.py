@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.explanation.explainer import FullExplanation
+from runtime.explanation.explainer import Explanation
 from runtime.explanation.picture import GAP, SIDE, draw, overlay, png
 from runtime.system.terminal import escape_unprintable
 
@@ -29,7 +29,7 @@ LABELS = (
 @pytest.mark.parametrize("channels", [3, 1])
 def test_any_label_fits_under_the_two_images(label: str, channels: int) -> None:
     pixels = PIXELS[..., :channels]
-    explanation = FullExplanation(HEAT, "class activation map")
+    explanation = Explanation(HEAT, "class activation map")
     picture = Image.open(io.BytesIO(png(draw(pixels, explanation, label, 0.987654))))
     empty = draw(pixels, explanation, "", 0.987654)
     assert (picture.size, picture.format) == (empty.size, "PNG")
@@ -40,7 +40,7 @@ def test_any_label_fits_under_the_two_images(label: str, channels: int) -> None:
 
 
 def test_image_is_at_the_left_and_its_map_at_the_right() -> None:
-    drawn = draw(PIXELS, FullExplanation(HEAT, "occlusion"), "banana", 0.5)
+    drawn = draw(PIXELS, Explanation(HEAT, "occlusion"), "banana", 0.5)
     picture = np.asarray(drawn).astype(int)
     left, right = picture[:SIDE, :SIDE], picture[:SIDE, SIDE + GAP :]
     middle = SIDE // 2
@@ -59,7 +59,7 @@ def test_overlay_is_darker_where_nothing_speaks_for_the_class() -> None:
 def test_picture_says_how_the_map_was_made_and_that_it_is_empty() -> None:
     """Both notes are text of the picture, so the pixels below the images differ."""
     notes = [
-        np.asarray(draw(PIXELS, FullExplanation(heat, method), "banana", 0.5))[SIDE:]
+        np.asarray(draw(PIXELS, Explanation(heat, method), "banana", 0.5))[SIDE:]
         for heat, method in (
             (HEAT, "occlusion"),
             (HEAT, "class activation map"),
