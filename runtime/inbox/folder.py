@@ -4,9 +4,10 @@ DIR/new              images that nobody labelled yet
 DIR/labelled/CLASS   labelled images, as `train` takes them
 DIR/unusable         images that nobody shall see again
 
-The place of a file is all that is known of its label: nothing else can disagree with it. Each move
-is a rename, so a kill at any moment loses nothing. A lock makes two people, or two programs, take
-turns; who moves an image that another moved before is told so.
+An image is new, unusable, or in the pile of a class. Its folder is all that is known of its label:
+nothing else can disagree with it. Each move is a rename, so a kill at any moment loses nothing. A
+lock makes two people, or two programs, take turns; who moves an image that another moved before is
+told so.
 """
 
 import os
@@ -23,12 +24,12 @@ from runtime.system.atomic_files import locked, move_files
 
 NEW, LABELLED, UNUSABLE = "new", "labelled", "unusable"
 CLASS_PREFIX = f"{LABELLED}/"
-"""A place is NEW, UNUSABLE, or this and the name of a class."""
+"""A pile is NEW, UNUSABLE, or this and the name of a class."""
 MAX_LISTED = 1000
 
 
 class InboxImage(NamedTuple):
-    """Names an image in a place; burst and reason are "" for the file of another program."""
+    """Names an image in a pile; burst and reason are "" for the file of another program."""
 
     name: str
     burst: str
@@ -36,7 +37,7 @@ class InboxImage(NamedTuple):
 
 
 class Inbox:
-    """Holds the images of a folder by place; several threads and processes may use it."""
+    """Holds the images of a folder by pile; several threads and processes may use it."""
 
     def __init__(self, folder: Path) -> None:
         """Takes a folder that exists.
@@ -54,63 +55,63 @@ class Inbox:
         counts = {name: len(image_names(path)) for name, path in self._class_folders().items()}
         return {name: count for name, count in counts.items() if count}
 
-    def images(self, place: str) -> tuple[list[InboxImage], int]:
-        """Returns the first images of a place by name, so that bursts are together, and the total.
+    def images(self, pile: str) -> tuple[list[InboxImage], int]:
+        """Returns the first images of a pile by name, so that bursts are together, and the total.
 
         Raises:
-            InputRefused: no place.
+            InputRefused: no pile.
         """
-        names = sorted(image_names(self.path(place)))
+        names = sorted(image_names(self.path(pile)))
         shown = [InboxImage(name, burst_of(name), reason_of(name)) for name in names[:MAX_LISTED]]
         return shown, len(names)
 
-    def count(self, place: str) -> int:
-        """Returns how many images are in a place.
+    def count(self, pile: str) -> int:
+        """Returns how many images are in a pile.
 
         Raises:
-            InputRefused: no place.
+            InputRefused: no pile.
         """
-        return len(image_names(self.path(place)))
+        return len(image_names(self.path(pile)))
 
-    def image_path(self, place: str, name: str) -> Path:
-        """Returns the path of an image in a place, whether it is there or not.
+    def image_path(self, pile: str, name: str) -> Path:
+        """Returns the path of an image in a pile, whether it is there or not.
 
         Raises:
-            InputRefused: no place, or no name of an image.
+            InputRefused: no pile, or no name of an image.
         """
-        return self.path(place) / _checked(name)
+        return self.path(pile) / _checked(name)
 
     def move(self, names: Sequence[str], source: str, target: str) -> list[str]:
-        """Moves images from one place to another; returns those that were still at the first.
+        """Moves images from one pile to another; returns those that were still at the first.
 
         Raises:
-            InputRefused: no place, the same place twice, or no name of an image.
+            InputRefused: no pile, the same pile twice, or no name of an image.
             MachineError: the disk is full, or does not let this user write.
         """
         old, new = self.path(source), self.path(target)
         if old == new:
-            raise InputRefused("place", f"expected another one than {target[:50]!r}")
+            raise InputRefused("pile", f"expected another one than {target[:50]!r}")
         with locked(self.folder):
             moved = move_files([(old / _checked(name), new / name) for name in names])
             self._remove_empty_classes()
         return [name for name, is_moved in zip(names, moved, strict=True) if is_moved]
 
-    def path(self, place: str) -> Path:
-        """Returns the folder of a place, whether it is there or not.
+    def path(self, pile: str) -> Path:
+        """Returns the folder of a pile, whether it is there or not.
 
         A class folder that a person made may have a name that `folder_name` would change.
 
         Raises:
-            InputRefused: no place.
+            InputRefused: no pile.
         """
-        if place in (NEW, UNUSABLE):
-            return self.folder / place
-        written = place.removeprefix(CLASS_PREFIX)
+        if pile in (NEW, UNUSABLE):
+            return self.folder / pile
+        written = pile.removeprefix(CLASS_PREFIX)
         label, found = _plain(written), self._class_folders()
         name = folder_name(label)
-        if not place.startswith(CLASS_PREFIX) or not name or name.lower() in FILE_MANAGER_NAMES:
+        if not pile.startswith(CLASS_PREFIX) or not name or name.lower() in FILE_MANAGER_NAMES:
             raise InputRefused(
-                "place", f"expected {NEW}, {UNUSABLE} or a class, found {place[:50]!r}"
+                "pile", f"expected {NEW}, {UNUSABLE} or a class, found {pile[:50]!r}"
             )
         similar = {_plain(other): path for other, path in found.items()}
         return found.get(written) or similar.get(label) or self.folder / LABELLED / name

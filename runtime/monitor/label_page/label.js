@@ -3,7 +3,7 @@ const TIMEOUT_MS = 20000, POLL_MS = 4000, MAX_MOVED = 100, MIN_IMAGES = 5, KEYS 
 const NEW = "new", UNUSABLE = "unusable", CLASS = "labelled/";
 const byId = id => document.getElementById(id), grid = byId("grid");
 const undoable = [], tiles = new Map();
-let place = NEW, known = "", classes = [], anchor = null, last = null, busy = 0;
+let pile = NEW, known = "", classes = [], anchor = null, last = null, busy = 0;
 
 function setNote(text, bad = false) {
   if (byId("note").textContent !== text) byId("note").textContent = text;
@@ -52,7 +52,7 @@ function makeTile(image) {
 }
 
 function imageURL(name, whole = "") {
-  const query = new URLSearchParams({place, name});
+  const query = new URLSearchParams({pile, name});
   if (whole) query.set("whole", whole);
   return `label/image?${query}`;
 }
@@ -153,9 +153,9 @@ function showPlaces(list) {
     ...classes.map(name => option(CLASS + name, `${name} (${list.classes[name]})`)),
     option(UNUSABLE, `not usable (${list.unusable})`),
   ];
-  if (!options.some(node => node.value === place)) options.push(option(place, place));
-  byId("place").replaceChildren(...options);
-  byId("place").value = place;
+  if (!options.some(node => node.value === pile)) options.push(option(pile, pile));
+  byId("pile").replaceChildren(...options);
+  byId("pile").value = pile;
 }
 
 function summary(list) {
@@ -179,9 +179,9 @@ function showList(list) {
 
 // A list that was asked for before a move must not bring moved images back.
 async function refresh() {
-  const asked = place, moves = busy;
-  const list = await request(`label/list?${new URLSearchParams({place, known})}`);
-  if (asked !== place || busy !== moves) return;
+  const asked = pile, moves = busy;
+  const list = await request(`label/list?${new URLSearchParams({pile, known})}`);
+  if (asked !== pile || busy !== moves) return;
   known = list.version;
   if (list.images) showList(list);
   else if (byId("note").classList.contains("bad")) setNote("");
@@ -234,7 +234,7 @@ async function moveTargets(to) {
     return;
   }
   const beside = moving.at(-1).nextElementSibling || moving[0].previousElementSibling;
-  await move(moving.map(tile => tile.image.name), place, to);
+  await move(moving.map(tile => tile.image.name), pile, to);
   allTiles().forEach(tile => choose(tile, false));
   anchor = null;
   showChosen();
@@ -350,8 +350,8 @@ byId("other").addEventListener("submit", onName);
 byId("unusable").addEventListener("click", () => moveTargets(UNUSABLE));
 byId("undo").addEventListener("click", undo);
 byId("whole").addEventListener("click", () => byId("whole").close());
-byId("place").addEventListener("change", () => {
-  place = byId("place").value;
+byId("pile").addEventListener("change", () => {
+  pile = byId("pile").value;
   known = "";
   tiles.clear();
   grid.replaceChildren();

@@ -76,12 +76,12 @@ class LabelPageHandler(PageHandler):
 
 
 class ListHandler(LabelHandler):
-    """Sends the classes and the images of a place, unless the page knows them already."""
+    """Sends the classes and the images of a pile, unless the page knows them already."""
 
     async def get(self) -> None:
         """Sends JSON; `?known=` is the version that the page has."""
-        place = self.get_query_argument("place", NEW)
-        fields = await self.work(_list, self.inbox, place)
+        pile = self.get_query_argument("pile", NEW)
+        fields = await self.work(_list, self.inbox, pile)
         version = hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
         if self.get_query_argument("known", "") == version:
             fields = {}
@@ -89,12 +89,12 @@ class ListHandler(LabelHandler):
 
 
 class ImageHandler(LabelHandler):
-    """Sends an image of a place: small and only its region, or with `?whole=1` all of it."""
+    """Sends an image of a pile: small and only its region, or with `?whole=1` all of it."""
 
     async def get(self) -> None:
         """Sends a JPEG."""
-        place, name = self.get_query_argument("place"), self.get_query_argument("name")
-        path = await self.work(self.inbox.image_path, place, name)
+        pile, name = self.get_query_argument("pile"), self.get_query_argument("name")
+        path = await self.work(self.inbox.image_path, pile, name)
         render = _whole if self.get_query_argument("whole", "") else _thumbnail
         await self.send("image/jpeg", await self.work(render, path))
 
@@ -130,8 +130,8 @@ LABEL_ROUTES: tuple[tuple[str, type[CheckedHandler]], ...] = (
 )
 
 
-def _list(inbox: Inbox, place: str) -> dict[str, Any]:
-    folder, classes, (images, total) = inbox.path(place), inbox.classes(), inbox.images(place)
+def _list(inbox: Inbox, pile: str) -> dict[str, Any]:
+    folder, classes, (images, total) = inbox.path(pile), inbox.classes(), inbox.images(pile)
     rows = [{**image._asdict(), **_shown(folder / image.name)} for image in images]
     labels = [row["label"] for row in rows if isinstance(row.get("label"), str)]
     answered = dict.fromkeys(sorted({folder_name(label) for label in labels if label}), 0)
@@ -139,7 +139,7 @@ def _list(inbox: Inbox, place: str) -> dict[str, Any]:
         "classes": {**classes, **answered, **classes},
         "new": inbox.count(NEW),
         "unusable": inbox.count(UNUSABLE),
-        "place": place,
+        "pile": pile,
         "images": rows,
         "more": total - len(rows),
     }

@@ -80,8 +80,8 @@ def test_two_people_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_kill_at_any_moment_loses_nothing(inbox: Inbox) -> None:
     code = (
         "import sys, itertools; from pathlib import Path; from runtime.inbox.folder import Inbox\n"
-        "inbox = Inbox(Path(sys.argv[1])); places = ['new', 'labelled/a', 'labelled/b']\n"
-        "for source, target in itertools.cycle(zip(places, places[1:] + places[:1])):\n"
+        "inbox = Inbox(Path(sys.argv[1])); piles = ['new', 'labelled/a', 'labelled/b']\n"
+        "for source, target in itertools.cycle(zip(piles, piles[1:] + piles[:1])):\n"
         "    names = [image.name for image in inbox.images(source)[0]]\n"
         "    inbox.move(names, source, target); print(target, flush=True)\n"
     )
@@ -103,22 +103,22 @@ def test_kill_at_any_moment_loses_nothing(inbox: Inbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "pile",
     [
         *("labelled/", "labelled/ ", "labelled", "", "..", "/etc", "labelled/Thumbs.db"),
         *("new/../..", "new/", "x"),
     ],
 )
-def test_what_is_no_place_is_refused(inbox: Inbox, place: str) -> None:
-    with pytest.raises(InputRefused, match="place"):
-        inbox.move(["03.png"], NEW, place)
+def test_what_is_no_pile_is_refused(inbox: Inbox, pile: str) -> None:
+    with pytest.raises(InputRefused, match="pile"):
+        inbox.move(["03.png"], NEW, pile)
     assert inbox.count(NEW) == 12
 
 
 @pytest.mark.parametrize("label", ["../../etc", "..", ".hidden", "a/b", "x\n\x1b[31m", "n" * 3000])
 def test_hostile_class_is_one_folder_in_labelled(inbox: Inbox, label: str) -> None:
-    place = f"labelled/{label}"
-    assert inbox.move(["03.png"], NEW, place) == ["03.png"]
+    pile = f"labelled/{label}"
+    assert inbox.move(["03.png"], NEW, pile) == ["03.png"]
     (only,) = (inbox.folder / "labelled").iterdir()
     assert (only.name.isprintable(), only.name.startswith(".")) == (True, False)
     assert inbox.classes() == {only.name: 1}
@@ -131,13 +131,13 @@ def test_class_folder_that_a_person_made_is_used_as_it_is(inbox: Inbox, name: st
     folder.mkdir(parents=True)
     (folder / "own.png").write_bytes(b"")
     (label,) = inbox.classes()
-    place = f"labelled/{label}"
-    assert inbox.images(place)[1] == 1
-    assert inbox.move(["03.png"], NEW, place) == ["03.png"]
+    pile = f"labelled/{label}"
+    assert inbox.images(pile)[1] == 1
+    assert inbox.move(["03.png"], NEW, pile) == ["03.png"]
     typed = f"labelled/{unicodedata.normalize('NFC', label)}"
     assert inbox.move(["04.png"], NEW, typed) == ["04.png"]
     assert inbox.classes() == {label: 3}
-    assert inbox.move(["03.png"], place, NEW) == ["03.png"]
+    assert inbox.move(["03.png"], pile, NEW) == ["03.png"]
 
 
 def test_links_are_no_images(inbox: Inbox, tmp_path_factory: pytest.TempPathFactory) -> None:

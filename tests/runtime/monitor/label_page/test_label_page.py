@@ -52,8 +52,8 @@ def labels(inbox: Path) -> Iterator[LivePage]:
         yield live
 
 
-def names(inbox: Path, place: str) -> list[str]:
-    folder = inbox / place
+def names(inbox: Path, pile: str) -> list[str]:
+    folder = inbox / pile
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
@@ -119,7 +119,7 @@ def test_keys_go_choose_a_burst_name_a_class_undo_and_set_aside(
     page.keyboard.press("x")
     eventually(lambda: names(inbox, UNUSABLE), [image(0, 3), image(0, 4)])
     eventually(lambda: page.locator(".tile").count(), 10)
-    page.locator("#place").select_option(UNUSABLE)
+    page.locator("#pile").select_option(UNUSABLE)
     eventually(lambda: tiles(page), [image(0, 3), image(0, 4)])
     page.locator(".tile").first.focus()
     page.keyboard.press("Enter")
@@ -171,7 +171,7 @@ def test_hostile_names_answers_and_classes_are_text(
     for text in HOSTILE:
         page.locator("#name").fill(text)
         page.keyboard.press("Enter")
-        page.locator("#place").select_option(NEW)
+        page.locator("#pile").select_option(NEW)
     page.locator(".tile").first.focus()
     page.keyboard.press("Enter")
     assert page.locator("script").count() == 1

@@ -13,7 +13,7 @@ from runtime.inbox.note import Note, encode_with_note
 from runtime.monitor.live_page.live_page import LivePage
 
 TOKEN = "a-token-of-this-test"
-PATHS = ("/label", "/label/list", "/label/image?place=new&name=0.jpg")
+PATHS = ("/label", "/label/list", "/label/image?pile=new&name=0.jpg")
 
 
 @pytest.fixture
@@ -146,9 +146,9 @@ def test_bad_requests_are_refused_and_move_nothing(
 @pytest.mark.parametrize(
     "query",
     [
-        *("place=new&name=../labelled/0.jpg", "place=../..&name=0.jpg", "place=new&name=9.jpg"),
-        *("place=new&name=%2Fetc%2Fpasswd", "place=new&name=.jpg", "place=new", "name=0.jpg"),
-        "place=new&name=broken.jpg",
+        *("pile=new&name=../labelled/0.jpg", "pile=../..&name=0.jpg", "pile=new&name=9.jpg"),
+        *("pile=new&name=%2Fetc%2Fpasswd", "pile=new&name=.jpg", "pile=new", "name=0.jpg"),
+        "pile=new&name=broken.jpg",
     ],
 )
 def test_no_file_but_images_is_sent(labels: LivePage, get, tmp_path: Path, query: str) -> None:
