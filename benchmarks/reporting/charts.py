@@ -1,6 +1,6 @@
 """Draws the charts of the latency page as inline SVG.
 
-They are made by hand because the page is made on the device, where matplotlib is not installed.
+They are made by hand, so that `bench report` needs nothing but the base installation.
 """
 
 import html

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from runtime.answer import Verdict, answer_text
 from runtime.monitor.live_page.frame_broker import PageState
 from runtime.monitor.live_page.page_update import PageUpdate
 
@@ -38,9 +39,14 @@ def status_fields(state: PageState) -> dict[str, Any]:
 
 def _answer_fields(update: PageUpdate) -> dict[str, Any]:
     top_labels = update.predictions[:MAX_LABELS]
+    label: str | None = None
+    verdict: Verdict = "unknown"
+    if update.stable:
+        label, verdict = update.stable.label, update.stable.verdict
     return {
-        "label": update.stable.label if update.stable else None,
-        "verdict": update.stable.verdict if update.stable else "unknown",
+        "label": label,
+        "verdict": verdict,
+        "text": answer_text(verdict, update.predictions) if label is None else label,
         "predictions": [{"label": top.label, "score": round(top.score, 4)} for top in top_labels],
         "more": len(update.predictions) - len(top_labels),
         "fps": round(update.fps, 2),

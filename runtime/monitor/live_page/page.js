@@ -12,12 +12,6 @@ function formatAge(ms) {
   return `${Math.floor(ms / 60000)} min ${Math.floor(ms / 1000) % 60} s`;
 }
 
-function answerText({label, verdict, predictions}) {
-  if (label !== null) return label;
-  if (verdict !== "unsure") return "unknown";
-  return `unsure: ${predictions.slice(0, 2).map((top) => top.label).join(" or ")}`;
-}
-
 function addBar(bars) {
   const row = document.createElement("li"), fill = document.createElement("i");
   fill.setAttribute("role", "meter");
@@ -76,7 +70,7 @@ class Answer extends Part {
     while (bars.children.length > count) bars.lastElementChild.remove();
     this.get("more").hidden = !answer.more;
     this.setText("more", `and ${answer.more} more`);
-    this.setText("label", answerText(answer));
+    this.setText("label", answer.text);
     label.classList.toggle("unknown", answer.label === null);
     label.title = answer.label || "";
     this.get("why").hidden = !answer.explains;
