@@ -104,10 +104,10 @@ zmodload zsh/zpty
 zpty shell zsh -f -i
 type() { zpty -w -n shell "$1"; }
 until_shown() { zpty -r -m shell output "*$1*"; print -rn -- "$output"; }
-type $'PS1=; autoload -U compinit; compinit -u -D; source %s; print read''y\n'
-until_shown ready
-type $'quince() { %s -m quince "$@" }; print define''d\n'
-until_shown defined
+type $'PS1=; autoload -U compinit; compinit -u -D; source %s; print $((40+2))ready\n'
+until_shown 42ready
+type $'quince() { %s -m quince "$@" }; print $((40+2))defined\n'
+until_shown 42defined
 type $'quince run predict --layout n\t'
 until_shown nhwc
 """
