@@ -1,6 +1,8 @@
 """The trained model of the session, loaded, and a bundle manifest for it."""
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +17,14 @@ prepare_tensorflow()
 import keras
 import tensorflow as tf
 
+from export.__main__ import main
 from export.inputs.keras_loader import load
+from export.inputs.sandbox_worker import _try_model
 from export.inputs.trained_run import open_run
 from export.parity.artifact_record import ArtifactRecord, read_records
 from export.publish import bundle_manifest
 from export.quantization.calibration import choose_calibration
+from runtime.cli.program import _run
 from runtime.system.hashing import sha256_of
 from runtime.system.terminal import quiet
 
@@ -184,3 +189,27 @@ def records(exported: Path) -> dict[str, ArtifactRecord]:
 @pytest.fixture
 def sets(exported: Path) -> dict[str, Any]:
     return json.loads((exported / "calibration.json").read_text())["sets"]
+
+
+@pytest.fixture
+def loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries models here, not in a child that imports TensorFlow; test_sandbox.py does that."""
+    monkeypatch.setattr(
+        "export.inputs.external_model.try_loading",
+        lambda path, preparation: _try_model(path, preparation, 2**40),
+    )
+
+
+@pytest.fixture
+def export_here(
+    loaded_here: None, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `export` as `run_cli` does, in this process, on a model that a test has made."""
+
+    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        command = list(map(str, words))
+        code = _run("python -m export", main, command)
+        return subprocess.CompletedProcess(command, code, *capfd.readouterr())
+
+    return run

@@ -10,19 +10,10 @@ import pytest
 from PIL import Image
 
 from export.commands.export import main
-from export.inputs.sandbox_worker import _try_model
 from export.parity.baseline import PoorModel
 
+pytestmark = pytest.mark.usefixtures("loaded_here")
 LOOSE = ("--max-drop", "0.2", "--min-agreement", "0.8", "--precision", "fp32")
-
-
-@pytest.fixture(autouse=True)
-def loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries each model here, not in a child that imports TensorFlow; test_sandbox.py does that."""
-    monkeypatch.setattr(
-        "export.inputs.external_model.try_loading",
-        lambda path, preparation: _try_model(path, preparation, 2**40),
-    )
 
 
 @pytest.fixture(scope="module")

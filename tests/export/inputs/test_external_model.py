@@ -57,10 +57,12 @@ def models(keras_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_nested_model_gives_what_the_run_of_the_same_network_gives(
-    models, options, exported, run_cli, tmp_path: Path
+    models, options, exported, run_cli, export_here, monkeypatch, tmp_path: Path
 ) -> None:
-    done = run_cli("export", "tflite", models / "nested.keras", *options, *LOOSE, cwd=tmp_path)
+    command = ("tflite", models / "nested.keras", *options, *LOOSE)
+    done = run_cli("export", *command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
     bundle = tmp_path / "bundles" / "nested"
     run_parity, external_parity = (
         json.loads((path / "parity.json").read_text())["artifacts"]["model.int8.tflite"]["parity"]
@@ -77,18 +79,9 @@ def test_a_nested_model_gives_what_the_run_of_the_same_network_gives(
         str(models)
         not in (bundle / "manifest.json").read_text() + (bundle / "parity.json").read_text()
     )
-    again = run_cli("export", "tflite", models / "nested.keras", *options, *LOOSE, cwd=tmp_path)
+    again = export_here(*command)
     assert "already there, made by this command" in again.stdout
-    different = run_cli(
-        "export",
-        "tflite",
-        models / "nested.keras",
-        *options,
-        *LOOSE,
-        "--fit",
-        "squash",
-        cwd=tmp_path,
-    )
+    different = export_here(*command, "--fit", "squash")
     assert (different.returncode, "another trained model" in different.stderr) == (2, True), (
         different.stderr
     )
@@ -96,10 +89,9 @@ def test_a_nested_model_gives_what_the_run_of_the_same_network_gives(
 
 
 def test_the_normalization_given_by_flag_becomes_the_quantized_input(
-    models, options, run_cli, tmp_path: Path
+    models, options, export_here, tmp_path: Path
 ) -> None:
-    done = run_cli(
-        "export",
+    done = export_here(
         "tflite",
         models / "bare.keras",
         *options,
@@ -114,11 +106,11 @@ def test_the_normalization_given_by_flag_becomes_the_quantized_input(
     assert details["quantization"] == (1 / 128, 127)
 
 
-def test_a_saved_model_goes_into_both_formats(models, options, run_cli, tmp_path: Path) -> None:
+def test_a_saved_model_goes_into_both_formats(
+    models, options, run_cli, export_here, tmp_path: Path
+) -> None:
     for kind in ("tflite", "onnx"):
-        done = run_cli(
-            "export", kind, models / "saved", *options, *LOOSE, "-o", tmp_path / "bundle"
-        )
+        done = export_here(kind, models / "saved", *options, *LOOSE, "-o", tmp_path / "bundle")
         assert done.returncode == 0, done.stderr
     (details,) = Interpreter(str(tmp_path / "bundle" / "model.int8.tflite")).get_input_details()
     assert (details["dtype"], details["quantization"]) == (np.uint8, (1.0, 0))
@@ -126,18 +118,18 @@ def test_a_saved_model_goes_into_both_formats(models, options, run_cli, tmp_path
 
 
 def test_logits_are_refused_rather_than_guessed_and_taken_with_the_flag(
-    models, options, run_cli, tmp_path: Path
+    models, options, export_here, tmp_path: Path
 ) -> None:
     place = ("-o", tmp_path / "bundle")
-    done = run_cli("export", "onnx", models / "logits.keras", *options, *place)
+    done = export_here("onnx", models / "logits.keras", *options, *place)
     assert (done.returncode, done.stdout) == (2, "")
     assert "not probabilities" in done.stderr.splitlines()[-1]
     assert "--logits" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "bundle").exists()
-    done = run_cli("export", "onnx", models / "logits.keras", *options, *place, "--logits", *LOOSE)
+    done = export_here("onnx", models / "logits.keras", *options, *place, "--logits", *LOOSE)
     assert done.returncode == 0, done.stderr
-    done = run_cli(
-        "export", "onnx", models / "nested.keras", *options, "-o", tmp_path / "other", "--logits"
+    done = export_here(
+        "onnx", models / "nested.keras", *options, "-o", tmp_path / "other", "--logits"
     )
     assert "leave out --logits" in done.stderr.splitlines()[-1]
 
@@ -204,19 +196,11 @@ def test_options_of_a_external_model_are_refused_with_a_run_folder(
 
 
 def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
-    models, beside, run_cli, tmp_path: Path
+    models, beside, export_here, tmp_path: Path
 ) -> None:
     (tmp_path / "labels.txt").write_text("mono\npoly\nother\n")
-    done = run_cli(
-        "export",
-        "onnx",
-        models / "nested.keras",
-        "--labels",
-        tmp_path / "labels.txt",
-        "--verify",
-        beside["verify"],
-        cwd=tmp_path,
-    )
+    labels = ("--labels", tmp_path / "labels.txt", "--verify", beside["verify"])
+    done = export_here("onnx", models / "nested.keras", *labels, "-o", tmp_path / "bundle")
     assert done.returncode == 2
     assert "has 3 labels, but the model has 2 outputs" in done.stderr.splitlines()[-1]
 
@@ -226,7 +210,7 @@ def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
     [("file", 2, "is a file"), ("link", 2, "a link to"), ("model", 2, "the model itself")],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(
-    models, options, run_cli, tmp_path, place, code, reason
+    models, options, export_here, tmp_path, place, code, reason
 ) -> None:
     """FAULTS E14."""
     (tmp_path / "file").write_text("the only copy")
@@ -236,7 +220,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     (tmp_path / "model").rename(model)
     target = model if place == "model" else tmp_path / place
     before = model.read_bytes()
-    done = run_cli("export", "onnx", model, *options, "-o", target)
+    done = export_here("onnx", model, *options, "-o", target)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert reason in done.stderr.splitlines()[-1]
     assert "convert" not in done.stderr
