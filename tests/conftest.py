@@ -32,6 +32,13 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TIMEOUT_S = 300
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # More threads than cores would wait for each other: a training took 8.9 instead of 7.7 s of
+    # processor time, and under load 26 instead of 19 s.
+    cores = os.cpu_count() or 1
+    share = max(1, cores // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, str(share))
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # `make test &` in a script: what the tests start would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
