@@ -1,4 +1,4 @@
-"""Provides the place of an installed bundle, and the bundle that is installed there first."""
+"""Provides the place of an installed bundle, signed bundles, and their update."""
 
 import shutil
 import subprocess
@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from runtime.deployment.install import install
 from runtime.deployment.signature import sign
+from runtime.deployment.update import UpdateOptions, update
 
 FIRST_EXPORT = "2026-01-31T12:00:00Z"
 
@@ -63,3 +65,17 @@ def signed_bundle(make_bundle: Callable[..., Path], keys: Keys) -> Callable[...,
         return folder
 
     return make
+
+
+@pytest.fixture
+def run_update(keys: Keys, place: Path) -> Callable[..., object]:
+    def run(source: object, **options: object) -> object:
+        return update(str(source), place, UpdateOptions(keys.signers, **options), lambda line: None)
+
+    return run
+
+
+@pytest.fixture
+def old(signed_bundle: Callable[..., Path], keys: Keys, place: Path) -> str:
+    """Installs a first bundle; returns its id."""
+    return install(signed_bundle(1), place, signers=keys.signers).id
