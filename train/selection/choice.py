@@ -1,4 +1,4 @@
-"""Chooses among candidates: the Pareto front, the limits, and the fastest of the equally good."""
+"""Chooses among candidates: the Pareto front, the limits and the most accurate within them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,6 @@ from train.selection.candidates import Candidate
 from train.selection.timing import Timing
 
 MB = 1e6
-MAX_LOSS = 0.01
-"""The validation accuracy that a faster network may lose.
-
-A test of chance would hide 4 points with 340 images, so a fast network would win too often.
-"""
 
 
 @dataclass(frozen=True)
@@ -74,16 +69,9 @@ class Row:
 
 
 def choose(measured: Sequence[Measured], limits: Limits) -> Measured | None:
-    """Returns the fastest candidate within the limits that is at most MAX_LOSS below the best one.
-
-    None: nothing is within the limits.
-    """
+    """Returns the most accurate candidate within the limits, the fastest of equals; None: none."""
     within = [one for one in measured if one.excess(limits) <= 1]
-    if not within:
-        return None
-    best = max(one.right.sum() for one in within)
-    as_good = [one for one in within if best - one.right.sum() <= MAX_LOSS * len(one.right)]
-    return min(as_good, key=lambda one: (one.timing.ms, -one.accuracy))
+    return max(within, key=lambda one: (one.accuracy, -one.timing.ms), default=None)
 
 
 def nearest(measured: Sequence[Measured], limits: Limits) -> Measured:

@@ -15,9 +15,9 @@ def _measured(size: int, wrong: int, ms: float, mb: float = 4.0) -> Measured:
     return Measured(Candidate("net", None, size), right, Timing(ms, int(mb * 1e6)))
 
 
-def test_faster_one_is_chosen_only_if_it_loses_at_most_a_point() -> None:
-    best, close, worse = _measured(224, 10, 30), _measured(160, 12, 20), _measured(96, 13, 5)
-    assert choose([worse, best, close], Limits(None, None)) is close
+def test_faster_one_is_chosen_only_if_it_is_as_accurate() -> None:
+    best, equal, close = _measured(224, 10, 30), _measured(160, 10, 20), _measured(96, 11, 5)
+    assert choose([close, best, equal], Limits(None, None)) is equal
 
 
 def test_limits_leave_out_the_slow_and_the_large() -> None:
