@@ -21,19 +21,6 @@ from ultralytics.utils.export.litert import torch2litert
 from ultralytics.utils.export.onnx import onnx_int8_quantize
 
 
-class FromFractions(torch.nn.Module):
-    """Takes pixels 0..1, as Ultralytics feeds them, for a network of pixels 0..255."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, fractions: torch.Tensor) -> torch.Tensor:
-        """Returns the network's scores."""
-        scores: torch.Tensor = self.network(255 * fractions)
-        return scores
-
-
 def quantize(source: str, images: NDArray[np.uint8], target: str, option: str) -> None:
     """Writes `target`, in the format of its suffix."""
     planes = images.transpose(0, 3, 1, 2)[:, np.newaxis]
@@ -46,7 +33,8 @@ def quantize(source: str, images: NDArray[np.uint8], target: str, option: str) -
         if node.op_type == "Squeeze":
             node.op_type = "Flatten"
             del node.input[1:]
-    batches = [{"img": torch.from_numpy(image.copy())} for image in planes]
-    module, example = FromFractions(convert(model)), batches[0]["img"] / 255
+    # It divides pixels by 255 before it calibrates; this network takes 0..255.
+    batches = [{"img": torch.from_numpy(255 * image.astype(np.float32))} for image in planes]
+    module, example = convert(model), batches[0]["img"] / 255
     made = torch2litert(module, example, target, quantize=8, calibration_dataset=batches)
     Path(made).rename(target)
