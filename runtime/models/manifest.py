@@ -158,8 +158,9 @@ class Manifest:
                 if data.get("adopted") is not None:
                     # Imported here, because few bundles need it.
                     from runtime.models.adopted_spec import AdoptedSpec
+                    from runtime.system.typed_json import read_as
 
-                    data["adopted"] = AdoptedSpec.from_json(data["adopted"])
+                    data["adopted"] = read_as(AdoptedSpec, data["adopted"], "adopted")
             return from_json_object(cls, data)
 
 
