@@ -8,8 +8,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -185,45 +184,18 @@ def _trial(trial: FrozenTrial, dimensions: Sequence[TunedOption]) -> Trial:
     )
 
 
-class _Sampler(BaseSampler):
+class _Sampler(TPESampler):
     """Draws as TPE, from the seed, the number of the trial and the results so far.
 
     Processes with the same seed therefore draw different values.
     """
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._tpe = TPESampler(seed=seed)
+        super().__init__(n_startup_trials=RANDOM_TRIALS, seed=seed)
+        self._study_seed = seed
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Seeds the draws of a trial."""
-        seed = (self._seed * 1_000_003 + trial.number) % 2**32
-        self._tpe = TPESampler(n_startup_trials=RANDOM_TRIALS, seed=seed)
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Asks TPE."""
-        return self._tpe.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Asks TPE."""
-        return self._tpe.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Asks TPE."""
-        return self._tpe.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Tells TPE."""
-        self._tpe.after_trial(study, trial, state, values)
+        """Seeds the draws of a trial, by making the sampler anew."""
+        seed = (self._study_seed * 1_000_003 + trial.number) % 2**32
+        super().__init__(n_startup_trials=RANDOM_TRIALS, seed=seed)
+        super().before_trial(study, trial)
