@@ -8,13 +8,7 @@ from typing import Any
 
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    HTTPServerConnectionDelegate,
-    RequestStartLine,
-    ResponseStartLine,
-)
+from tornado.httputil import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
 MAX_CONNECTIONS = 256
@@ -63,7 +57,14 @@ class LimitedServer(HTTPServer):
         """Called when a connection waits for its first request, or for the next."""
         self._idle[request_conn.stream] = None
         delegate = super().start_request(server_conn, request_conn)
-        return _IdleUntilWhole(delegate, self._idle, request_conn.stream)
+        finish = delegate.finish
+
+        def finish_whole_request() -> None:
+            self._idle.pop(request_conn.stream, None)
+            finish()
+
+        delegate.finish = finish_whole_request  # type: ignore[method-assign]  # no callback for it
+        return delegate
 
     def on_close(self, server_conn: object) -> None:
         """Called once for each connection."""
@@ -71,33 +72,6 @@ class LimitedServer(HTTPServer):
         super().on_close(server_conn)
         self.connected -= 1
         self._idle.pop(server_conn.stream, None)
-
-
-class _IdleUntilWhole(HTTPMessageDelegate):
-    """Removes a connection from the idle ones when its request is whole.
-
-    Tornado has no callback for this.
-    """
-
-    def __init__(
-        self, delegate: HTTPMessageDelegate, idle: dict[IOStream, None], stream: IOStream
-    ) -> None:
-        self._delegate, self._idle, self._stream = delegate, idle, stream
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Any:
-        return self._delegate.headers_received(start_line, headers)
-
-    def data_received(self, chunk: bytes) -> Any:
-        return self._delegate.data_received(chunk)
-
-    def finish(self) -> None:
-        self._idle.pop(self._stream, None)
-        self._delegate.finish()
-
-    def on_connection_close(self) -> None:
-        self._delegate.on_connection_close()
 
 
 class RefusingStream(IOStream):
