@@ -160,6 +160,16 @@ def test_nothing_new_is_refused_before_the_training(
     grow(run, add)  # a label was corrected
 
 
+def test_an_earlier_run_of_other_images_is_replaced_only_on_request(
+    trained: Path, run_copy: Path, add: Path, cache: Path, run_cli
+) -> None:
+    words = ("train", "--from", trained, "--add", add, "-o", run_copy, "--cache", cache)
+    done = run_cli(*words)
+    assert done.returncode == 2
+    reason = f"other images than {add} has now; use --overwrite or another -o"
+    assert done.stderr.splitlines()[-1].endswith(reason)
+
+
 def test_old_image_that_is_gone_is_refused_by_name(
     trained: Path, cells: Path, add: Path, grow, tmp_path: Path
 ) -> None:
