@@ -86,7 +86,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--python",
-        type=_named_python,
+        type=named_python,
         action="append",
         default=[],
         metavar="NAME=PATH",
@@ -100,7 +100,12 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _named_python(text: str) -> tuple[str, Path]:
+def named_python(text: str) -> tuple[str, Path]:
+    """Reads NAME=PATH, the value of --python.
+
+    Raises:
+        argparse.ArgumentTypeError: no file has this path.
+    """
     name, _, path = text.partition("=")
     if not Path(path).is_file():
         raise argparse.ArgumentTypeError(

@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks.claims.base import Claim, print_claims, run_claim
 from benchmarks.claims.scripts.quantizing.libraries import LIBRARIES, quantize_with
 from benchmarks.claims.scripts.quantizing.timing import OURS, open_file, p50_ms
+from benchmarks.peers.command import named_python
 from benchmarks.reporting.markdown import escaped
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.registry import FORMATS
@@ -74,18 +75,16 @@ def main() -> int:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument(
         "--python",
+        type=named_python,
         action="append",
         default=[],
         metavar="SCRIPT=PATH",
         help="run a script of adapters/ with this interpreter instead of installing its libraries",
     )
     options = parser.parse_args()
-    scripts = {library.script for library in LIBRARIES.values()}
-    pythons = {}
-    for word in options.python:
-        name, _, path = word.partition("=")
-        lookup(dict.fromkeys(scripts), name, "script")
-        pythons[name] = Path(path)
+    pythons = dict(options.python)
+    for name in pythons:
+        lookup({library.script: None for library in LIBRARIES.values()}, name, "script")
     tables = {folder.name: _measure(folder, pythons) for folder in options.runs}
     print(HEAD)
     for name, rows in tables.items():
