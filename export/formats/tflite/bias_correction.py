@@ -18,6 +18,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from export.formats.tflite.quantize import with_verify_operators
 from runtime.system.terminal import quiet
 
+Errors = dict[str, NDArray[np.float32]]
+"""What to take off each bias, (channels,), by the output name of the operator."""
 WITH_BIAS = (
     schema.BuiltinOperator.CONV_2D,
     schema.BuiltinOperator.DEPTHWISE_CONV_2D,
@@ -30,15 +32,12 @@ MIN_ACTIVE = 0.1
 cut, the bias has almost no effect."""
 
 
-def correct_biases(
-    calibrated: bytes, inputs: Iterable[NDArray[np.float32]], float_tensors: Collection[str] = ()
-) -> bytes:
-    """Returns the calibrated model with biases that compensate for rounding on `inputs`.
+def correct_biases(calibrated: bytes, errors: Errors, float_tensors: Collection[str] = ()) -> bytes:
+    """Returns the calibrated model with biases that compensate for the `errors` of rounding.
 
-    Each input is (1, height, width, channels). Operators whose output is in `float_tensors` will
-    stay in float, so they keep their biases; so do operators that share a bias.
+    Operators whose output is in `float_tensors` will stay in float, so they keep their biases; so
+    do operators that share a bias.
     """
-    errors = mean_errors(with_verify_operators(calibrated, float_tensors), inputs)
     content = bytearray(calibrated)
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(0)
@@ -50,8 +49,9 @@ def correct_biases(
         if index >= 0
     )
     for operator in operators:
-        error = errors.get(graph.Tensors(operator.Outputs(0)).Name().decode())
-        if error is None or not _has_bias(model, operator):
+        output = graph.Tensors(operator.Outputs(0)).Name().decode()
+        error = errors.get(output)
+        if error is None or output in float_tensors or not _has_bias(model, operator):
             continue
         buffer = graph.Tensors(operator.Inputs(BIAS)).Buffer()
         bias: Any = model.Buffers(buffer).DataAsNumpy()
@@ -66,16 +66,16 @@ def _has_bias(model: Any, operator: Any) -> bool:
 
 
 def mean_errors(
-    content: bytes, inputs: Iterable[NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    """Returns what to take off each bias, (channels,), by the output name of the operator.
+    calibrated: bytes, inputs: Iterable[NDArray[np.float32]], float_tensors: Collection[str] = ()
+) -> Errors:
+    """Returns the errors of a calibrated model on `inputs`, with `float_tensors` in float.
 
-    `content` is a model with NumericVerify operators. If the activation lets through the part p of
+    Each input is (1, height, width, channels). If the activation lets through the part p of
     a channel's values, a bias moves their mean by p of itself, so the mean error is divided by p.
     """
     with quiet(1, 2):
         interpreter = tf.lite.Interpreter(
-            model_content=content,
+            model_content=with_verify_operators(calibrated, float_tensors),
             experimental_preserve_all_tensors=True,
             experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from export.formats.artifact_spec import ArtifactSpec
-from export.formats.tflite.bias_correction import correct_biases
+from export.formats.tflite.bias_correction import Errors, correct_biases, mean_errors
 from export.formats.tflite.float_scores import float_tensors
 from export.formats.tflite.ranges import cut_ranges
 from export.formats.tflite.tf_converter import make_converter, run_converter
@@ -27,12 +27,13 @@ class _Calibrated:
     """Remembers what `calibrate` made of a model with these weights and images.
 
     by_ranges: with the biases that Keras trained, by the spec's ranges.
-    corrected: with corrected biases, by the spec's ranges, float layers and `float_scores`.
+    errors: of the biases, by the spec's ranges and `float_scores`, without layers of a mixed file,
+        so that no step of `--precision auto` measures them again.
     """
 
     measured_on: str
     by_ranges: dict[str, bytes] = field(default_factory=dict)
-    corrected: dict[tuple[str, tuple[str, ...], bool], bytes] = field(default_factory=dict)
+    errors: dict[tuple[str, bool], Errors] = field(default_factory=dict)
 
 
 _calibrated: WeakKeyDictionary[keras.Model, _Calibrated] = WeakKeyDictionary()
@@ -55,13 +56,12 @@ def calibrate(model: keras.Model, spec: ArtifactSpec, calibration: Images) -> by
     if spec.ranges not in entry.by_ranges:
         inputs = model_inputs(model, calibration)
         entry.by_ranges[spec.ranges] = cut_ranges(entry.by_ranges["minmax"], inputs)
-    key = (spec.ranges, spec.float_layers, spec.float_scores)
-    if key not in entry.corrected:
-        content = entry.by_ranges[spec.ranges]
-        in_float = float_tensors(model, content, spec.float_layers, float_scores=spec.float_scores)
-        inputs = model_inputs(model, calibration)
-        entry.corrected[key] = correct_biases(content, inputs, in_float)
-    return entry.corrected[key]
+    content, key = entry.by_ranges[spec.ranges], (spec.ranges, spec.float_scores)
+    if key not in entry.errors:
+        in_float = float_tensors(model, content, (), float_scores=spec.float_scores)
+        entry.errors[key] = mean_errors(content, model_inputs(model, calibration), in_float)
+    in_float = float_tensors(model, content, spec.float_layers, float_scores=spec.float_scores)
+    return correct_biases(content, entry.errors[key], in_float)
 
 
 def model_inputs(model: keras.Model, calibration: Images) -> Iterator[NDArray[np.float32]]:

@@ -10,7 +10,7 @@ from export.formats.tflite import calibrate as calibrate_module
 from export.formats.tflite.bias_correction import correct_biases, mean_errors
 from export.formats.tflite.calibrate import calibrate, model_inputs
 from export.formats.tflite.float_scores import score_tensors
-from export.formats.tflite.quantize import quantize_model, tensors_of_layers, with_verify_operators
+from export.formats.tflite.quantize import quantize_model, tensors_of_layers
 from runtime.system.terminal import quiet
 
 INT8 = ArtifactSpec("tflite", "int8")
@@ -83,7 +83,7 @@ def test_the_mean_of_a_channel_is_nearer_to_its_float_value(
 
     The pooling before the Dense layer rounds too, and the Dense layer's bias does not correct that.
     """
-    corrected = correct_biases(plain, images)
+    corrected = correct_biases(plain, mean_errors(plain, images))
     exact, before, after = (
         channel_means(content, images)
         for content in (plain, quantize_model(plain, "uint8"), quantize_model(corrected, "uint8"))
@@ -106,7 +106,7 @@ def test_exported_biases_are_corrected(
         list(biases(content).values())
         for content in (
             calibrate(seeded_model, INT8, calibration),
-            correct_biases(plain, images, in_float),
+            correct_biases(plain, mean_errors(plain, images, in_float), in_float),
         )
     )
     for pair in zip(exported, corrected, strict=True):
@@ -117,7 +117,7 @@ def test_layers_left_in_float_keep_their_biases(
     seeded_model, plain: bytes, images: list[np.ndarray]
 ) -> None:
     kept = tensors_of_layers(seeded_model, plain, [seeded_model.layers[-1].name])
-    before, after = biases(plain), biases(correct_biases(plain, images, kept))
+    before, after = biases(plain), biases(correct_biases(plain, mean_errors(plain, images), kept))
     assert [name for name in before if np.array_equal(before[name], after[name])] == kept
 
 
@@ -127,5 +127,20 @@ def test_a_channel_whose_values_are_always_cut_keeps_its_bias(
     content = bytearray(plain)
     name, values = next(iter(biases(content).items()))
     values[0] = -1000.0
-    assert mean_errors(with_verify_operators(bytes(content)), images)[name][0] == 0
-    assert biases(correct_biases(bytes(content), images))[name][0] == -1000.0
+    assert mean_errors(bytes(content), images)[name][0] == 0
+    assert (
+        biases(correct_biases(bytes(content), mean_errors(bytes(content), images)))[name][0]
+        == -1000.0
+    )
+
+
+def test_a_step_of_auto_does_not_measure_the_biases_again(
+    seeded_model, calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    int8 = biases(calibrate(seeded_model, INT8, calibration))
+    monkeypatch.delattr(calibrate_module, "mean_errors")
+    layer = seeded_model.layers[4].name
+    spec = ArtifactSpec("tflite", "mixed", float_layers=(layer,))
+    mixed = biases(calibrate(seeded_model, spec, calibration))
+    same = [np.array_equal(int8[name], mixed[name]) for name in int8]
+    assert same.count(False) == 1, "only the layer in float keeps the bias that Keras trained"
