@@ -14,6 +14,7 @@ from export.graph.wrapping import Wrapping
 from export.inputs import sandbox
 from export.inputs.sandbox import try_loading
 from runtime.errors import InputRefused
+from runtime.models.normalization import parse_normalization
 
 
 @pytest.fixture
@@ -38,6 +39,14 @@ def change(path: Path, old: str, new: str) -> None:
 
 def test_a_plain_model_gives_its_signature(plain: Path) -> None:
     assert try_loading(plain, Wrapping()) == Signature(32, 48, 3)
+
+
+def test_a_saved_model_with_a_normalization_gives_its_signature(
+    plain: Path, tmp_path: Path
+) -> None:
+    keras.models.load_model(plain).export(tmp_path / "saved", verbose=False)
+    normalization = parse_normalization("127,128")
+    assert try_loading(tmp_path / "saved", Wrapping(normalization)) == Signature(32, 48, 3)
 
 
 def test_a_model_that_blows_up_only_when_it_runs_ends_the_child_alone(tmp_path: Path) -> None:
