@@ -129,6 +129,8 @@ def external_options(
             "--data",
             "expected with a run folder; use --calib and --verify with a .keras file or SavedModel",
         )
+    if getattr(arguments, "qat", None) is not None:  # not every format has the option
+        raise InputRefused("--qat", "expected with a run folder: it needs its validation images")
     spec, remark = _stated(arguments)
     labels, verify = require_external(path, arguments.labels or spec.labels, arguments.verify)
     preparation = Wrapping(

@@ -161,6 +161,7 @@ REFUSED = {
         "--data",
         "{calib}",
     ],
+    "--qat: expected with a run folder": ["--labels", "{labels}", "--verify", "{verify}", "--qat"],
     "no such file": ["--labels", "{calib}/none.txt", "--verify", "{verify}"],
     "holds no images to calibrate with": [
         "--labels",
