@@ -39,10 +39,10 @@ def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.fixture(scope="session")
-def wait_for() -> Callable[[str, subprocess.Popen[str]], None]:
+def wait_for() -> Callable[[str | tuple[str, ...], subprocess.Popen[str]], None]:
     """Waits until a process writes a line with a given start to standard error."""
 
-    def wait(line: str, process: subprocess.Popen[str]) -> None:
+    def wait(line: str | tuple[str, ...], process: subprocess.Popen[str]) -> None:
         assert process.stderr
         for text in process.stderr:
             if text.startswith(line):
