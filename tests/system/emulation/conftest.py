@@ -41,6 +41,7 @@ BUILD_INPUTS = (
     "train",
     "export",
     "benchmarks",
+    "docs/strip_docstrings.py",
 )
 """What `make dist` reads."""
 SPECS = [
@@ -202,6 +203,7 @@ def workstation(fruit: Path, cells: Path, tmp_path_factory: pytest.TempPathFacto
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
             )
         else:
+            (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     programs = Path(sys.executable).parent
     make = ["make", "dist", "-o", ".venv/build", f"BIN={programs}"]
