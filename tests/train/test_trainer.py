@@ -259,7 +259,7 @@ def test_interrupted_training_ends_in_one_line_and_leaves_no_half_run(
     process = start(tmp_path / "run")
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == code
+    assert process.returncode == code, err
     assert out == ""
     assert "Traceback" not in err
     expected = [
