@@ -33,8 +33,9 @@ class Rule:
     def __post_init__(self) -> None:
         if self.warmup < 0:
             self._refuse(f"warmup to be a whole number from 0, found {self.warmup!r}")
-        if not 1 <= self.iterations <= MAX_SAMPLES:
-            self._refuse(f"iterations from 1 to {MAX_SAMPLES}, found {self.iterations!r}")
+        whole = isinstance(self.iterations, int)
+        if not (whole and 1 <= self.iterations <= MAX_SAMPLES):
+            self._refuse(f"iterations, a whole number from 1 to {MAX_SAMPLES}, found {self.iterations!r}")
         for name, seconds in (("min_seconds", self.min_seconds), ("max_seconds", self.max_seconds)):
             if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
                 self._refuse(f"{name} from 0 to {MAX_SECONDS:.0f}, found {seconds!r}")

@@ -59,6 +59,7 @@ def test_overhead_is_positive_and_below_the_bar() -> None:
     "change",
     [
         {"iterations": 0},
+        {"iterations": 1.5},
         {"warmup": -1},
         {"min_seconds": float("nan")},
         {"min_seconds": 9.0, "max_seconds": 1.0},
