@@ -35,7 +35,8 @@ class Rule:
             self._refuse(f"warmup to be a whole number from 0, found {self.warmup!r}")
         whole = isinstance(self.iterations, int)
         if not (whole and 1 <= self.iterations <= MAX_SAMPLES):
-            self._refuse(f"iterations, a whole number from 1 to {MAX_SAMPLES}, found {self.iterations!r}")
+            reason = f"a whole number of iterations from 1 to {MAX_SAMPLES}"
+            self._refuse(f"{reason}, found {self.iterations!r}")
         for name, seconds in (("min_seconds", self.min_seconds), ("max_seconds", self.max_seconds)):
             if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
                 self._refuse(f"{name} from 0 to {MAX_SECONDS:.0f}, found {seconds!r}")

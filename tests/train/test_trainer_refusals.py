@@ -11,8 +11,6 @@ from runtime.errors import InputRefused
 from train.__main__ import main
 from train.configuration.options import LIMITS, TrainOptions
 
-ROOT = Path(__file__).parents[2]
-
 
 TINY = (
     "--backbone",
