@@ -11,7 +11,6 @@ from runtime.errors import InputRefused
 from train.__main__ import main
 from train.configuration.options import LIMITS, TrainOptions
 
-
 TINY = (
     "--backbone",
     "simple-cnn",
