@@ -1,4 +1,4 @@
-"""Searches for `--precision auto`: the smallest or fastest model file that passes the gate."""
+"""Makes int8 again in other ways where the gate refuses it, and searches for other precisions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +58,7 @@ def search_precision(
     *,
     overwrite: bool,
     format_name: str = "tflite",
+    int8_only: bool = False,
     on_attempt: Callable[[int, Attempt], None] = lambda number, attempt: None,
 ) -> AutoPrecisionResult:
     """Makes one artifact after another until one passes, and publishes that one.
@@ -65,11 +66,12 @@ def search_precision(
     If none passes, it publishes the first that is undecided. Where the test images are too few for
     any to pass, an undecided one ends the search. If the options ask for fine-tuning, a fine-tuned
     int8 file is one of the attempts. If they prefer speed, larger files are made too, and the
-    fastest one is published.
+    fastest one is published. With `int8_only` an undecided file always ends the search.
 
     Args:
         run, bundle, options, overwrite: as in `export.exporter.export`.
         format_name: of the files.
+        int8_only: make int8 files alone: plain, with percentile ranges, equalized.
         on_attempt: called after each attempt with its number, from 1.
 
     Raises:
@@ -77,7 +79,7 @@ def search_precision(
     """
     with open_export(run, bundle, options, overwrite=overwrite) as task:
         int8 = ArtifactSpec(format_name, "int8")
-        before = _result_before(task, int8)
+        before = _result_before(task, int8, int8_only=int8_only)
         if before:
             return before
         _require_images(task.session)
@@ -92,10 +94,16 @@ def search_precision(
             return tries[-1]
 
         qat, keras = options.qat_epochs > 0, run.onnx is None
-        for planned in _planned_specs(int8, tries, keras=keras, qat=qat):
+        planned_specs = _planned_specs(int8, tries, keras=keras, qat=qat, int8_only=int8_only)
+        for planned in planned_specs:
             tried = attempt(planned)
             if tried.attempt.outcome == "passed" or not (can_pass or tried.failed):
                 break
+            if int8_only and not _ranges_may_help(tries):
+                break
+        if int8_only and len(tries) == 1:
+            (result,) = task.publish_passed([_best(tries)]).values()
+            return AutoPrecisionResult(result, ())
         if options.prefer == "speed":
             made = {tried.spec.precision for tried in tries}
             for precision in FORMATS[format_name].fallbacks:
@@ -114,6 +122,13 @@ def _can_pass(limits: ParityLimits, images: int) -> bool:
     """Whether a file can pass rather than stay undecided, with so many test images."""
     needed = images_to_decide(limits.max_drop)
     return needed is not None and images >= needed
+
+
+def _ranges_may_help(tries: Sequence[_Try]) -> bool:
+    """Whether an int8 file with other ranges may pass, as the gate refused the plain one here."""
+    first = tries[0].made
+    converted = isinstance(first, ConvertedArtifact) and not first.record.refused_on_device
+    return converted and tries[-1].failed
 
 
 def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
@@ -150,7 +165,7 @@ def _fastest(
 
 
 def _planned_specs(
-    int8: ArtifactSpec, tries: Sequence[_Try], *, keras: bool, qat: bool
+    int8: ArtifactSpec, tries: Sequence[_Try], *, keras: bool, qat: bool, int8_only: bool
 ) -> Iterator[ArtifactSpec]:
     """Yields the next spec; the caller adds its result to `tries` before it asks for another.
 
@@ -159,6 +174,8 @@ def _planned_specs(
     yield from (int8, replace(int8, ranges="percentile"))
     if keras:
         yield replace(int8, equalized=True)
+    if int8_only:
+        return
     best = _closest(tries)
     if best:
         yield from _mixed_specs(best, tries)
@@ -233,12 +250,16 @@ def _timed_attempts(session: Session, tries: Sequence[_Try]) -> tuple[Attempt, .
     return tuple(attempts)
 
 
-def _result_before(task: ExportTask, first: ArtifactSpec) -> AutoPrecisionResult | None:
+def _result_before(
+    task: ExportTask, first: ArtifactSpec, *, int8_only: bool
+) -> AutoPrecisionResult | None:
     """Returns what an equal command gave before, if it is still in the bundle."""
     int8 = task.session.options.with_targets(first)
     for result in task.made_before().values():
         attempts = result.record.ladder
         if result.record.made_by.spec.format != int8.format:
+            continue
+        if int8_only and result.artifact != int8.file:
             continue
         if attempts or (result.artifact == int8.file and int8.file in task.reusable([int8])):
             return AutoPrecisionResult(result, attempts)

@@ -19,6 +19,8 @@ INT8_ATTEMPTS = (
     "int8, int8 with percentile ranges, int8 equalized, int8 with the worst layers in float"
 )
 """What auto tries before the fallbacks of a format."""
+INT8_AGAIN = "if the gate refuses int8, percentile, then equalized"
+"""What an int8 export tries without these options; auto goes on from there."""
 
 
 def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -> None:
@@ -44,11 +46,12 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
         help="; ".join(IO_HELP[io] for io in row.other_io),
     )
     integer = "int8 or mixed" if by_layer else "int8"
+    again = f"; {INT8_AGAIN}" if by_layer else ""
     command.add_argument(
         "--ranges",
         choices=get_args(Ranges),
-        default=ArtifactSpec.ranges,
-        help=f"of activations in {integer} (percentile: the outermost values are cut off)",
+        help=f"of activations in {integer} (percentile: the outermost values are cut off; default:"
+        f" {ArtifactSpec.ranges}{again})",
     )
     if by_layer:
         command.add_argument(
@@ -98,7 +101,7 @@ def chosen_artifact_spec(arguments: argparse.Namespace) -> ArtifactSpec:
     Raises:
         InputRefused: the options contradict each other.
     """
-    precision, ranges = arguments.precision, arguments.ranges
+    precision, ranges = arguments.precision, arguments.ranges or ArtifactSpec.ranges
     if precision not in INTEGER and ranges != ArtifactSpec.ranges:
         raise InputRefused(
             "--ranges",
@@ -160,7 +163,7 @@ def require_plain_auto(arguments: argparse.Namespace) -> None:
     """
     if (
         getattr(arguments, "equalize", False)
-        or arguments.ranges != ArtifactSpec.ranges
+        or arguments.ranges
         or arguments.float_layers
         or arguments.io != ArtifactSpec.io
     ):

@@ -74,7 +74,8 @@ def main(words: Sequence[str]) -> int:
             options,
             overwrite=arguments.overwrite,
             format_name=arguments.format,
-            on_attempt=_print_attempt,
+            int8_only=arguments.precision != AUTO,
+            on_attempt=partial(_print_attempt, arguments.precision),
         )
         results, attempts = [search.result], search.attempts
     _print_results(arguments, results, attempts)
@@ -110,13 +111,15 @@ def _options(arguments: argparse.Namespace, command: str) -> ExportOptions:
 
 
 def _specs(arguments: argparse.Namespace) -> Sequence[ArtifactSpec]:
-    """Returns what to export; empty: search for the precision."""
+    """Returns what to export; empty: make int8 until it passes, or search for the precision."""
     if arguments.format == ALL:
         return [spec for spec in EVERY_PRECISION if _can_be_made(spec, arguments.run)]
     if arguments.precision == AUTO:
         require_plain_auto(arguments)
         return []
-    return [chosen_artifact_spec(arguments)]
+    spec = chosen_artifact_spec(arguments)
+    plain = spec == ArtifactSpec(arguments.format, "int8") and not arguments.ranges
+    return [] if plain and FORMATS[arguments.format].layer_errors else [spec]
 
 
 def _can_be_made(spec: ArtifactSpec, model: Path) -> bool:
@@ -144,8 +147,10 @@ def _open(
     return run
 
 
-def _print_attempt(number: int, attempt: Attempt) -> None:
-    say(attempt_line(number, attempt))
+def _print_attempt(precision: str, number: int, attempt: Attempt) -> None:
+    """Prints an attempt; the only one of an int8 export that passes says all that itself."""
+    if precision == AUTO or number > 1 or attempt.outcome == "failed":
+        say(attempt_line(number, attempt))
 
 
 def _print_results(

@@ -80,6 +80,29 @@ def test_a_network_made_to_break_int8_ends_in_equalized_int8_and_its_layers_are_
     assert again.attempts == done.attempts
 
 
+@pytest.mark.parametrize("format_name", ["tflite", "onnx"])
+def test_a_plain_export_makes_int8_again_where_the_gate_refuses_it(
+    run_copy: Path, widened, run_cli, format_name: str
+) -> None:
+    run = save_into(run_copy, widened)
+    limits = ("--max-drop", "0.01", "--min-agreement", "0.95")
+    words = ("export", format_name, str(run.path), "--precision", "int8", *limits)
+    done = run_cli(*words)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stderr.splitlines() if "attempt" in line] == [
+        "attempt 1, int8",
+        "attempt 2, int8, percentile ranges",
+        "attempt 3, int8, equalized",
+    ]
+    assert f"model.int8.{format_name}: " in done.stdout
+    again = run_cli(*words)
+    assert again.returncode == 0
+    assert "already there" in again.stdout
+    explicit = run_cli(*words, "--ranges", "minmax", "--overwrite")
+    assert explicit.returncode == 3
+    assert "attempt" not in explicit.stderr
+
+
 def test_such_a_network_ends_in_equalized_int8_as_onnx_too(run_copy: Path, widened) -> None:
     run = save_into(run_copy, widened)
     done = search_precision(run, run.path / "bundle", OPTIONS, overwrite=False, format_name="onnx")
