@@ -5,6 +5,8 @@ At work (`cleaning_up`), the handler raises KeyboardInterrupt or SystemExit, and
 `finally` cleans up. Some code swallows an exception that comes from nowhere: imports of C
 extensions, destructors, a broad `suppress`. Therefore `run_program` asks `received_signal` at the
 end, and a thread ends the process GRACE_S after the signal whatever the main thread does.
+Some C++ aborts when such an exception comes up in the Python that it calls; around it,
+`signals_wait` keeps the exception back until `raise_received`.
 """
 
 import _thread
@@ -31,6 +33,7 @@ class _State:
     def __init__(self) -> None:
         self.interrupted_line = "interrupted"
         self.cleans_up = False
+        self.waits = False
         self.received: int | None = None
 
 
@@ -75,6 +78,29 @@ def ending_at_once() -> Generator[None, None, None]:
 
 
 @contextmanager
+def signals_wait() -> Generator[None, None, None]:
+    """Lets a signal in its block raise only in `raise_received`, which its end calls too.
+
+    It is for the main thread, in a block of `cleaning_up` that calls `raise_received` often.
+
+    Raises:
+        KeyboardInterrupt, SystemExit: as `cleaning_up`.
+    """
+    _state.waits = True
+    try:
+        yield
+    finally:
+        _state.waits = False
+    raise_received()
+
+
+def raise_received() -> None:
+    """Raises what `cleaning_up` raises if a signal has arrived."""
+    if (number := _state.received) is not None:
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(BY_SIGNAL + number)
+
+
+@contextmanager
 def interrupted_line(line: str) -> Generator[None, None, None]:
     """Prints `line` if SIGINT ends the process within its block."""
     before, _state.interrupted_line = _state.interrupted_line, line
@@ -110,7 +136,8 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
     sys.unraisablehook = _print_nothing  # a destructor that swallows the exception prints it
     with suppress(RuntimeError):  # no thread can be started
         _thread.start_new_thread(_end_after_grace, (number,))
-    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(BY_SIGNAL + number)
+    if not _state.waits:
+        raise_received()
 
 
 def _end_after_grace(number: int) -> None:

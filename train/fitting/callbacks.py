@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from runtime.cli.signals import raise_received
 from runtime.errors import CheckFailed
 from runtime.shared.progress import Progress
 from train.checkpoints.history import Epoch
@@ -27,6 +28,7 @@ class TrainingCallback(keras.callbacks.Callback):
 
     Raises:
         CheckFailed: a loss is NaN, infinite or above MAX_LOSS.
+        KeyboardInterrupt, SystemExit: a signal arrived.
     """
 
     def __init__(
@@ -48,7 +50,8 @@ class TrainingCallback(keras.callbacks.Callback):
         self._epoch, self._started_at = epoch + 1, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Checks the loss after a step, and shows it."""
+        """Checks the loss after a step, and shows it; a signal ends the training here."""
+        raise_received()
         (loss,) = self._mean(float((logs or {})["loss"]))
         self._require_converging("loss", loss, f"step {batch + 1}")
         self._bar.advance(note=self._note(loss))

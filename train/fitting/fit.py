@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.cli.signals import signals_wait
 from runtime.shared.progress import Progress
 from runtime.system.terminal import say
 from train.checkpoints.checkpoint import Arrays, Checkpoint
@@ -160,14 +161,15 @@ def _fit_epoch(
     )
     reseed(tail, epochs_before * shard.count + shard.index)
     tail.set_weights(weights)
-    tail.fit(
-        batches,
-        initial_epoch=epoch,
-        epochs=epoch + 1,
-        shuffle=False,
-        verbose=0,
-        callbacks=[callback],
-    )
+    with signals_wait():  # TensorFlow calls Python from C++
+        tail.fit(
+            batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[callback],
+        )
     # The statistics of BatchNorm differ among the workers.
     tail.set_weights(strategy.average(tail.get_weights()))
 

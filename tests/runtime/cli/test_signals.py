@@ -66,6 +66,15 @@ SLOW_CLEANUP = """
     finally:
         ready("cleaning")
 """
+WAITING = """
+    with signals.signals_wait():
+        print("ready", flush=True)
+        while signals.received_signal() is None:
+            time.sleep(0.01)
+        print("waited", flush=True)
+        {then}
+    print("never", flush=True)
+"""
 SIGNALS = [
     (signal.SIGINT, 130, "prog: interrupted\n"),
     (signal.SIGTERM, 143, ""),
@@ -118,6 +127,18 @@ def test_program_cleans_up_first(number: int, code: int, line: str) -> None:
     _wait_for(process, "ready")
     process.send_signal(number)
     assert process.communicate(timeout=30) == ("cleaned\n", line)
+    assert process.returncode == code
+
+
+@pytest.mark.parametrize(("number", "code", "line"), SIGNALS)
+@pytest.mark.parametrize("then", ["pass", "signals.raise_received(); print('never')"])
+def test_signal_waits_where_an_exception_would_do_harm(
+    then: str, number: int, code: int, line: str
+) -> None:
+    process = _start("-c", PROGRAM.format(work=WAITING.format(then=then)))
+    _wait_for(process, "ready")
+    process.send_signal(number)
+    assert process.communicate(timeout=30) == ("waited\n", line)
     assert process.returncode == code
 
 
