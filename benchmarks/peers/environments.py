@@ -46,13 +46,12 @@ class Environment:
     size_bytes: int | None
 
 
-def existing_environment(python: Path) -> Environment:
-    """Returns the environment of an interpreter that exists already; it finds this Quince."""
-    return Environment(python, child_environment(), None)
-
-
 def installed_environment(
-    name: str, requirements: Sequence[str], *, with_runtime: bool = False
+    name: str,
+    requirements: Sequence[str],
+    *,
+    with_runtime: bool = False,
+    python: Path | None = None,
 ) -> Environment:
     """Returns the environment `name`, after installing it if it does not exist yet.
 
@@ -60,10 +59,13 @@ def installed_environment(
         name: what it is called in the cache.
         requirements: what pip installs.
         with_runtime: whether to add a copy of our `runtime`.
+        python: an interpreter to use instead, with its own packages and this Quince.
 
     Raises:
         MachineError: it cannot be installed.
     """
+    if python:
+        return Environment(python, child_environment(), None)
     folder = default_cache() / "peers"
     place = folder / f"{name}-{_hash(requirements)}"
     with locked(folder):

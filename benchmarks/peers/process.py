@@ -107,12 +107,34 @@ class PeerProcess:
             timer.cancel()
         if not line:
             code = self._process.wait()
-            reason = last_words(self._errors.read_text(errors="replace"), code)
+            reason = _last_words(self._errors.read_text(errors="replace"), code)
             raise MachineError(self._name, f"cannot be run: {reason}")
         return dict(json.loads(line))
 
 
-def last_words(errors: str, code: int) -> str:
+def make_file(
+    name: str, environment: Environment, target: Path, script: Path, *words: str | Path
+) -> str:
+    """Runs `python SCRIPT WORDS...`, which writes `target`, and returns what it printed.
+
+    Raises:
+        MachineError: it failed; `name` is the thing.
+    """
+    done = subprocess.run(
+        [environment.python.absolute(), "-P", script, *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment.variables,
+        cwd=target.parent,
+    )
+    if done.returncode or not target.is_file():
+        reason = _last_words(done.stderr, done.returncode)
+        raise MachineError(name, f"could not make its model: {reason}")
+    return done.stdout
+
+
+def _last_words(errors: str, code: int) -> str:
     """Returns the last line that a process wrote to standard error before it ended with `code`."""
     if code < 0:
         return f"ended by signal {-code}"

@@ -1,25 +1,20 @@
 """Measures one peer, from its row to its figures: it finds the model file and the environments."""
 
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.measurement.targets import find_models_under_test, spread
-from benchmarks.peers.environments import (
-    Environment,
-    existing_environment,
-    installed_environment,
-)
+from benchmarks.peers.environments import Environment, installed_environment
 from benchmarks.peers.measure import Work, compare_images, compare_model
-from benchmarks.peers.process import last_words
+from benchmarks.peers.process import make_file
 from benchmarks.peers.registry import FOLDER, OUR_NAME, OURS, Peer
 from benchmarks.peers.result import PeerComparison
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
-from runtime.errors import InputRefused, MachineError
+from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
 
 DEFAULT_ROUNDS = 5
@@ -66,27 +61,23 @@ def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
     # Looked for first, before gigabytes are installed for a bundle without it.
     model = None if peer.own_model else model_file(name, peer.model, settings)
     our_model = model_file(name, peer.ours, settings) if peer.ours else model
-    if name in settings.pythons:
-        theirs = existing_environment(settings.pythons[name])
-    else:
-        theirs = installed_environment(Path(peer.script).stem, peer.requirements)
+    python = settings.pythons.get(name)
+    theirs = installed_environment(Path(peer.script).stem, peer.requirements, python=python)
     if model is None:
         model = our_model = _run_maker(name, peer.own_model, theirs, f"{name}.onnx")
     assert our_model
     if peer.convert:
         model = _converted(name, peer, theirs, model)
-    ours = _our_environment(our_model, settings.pythons)
+    ours = installed_environment(
+        f"{OUR_NAME}-{our_model.suffix[1:]}",
+        OURS[our_model.suffix],
+        with_runtime=True,
+        python=settings.pythons.get(OUR_NAME),
+    )
     labels = Classifier(our_model, threads=settings.threads).labels
     work = Work(our_model, model, settings.images, labels, settings.threads, settings.rounds)
     compare = compare_images if peer.images else compare_model
     return compare(name, peer, ours, theirs, work)
-
-
-def _our_environment(model: Path, pythons: Mapping[str, Path]) -> Environment:
-    if OUR_NAME in pythons:
-        return existing_environment(pythons[OUR_NAME])
-    name = f"{OUR_NAME}-{model.suffix[1:]}"
-    return installed_environment(name, OURS[model.suffix], with_runtime=True)
 
 
 def model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
@@ -125,17 +116,6 @@ def _run_maker(
     """Makes the peer's own model anew each time, because it belongs to what is installed now."""
     file = default_cache() / "peers" / target
     file.unlink(missing_ok=True)
-    python = str(environment.python.absolute())
-    words = [FOLDER / script, *(source.absolute() for source in sources), file.absolute()]
-    done = subprocess.run(
-        [python, "-P", *map(str, words)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment.variables,
-        cwd=file.parent,
-    )
-    if done.returncode or not file.is_file():
-        reason = last_words(done.stderr, done.returncode)
-        raise MachineError(name, f"could not make its model: {reason}")
+    paths = (*(source.absolute() for source in sources), file.absolute())
+    make_file(name, environment, file, FOLDER / script, *paths)
     return file

@@ -1,28 +1,33 @@
 """Turns an `.h5` file of Keras 2 into a SavedModel, which Keras 3 and TFLite read.
 
 tf_keras, the maintained Keras 2, reads the file in a child process with a limit of memory and time.
-The SavedModel stays in the cache under the file's sha256, so each file is converted once.
+The child runs this module too. The SavedModel stays in the cache under the file's sha256, so each
+file is converted once.
 """
 
 import importlib.util
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from export.inputs.limited_child import answer_limited, ask_limited_child
 from export.inputs.saved_model_files import is_saved_model
 from runtime.errors import InputRefused
 from runtime.shared.progress import Progress
 from runtime.system.atomic_files import new_folder
 from runtime.system.cache_dir import default_cache
 from runtime.system.hashing import sha256_of
-from runtime.system.subprocesses import ask_child
-from workstation.keras_archive import HDF5, loading_memory
+from runtime.system.memory import limited_memory
+from workstation.keras_archive import HDF5
 from workstation.keras_config import written_by_keras_2
+from workstation.keras_setup import prepare_tensorflow
 
 PACKAGE = "tf_keras"
 INSTALL = "pip install --no-deps 'tf_keras>=2.21,<2.22'"
 """Without --no-deps pip adds the package `tensorflow` to `tensorflow-cpu`, which has the same
 files."""
-BASE_SECONDS, BYTES_PER_SECOND = 240, 2**20
 
 
 def is_hdf5(path: Path) -> bool:
@@ -71,24 +76,30 @@ def saved_model_of(path: Path) -> Path:
             the child or takes too much memory or time.
         MachineError: the cache cannot be written.
     """
-    size = path.stat().st_size
     target = default_cache() / "keras2" / sha256_of(path.read_bytes())
     if is_saved_model(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    limit, seconds = loading_memory(size), BASE_SECONDS + size // BYTES_PER_SECOND
     with Progress("read with tf_keras", 1) as bar, new_folder(target) as folder:
-        result = ask_child(
-            *("-m", "export.inputs.keras2_worker", path, folder, str(limit)), timeout_s=seconds
-        )
-        if result.timed_out:
-            raise InputRefused(str(path), f"to read it with tf_keras takes more than {seconds} s")
-        if not result.answered:
-            raise InputRefused(
-                str(path),
-                f"tf_keras {result.reason} while it read the model; at most {limit >> 20} MB are"
-                " allowed for that",
-            )
-        result.value()
+        ask_limited_child(__name__, path, path.stat().st_size, folder, library="tf_keras")
         bar.advance()
     return target
+
+
+def convert(path: Path, limit: int, folder: str) -> Mapping[str, Any]:
+    """Writes the SavedModel to `folder`, in the child."""
+    from export.inputs.keras2_config import check_hdf5  # the parent does not need its h5py
+
+    check_hdf5(path)
+    prepare_tensorflow()
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import tensorflow  # noqa: F401
+    import tf_keras
+
+    with limited_memory(limit):
+        tf_keras.models.load_model(path, compile=False).export(folder)
+    return {"converted": True}
+
+
+if __name__ == "__main__":
+    answer_limited(convert)

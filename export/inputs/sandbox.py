@@ -1,18 +1,22 @@
-"""Loads an external model in a child process first, with a limit of memory and time."""
+"""Loads an external model in a child process first, with a limit of memory and time.
+
+The child runs this module too. TensorFlow does not count for its limit.
+"""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from export.graph.signature import Signature
 from export.graph.wrapping import Wrapping
+from export.inputs.limited_child import answer_limited, ask_limited_child
 from export.inputs.saved_model_files import files, is_saved_model
-from runtime.errors import InputRefused
-from runtime.system.subprocesses import ask_child
-from workstation.keras_archive import loading_memory
-
-BASE_SECONDS, BYTES_PER_SECOND = 180, 2**20
-"""What loading and one image may take."""
+from runtime.system.lazy_loading import requires_extra
+from runtime.system.memory import limited_memory
+from workstation.keras_archive import check_keras_file
+from workstation.keras_setup import prepare_tensorflow
 
 
 def try_loading(path: Path, preparation: Wrapping) -> Signature:
@@ -28,24 +32,20 @@ def try_loading(path: Path, preparation: Wrapping) -> Signature:
         size = sum(file.stat().st_size for file in files(path))
     else:
         size = path.stat().st_size
-    limit, seconds = loading_memory(size), BASE_SECONDS + size // BYTES_PER_SECOND
-    result = ask_child(
-        "-m",
-        "export.inputs.sandbox_worker",
-        path,
-        json.dumps(asdict(preparation)),
-        str(limit),
-        timeout_s=seconds,
-    )
-    if result.timed_out:
-        raise InputRefused(
-            str(path), f"loading it and running it on one image takes more than {seconds} s"
-        )
-    if not result.answered:
-        how = f"crashed (signal {result.signal})" if result.signal else "failed"
-        raise InputRefused(
-            str(path),
-            f"Keras {how} while it loaded the model or ran it on one image;"
-            f" at most {limit >> 20} MB are allowed for that",
-        )
-    return Signature(**result.value())
+    words = json.dumps(asdict(preparation))
+    return Signature(**ask_limited_child(__name__, path, size, words, library="Keras"))
+
+
+def load_signature(path: Path, limit: int, preparation: str) -> Mapping[str, Any]:
+    """Returns the signature of the model, in the child; `preparation` is a Wrapping as JSON."""
+    if not is_saved_model(path):
+        check_keras_file(path)
+    prepare_tensorflow()
+    with requires_extra("export"):
+        from export.inputs.keras_loader import try_model
+    with limited_memory(limit):
+        return asdict(try_model(path, Wrapping.from_plain(json.loads(preparation))))
+
+
+if __name__ == "__main__":
+    answer_limited(load_signature)

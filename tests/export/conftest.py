@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +19,11 @@ import keras
 import tensorflow as tf
 
 from export.__main__ import main
+from export.graph.signature import Signature
+from export.graph.wrapping import Wrapping
 from export.inputs.keras_loader import load
-from export.inputs.sandbox_worker import _try_model
+from export.inputs.limited_child import name_damage
+from export.inputs.sandbox import load_signature
 from export.inputs.trained_run import open_run
 from export.parity.artifact_record import ArtifactRecord, read_records
 from export.publish import bundle_manifest
@@ -194,10 +198,12 @@ def sets(exported: Path) -> dict[str, Any]:
 @pytest.fixture
 def loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries models here, not in a child that imports TensorFlow; test_sandbox.py does that."""
-    monkeypatch.setattr(
-        "export.inputs.external_model.try_loading",
-        lambda path, preparation: _try_model(path, preparation, 2**40),
-    )
+
+    def try_loading(path: Path, preparation: Wrapping) -> Signature:
+        words = json.dumps(asdict(preparation))
+        return Signature(**name_damage(load_signature, path, 2**40, words))
+
+    monkeypatch.setattr("export.inputs.external_model.try_loading", try_loading)
 
 
 @pytest.fixture

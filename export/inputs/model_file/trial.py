@@ -3,17 +3,13 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from runtime.errors import InputRefused
+from export.inputs.limited_child import ask_limited_child
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.models.model_spec import ModelSpec
 from runtime.models.trial.worker import question_text
 from runtime.system.hashing import sha256_of
-from runtime.system.subprocesses import ask_child
-from workstation.keras_archive import loading_memory
 
 WORKER = "export.inputs.model_file.worker"
-BASE_SECONDS, BYTES_PER_SECOND = 180, 2**20
-"""What loading and three images may take."""
 
 
 class CleanedFile(NamedTuple):
@@ -39,20 +35,10 @@ def try_model_file(path: Path, spec: ModelSpec, cleaned: CleanedFile | None = No
         MachineError: the interpreter is missing.
     """
     content = read_model_file(path)
-    limit, seconds = loading_memory(len(content)), BASE_SECONDS + len(content) // BYTES_PER_SECOND
-    result = ask_child(
-        *("-m", WORKER, path, str(limit)),
+    ask_limited_child(
+        *(WORKER, path, len(content)),
         *((cleaned.path, str(cleaned.batch)) if cleaned else ()),
+        library="its interpreter",
         question=question_text(sha256_of(content), spec),
-        timeout_s=seconds,
     )
-    if result.timed_out:
-        raise InputRefused(str(path), f"loading it and running it takes more than {seconds} s")
-    if not result.answered:
-        raise InputRefused(
-            str(path),
-            f"tried in a process of its own, it {result.reason}; at most {limit >> 20} MB are"
-            " allowed for that",
-        )
-    result.value()
     return content

@@ -8,39 +8,27 @@ it, an ONNX file is cleaned for conversion and written to TARGET.
 import json
 import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.inputs.limited_child import answer_limited
 from runtime.backends.base import load_backend, load_interpreter
-from runtime.errors import InputRefused, MachineError, QuinceError
+from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import CHANNEL_AXIS, image_shape
 from runtime.models.external_model import open_external
 from runtime.models.trial.worker import spec_from_question, try_model
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.memory import limited_memory
-from runtime.system.subprocesses import print_answer
 from runtime.system.terminal import quiet
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Prints a JSON object, which may be an error; returns 1 if memory was short."""
-    path, limit, target = Path(arguments[0]), int(arguments[1]), arguments[2:]
+def try_or_clean(path: Path, limit: int, *target: str) -> Mapping[str, Any]:
+    """Loads and runs the model; `target` may be the file to write and its batch."""
     question = json.load(sys.stdin)
-    try:
-        print_answer(lambda: _work(path, limit, question, target))
-    except MemoryError:
-        return 1
-    return 0
-
-
-def _work(
-    path: Path, limit: int, question: dict[str, Any], target: Sequence[str]
-) -> Mapping[str, Any]:
     load_interpreter(path)  # its libraries do not count
     is_onnx = path.suffix == ".onnx"
     if is_onnx:
@@ -49,28 +37,13 @@ def _work(
     with limited_memory(limit):
         try:
             if is_onnx:
-                with _naming_damage(path):
-                    refuse_expansion(read_model_file(path), str(path))
+                refuse_expansion(read_model_file(path), str(path))
             answer: Mapping[str, Any] = try_model(path, question)
             if target:
                 _clean(path, question, Path(target[0]), int(target[1]))
             return answer
         except MachineError as error:  # the only machine here is the limit
-            raise InputRefused(str(path), f"loading it takes more than {limit >> 20} MB") from error
-
-
-@contextmanager
-def _naming_damage(path: Path) -> Generator[None, None, None]:
-    """Turns an error of the onnx package into one line about the file."""
-    try:
-        yield
-    except (QuinceError, MemoryError):
-        raise
-    except Exception as error:  # a file made to break a library may raise anything
-        text = f"{type(error).__name__}: {' '.join(str(error).split())[:250]}"
-        if "bad_alloc" in text:
             raise MemoryError from error
-        raise InputRefused(str(path), f"cannot be read or prepared: {text}") from error
 
 
 def _clean(path: Path, question: dict[str, Any], target: Path, batch: int) -> None:
@@ -98,10 +71,10 @@ def _clean(path: Path, question: dict[str, Any], target: Path, batch: int) -> No
     if model.spec.layout == "nhwc":
         fixed = (batch, sides["height"], sides["width"], channels)
     output = next(name for name, tensor in backend.outputs.items() if tensor is backend.output)
-    with _naming_damage(path), tempfile.TemporaryDirectory() as folder, quiet(1, 2):
+    with tempfile.TemporaryDirectory() as folder, quiet(1, 2):
         cleaned = clean_model(content, str(path), output, fixed, Path(folder))
         target.write_bytes(cleaned.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    answer_limited(try_or_clean)

@@ -1,14 +1,12 @@
 """Lists the quantizers that ours is compared with: one script in adapters/ and one row each."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers.environments import existing_environment, installed_environment
-from benchmarks.peers.process import last_words
+from benchmarks.peers.environments import installed_environment
+from benchmarks.peers.process import make_file
 from benchmarks.peers.registry import LITERT, ONNX
-from runtime.errors import MachineError
 
 FOLDER = Path(__file__).parent / "adapters"
 ONNX_FILES = ("onnx>=1.23,<1.24", ONNX)
@@ -68,22 +66,12 @@ def quantize_with(
     Raises:
         MachineError: the library cannot be installed, or it fails.
     """
-    if library.script in pythons:
-        environment = existing_environment(pythons[library.script])
-    else:
-        environment = installed_environment(
-            f"quantizer-{library.script}", (*library.requirements, "numpy>=2,<3")
-        )
-    script = FOLDER / f"{library.script}.py"
-    words = [FOLDER / "main.py", script, source, images, target, library.option]
-    done = subprocess.run(
-        [environment.python.absolute(), "-P", *map(str, words)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=environment.variables,
-        cwd=target.parent,
+    environment = installed_environment(
+        f"quantizer-{library.script}",
+        (*library.requirements, "numpy>=2,<3"),
+        python=pythons.get(library.script),
     )
-    if done.returncode or not target.is_file():
-        raise MachineError(library.script, last_words(done.stderr, done.returncode))
-    return float(done.stdout.splitlines()[-1])
+    script = FOLDER / f"{library.script}.py"
+    words = (script, source, images, target, library.option)
+    printed = make_file(library.script, environment, target, FOLDER / "main.py", *words)
+    return float(printed.splitlines()[-1])
