@@ -1,8 +1,10 @@
 """Lists the verbs of `python -m benchmarks`: one module and one row each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.cli.dispatch import Verb
+from runtime.cli.dispatch import Verb, dispatch
+from runtime.errors import MachineError
 
 ROOT = Path(__file__).parents[2]
 WORKSTATION_VERBS = {
@@ -43,3 +45,14 @@ VERBS = {
     for name, verb in WORKSTATION_VERBS.items()
     if (ROOT / f"{verb.module.replace('.', '/')}.py").is_file()
 }
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the command line; returns the exit code."""
+    if words and words[0] in WORKSTATION_VERBS and words[0] not in VERBS:
+        raise MachineError(
+            words[0],
+            "not installed here; run it on the workstation, or in a checkout of the project",
+        )
+    description = "Measure exported models on this machine. Needs no TensorFlow."
+    return dispatch("benchmarks", description, VERBS, words)

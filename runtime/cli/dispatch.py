@@ -1,11 +1,11 @@
 """Runs a command line of several verbs; the module of a verb is imported when it is chosen."""
 
 import os
-import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser, add_version
 from runtime.cli.signals import ending_at_once
 from runtime.errors import REFUSED
@@ -22,22 +22,21 @@ class Verb(NamedTuple):
 
 
 def dispatch(
-    name: str, description: str, verbs: Mapping[str, Verb], arguments: Sequence[str] | None
+    package: str, description: str, verbs: Mapping[str, Verb], words: Sequence[str]
 ) -> int:
     """Hands the words after the verb to its module; returns the exit code.
 
     Args:
-        name: the name of the program.
+        package: whose program it is.
         description: the first line of its --help.
         verbs: each verb by the word that chooses it.
-        arguments: the words; None stands for those of this process.
+        words: of the command line.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] in verbs:
         with ending_at_once(), _one_blas_thread():
             module = import_module(verbs[words[0]].module)
         return int(module.main(words[1:]))
-    parser = CommandParser(prog=name, description=description)
+    parser = CommandParser(prog=program_name(package), description=description)
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for word, verb in verbs.items():

@@ -33,7 +33,7 @@ OF_THE_SYSTEM = (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
 """Messages of Python and of C++ where a limit leaves no room for a thread."""
 
-Main = Callable[[Sequence[str] | None], int]
+Main = Callable[[Sequence[str]], int]
 
 
 def run_program(
@@ -57,7 +57,7 @@ def run_program(
     exit_code: list[int] = []
     atexit.register(_skip_teardown, exit_code)
     handle_signals(name)
-    code = _run(name, main, arguments)
+    code = _run(name, main, words)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -89,11 +89,11 @@ def _open_missing_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _run(name: str, main: Main, arguments: Sequence[str] | None) -> int:
+def _run(name: str, main: Main, words: Sequence[str]) -> int:
     """Returns the exit code. After a signal it does not return, whatever came of `main`."""
     try:
         with cleaning_up():
-            code = main(arguments)
+            code = main(words)
     except BaseException as error:
         if received_signal() is None:
             return _failed(name, error)

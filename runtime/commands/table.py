@@ -1,6 +1,8 @@
 """Lists the commands of `python -m runtime`, one file and one row each."""
 
-from runtime.cli.dispatch import Verb
+from collections.abc import Sequence
+
+from runtime.cli.dispatch import Verb, dispatch
 
 VERBS = {
     "predict": Verb("runtime.commands.predict", "name what is in images"),
@@ -39,3 +41,9 @@ VERBS = {
         "explain this machine: what works, what does not, and what to do about it",
     ),
 }
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs one verb and returns the exit code."""
+    description = "Classify images with an exported model. Needs no TensorFlow."
+    return dispatch("runtime", description, VERBS, words)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.commands.table import main
 from benchmarks.recommendation import RecommendationLimits, recommend
 from runtime import Bundle, Classifier
 from runtime.bundles.recommendation import read_recommendation

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.commands.table import main
 from benchmarks.soak import SoakReport, Window
 
 MIB = 2**20

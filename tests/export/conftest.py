@@ -18,7 +18,7 @@ prepare_tensorflow()
 import keras
 import tensorflow as tf
 
-from export.__main__ import main
+from export.commands.export import main
 from export.graph.signature import Signature
 from export.graph.wrapping import Wrapping
 from export.inputs.keras_loader import load

@@ -22,7 +22,7 @@ def output_of(code: str) -> str:
 def test_nothing_heavy_is_imported_before_a_verb_is_chosen() -> None:
     assert (
         output_of(
-            "import sys, runtime.__main__;"
+            "import sys, runtime.__main__, runtime.cli.start, runtime.commands.table;"
             " print([name for name in ('numpy', 'PIL') if name in sys.modules])"
         )
         == "[]"
@@ -43,9 +43,8 @@ def test_predict_of_one_image_imports_only_what_it_needs(exported: Path, photo: 
         "runtime.bundles.recommendation",
         "runtime.models.labels",
     )
-    code = (
-        f"import sys, runtime.__main__ as m; m.main(['predict', {str(exported)!r}, {str(photo)!r}])"
-    )
+    words = ["predict", str(exported), str(photo)]
+    code = f"import sys, runtime.commands.table as m; m.main({words})"
     output = output_of(f"{code}; print([name for name in {unneeded} if name in sys.modules])")
     assert output.splitlines()[1:] == ["[]"]
 
@@ -57,7 +56,7 @@ def test_numpy_starts_no_threads_by_default_and_children_inherit_no_setting(
     exported: Path, variables: dict[str, str], threads: int
 ) -> None:
     code = (
-        f"import os, runtime.__main__ as m; m.main(['info', {str(exported)!r}]);"
+        f"import os, runtime.commands.table as m; m.main(['info', {str(exported)!r}]);"
         " print(len(os.listdir('/proc/self/task')));"
         " print(os.environ.get('OPENBLAS_NUM_THREADS'))"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InputRefused
-from train.__main__ import main
+from train.commands.table import main
 from train.configuration.options import LIMITS, TrainOptions
 
 TINY = (

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from runtime.cli.program import run_program
+from runtime.cli.program import Main, run_program
 from runtime.cli.signals import handle_signals
 from runtime.errors import BUG, MACHINE
 from runtime.system.terminal import say
@@ -25,7 +25,7 @@ POLL_S = 1.0
 """How often the child checks that its parent is alive; it ends without it."""
 
 
-def run_supervised(name: str, main: Callable[[Sequence[str] | None], int], if_aborted: str) -> int:
+def run_supervised(name: str, main: Main, if_aborted: str) -> int:
     """Runs `main` in a child process and returns its exit code; prints `if_aborted` if it aborted.
 
     Only the output of Python is shown: C++ libraries write to descriptors that lead nowhere
@@ -80,7 +80,7 @@ def _end_with(parent: int) -> None:
     os._exit(MACHINE)
 
 
-def _work(name: str, main: Callable[[Sequence[str] | None], int]) -> NoReturn:
+def _work(name: str, main: Main) -> NoReturn:
     """Runs `main` and leaves with os._exit: in Python's own exit, libraries wait for others."""
     if not os.environ.get("QUINCE_DEBUG"):
         sys.stdout, sys.stderr = (os.fdopen(os.dup(number), "w", buffering=1) for number in (1, 2))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import main
 from benchmarks.claims.base import Claim, worst_of
 from benchmarks.claims.registry import FOLDER, OLD_NAMES, claim_scripts
+from benchmarks.commands.table import main
 from runtime.errors import InputRefused
 
 HELPERS = {"--init--", "article-recipe", "plain-keras", "plain-pytorch"} | {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.commands.table import main
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.errors import InputRefused
 

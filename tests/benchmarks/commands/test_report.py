@@ -9,8 +9,8 @@ import onnx
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import main
 from benchmarks.accuracy import AccuracyReport
+from benchmarks.commands.table import main
 from benchmarks.reporting.charts import pareto_chart, samples_chart
 from benchmarks.reporting.html_report import render
 from benchmarks.reporting.markdown import markdown

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import main
+from benchmarks.commands.table import main
 from benchmarks.measurement.targets import find_models_under_test, spread
 from runtime.commands import doctor
 from runtime.errors import InputRefused

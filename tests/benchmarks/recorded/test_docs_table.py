@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.commands.table import main
 from benchmarks.recorded.docs_table import END, begin_mark, read_table, write_into
 from runtime.errors import InputRefused
 

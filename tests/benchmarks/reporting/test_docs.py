@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import main
-from benchmarks.commands.table import VERBS
+from benchmarks.commands.table import VERBS, main
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "benchmarks.md"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks.__main__ import main
 from benchmarks.accuracy import AccuracyReport
+from benchmarks.commands.table import main
 from benchmarks.reporting.result_file import LatencyReport
 
 FOLDER = Path(__file__).parents[2] / "data" / "results_schema_1"

@@ -99,9 +99,9 @@ def test_litert_is_taken_where_both_are(
 AS_IF = """
 import sys, numpy, runtime.classifier
 sys.maxsize, sys.version_info = 2**31 - 1, {version}
-from runtime import __main__
 from runtime.cli.program import run_program
-run_program("python -m runtime", __main__.main, sys.argv[1:])
+from runtime.commands import table
+run_program("python -m runtime", table.main, sys.argv[1:])
 """
 
 

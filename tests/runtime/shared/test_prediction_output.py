@@ -26,7 +26,7 @@ PEAK = """
 import resource, sys
 from contextlib import redirect_stdout
 from io import StringIO
-from runtime.__main__ import main
+from runtime.commands.table import main
 with redirect_stdout(StringIO()) as shown:
     code = main(["predict", *sys.argv[1:]])
 print(code, shown.getvalue().count("\\n"), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 
 from runtime.errors import InputRefused, MachineError
-from train.__main__ import main
+from train.commands.table import main
 
 ROOT = Path(__file__).parents[3]
 MEASURED = """
 import sys
-from train.__main__ import main
+from train.commands.table import main
 code = main(sys.argv[1:])
 with open("/proc/self/status") as status:
     peak = next(line for line in status if line.startswith("VmHWM"))

@@ -19,7 +19,7 @@ PLANTED = 6
 WITHOUT_A_PACKAGE = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
-from train.__main__ import main
+from train.commands.table import main
 sys.exit(main(sys.argv[1:]))
 """
 
