@@ -78,57 +78,89 @@ def search_precision(
         What `export.exporter.export` raises, if no attempt gives a model file.
     """
     with open_export(run, bundle, options, overwrite=overwrite) as task:
-        int8 = ArtifactSpec(format_name, "int8")
+        session, int8 = task.session, options.with_targets(ArtifactSpec(format_name, "int8"))
         before = _result_before(task, int8, int8_only=int8_only)
         if before:
             return before
-        _require_images(task.session)
-        can_pass = _can_pass(options.limits, len(run.split("test")))
+        session.run.split("test")
+        _ = session.calibration  # useless images would let one attempt after another fail
         tries: list[_Try] = []
-
-        def attempt(planned: ArtifactSpec) -> _Try:
+        plan = _int8_plan if int8_only else _auto_plan
+        for planned in plan(session, int8, tries):
             spec = options.with_targets(planned)
             task.reusable([spec])  # refuses a file that another command made
-            tries.append(_try(task.session, spec))
+            tries.append(_try(session, spec))
             on_attempt(len(tries), tries[-1].attempt)
-            return tries[-1]
-
-        qat, keras = options.qat_epochs > 0, run.onnx is None
-        planned_specs = _planned_specs(int8, tries, keras=keras, qat=qat, int8_only=int8_only)
-        for planned in planned_specs:
-            tried = attempt(planned)
-            if tried.attempt.outcome == "passed" or not (can_pass or tried.failed):
-                break
-            if int8_only and not _ranges_may_help(tries):
-                break
-        if int8_only and len(tries) == 1:
-            (result,) = task.publish_passed([_best(tries)]).values()
-            return AutoPrecisionResult(result, ())
-        if options.prefer == "speed":
-            made = {tried.spec.precision for tried in tries}
-            for precision in FORMATS[format_name].fallbacks:
-                if precision in MAYBE_FASTER and precision not in made:
-                    attempt(ArtifactSpec(format_name, precision))
         best = _best(tries)
-        attempts = _timed_attempts(task.session, tries)
-        if options.prefer == "speed":
-            best = _fastest(best, tries, attempts)
+        attempts: tuple[Attempt, ...] = ()
+        if len(tries) > 1 or not int8_only:
+            attempts = _timed_attempts(session, tries)
+            if options.prefer == "speed":
+                best = _fastest(best, tries, attempts)
         recorded = replace(best, record=replace(best.record, ladder=attempts))
         (result,) = task.publish_passed([recorded]).values()
     return AutoPrecisionResult(result, attempts)
+
+
+def _int8_plan(
+    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+) -> Iterator[ArtifactSpec]:
+    """Yields int8, and with other ranges as long as the gate refuses it here.
+
+    Like all plans, it finds the result of each spec in `tries` when it is asked for the next one.
+    """
+    for spec in _int8_specs(session, int8):
+        yield spec
+        first = tries[0].made
+        if not isinstance(first, ConvertedArtifact) or first.record.refused_on_device:
+            return  # other ranges would not help
+        if not tries[-1].failed:
+            return
+
+
+def _auto_plan(
+    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+) -> Iterator[ArtifactSpec]:
+    """Yields specs until one passes, or is undecided where none can pass; then the faster ones."""
+    options = session.options
+    can_pass = _can_pass(options.limits, len(session.run.split("test")))
+    for spec in _auto_specs(session, int8, tries):
+        yield spec
+        if tries[-1].attempt.outcome == "passed" or not (can_pass or tries[-1].failed):
+            break
+    if options.prefer == "speed":
+        made = {tried.spec.precision for tried in tries}
+        for precision in FORMATS[int8.format].fallbacks:
+            if precision in MAYBE_FASTER and precision not in made:
+                yield ArtifactSpec(int8.format, precision)
+
+
+def _int8_specs(session: Session, int8: ArtifactSpec) -> Iterator[ArtifactSpec]:
+    yield from (int8, replace(int8, ranges="percentile"))
+    if session.run.onnx is None:  # only a Keras model is equalized
+        yield replace(int8, equalized=True)
+
+
+def _auto_specs(
+    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+) -> Iterator[ArtifactSpec]:
+    yield from _int8_specs(session, int8)
+    best = _closest(tries)
+    if best:
+        yield from _mixed_specs(best, tries)
+    if session.options.qat_epochs > 0:
+        equalizable = any(
+            tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
+        )
+        yield replace(int8, equalized=equalizable, qat=True)
+    for precision in FORMATS[int8.format].fallbacks:
+        yield ArtifactSpec(int8.format, precision)
 
 
 def _can_pass(limits: ParityLimits, images: int) -> bool:
     """Whether a file can pass rather than stay undecided, with so many test images."""
     needed = images_to_decide(limits.max_drop)
     return needed is not None and images >= needed
-
-
-def _ranges_may_help(tries: Sequence[_Try]) -> bool:
-    """Whether an int8 file with other ranges may pass, as the gate refused the plain one here."""
-    first = tries[0].made
-    converted = isinstance(first, ConvertedArtifact) and not first.record.refused_on_device
-    return converted and tries[-1].failed
 
 
 def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
@@ -162,30 +194,6 @@ def _fastest(
     ms, fastest = min(times, key=lambda row: row[0])
     best_ms = next(ms for ms, made in times if made is best)
     return fastest if ms < (1 - MIN_FASTER) * best_ms else best
-
-
-def _planned_specs(
-    int8: ArtifactSpec, tries: Sequence[_Try], *, keras: bool, qat: bool, int8_only: bool
-) -> Iterator[ArtifactSpec]:
-    """Yields the next spec; the caller adds its result to `tries` before it asks for another.
-
-    Only a Keras model is equalized and fine-tuned.
-    """
-    yield from (int8, replace(int8, ranges="percentile"))
-    if keras:
-        yield replace(int8, equalized=True)
-    if int8_only:
-        return
-    best = _closest(tries)
-    if best:
-        yield from _mixed_specs(best, tries)
-    if qat:
-        equalizable = any(
-            tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
-        )
-        yield replace(int8, equalized=equalizable, qat=True)
-    for precision in FORMATS[int8.format].fallbacks:
-        yield ArtifactSpec(int8.format, precision)
 
 
 def _closest(tries: Sequence[_Try]) -> _Try | None:
@@ -251,10 +259,9 @@ def _timed_attempts(session: Session, tries: Sequence[_Try]) -> tuple[Attempt, .
 
 
 def _result_before(
-    task: ExportTask, first: ArtifactSpec, *, int8_only: bool
+    task: ExportTask, int8: ArtifactSpec, *, int8_only: bool
 ) -> AutoPrecisionResult | None:
     """Returns what an equal command gave before, if it is still in the bundle."""
-    int8 = task.session.options.with_targets(first)
     for result in task.made_before().values():
         attempts = result.record.ladder
         if result.record.made_by.spec.format != int8.format:
@@ -264,9 +271,3 @@ def _result_before(
         if attempts or (result.artifact == int8.file and int8.file in task.reusable([int8])):
             return AutoPrecisionResult(result, attempts)
     return None
-
-
-def _require_images(session: Session) -> None:
-    """Refuses images that would let one attempt after another fail."""
-    session.run.split("test")
-    _ = session.calibration
