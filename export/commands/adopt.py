@@ -1,7 +1,6 @@
 """Runs `export adopt FILE`: judges a finished model file as it is, and makes a bundle of it."""
 
 import argparse
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -16,7 +15,6 @@ from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
     external_model_options,
 )
-from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
 from runtime.shared.wording import counted
 from runtime.sources.paths import subfolders
@@ -52,7 +50,7 @@ def add_adopt_arguments(command: argparse.ArgumentParser) -> None:
     add_external_model_arguments(command)
 
 
-def run_adopt(arguments: argparse.Namespace, words: Sequence[str]) -> int:
+def run_adopt(arguments: argparse.Namespace) -> int:
     """Adopts the file, prints what was measured, and returns the exit code."""
     bundle = arguments.bundle or Path("bundles") / arguments.file.resolve().stem
     folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
@@ -63,7 +61,7 @@ def run_adopt(arguments: argparse.Namespace, words: Sequence[str]) -> int:
         bundle,
         overwrite=arguments.overwrite,
         allow_poor_model=arguments.allow_poor_model,
-        command=rerun_command("export", list(words)),
+        command=arguments.command,
     )
     for note in result.notes:
         say(note)

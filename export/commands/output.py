@@ -1,16 +1,64 @@
 """Prints the results of `python -m export`: each artifact, and what speaks against it."""
 
+import argparse
+import shlex
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from export.commands.artifact_arguments import AUTO
+from export.commands.external_model_arguments import ALL
 from export.exporter import ExportResult
+from export.formats.registry import FORMATS
 from export.parity.artifact_record import ArtifactRecord, Attempt, DeviceParity
-from export.report.attempts import worst_layer_sentence
+from export.report.attempts import attempts_table, worst_layer_sentence
 from export.report.wording import OUTCOMES, milliseconds, unknown_sentences
+from runtime.cli.identity import program_name
+from runtime.cli.output import print_result
 from runtime.shared.wording import counted
-from runtime.system.terminal import escape_control_chars
+from runtime.system.terminal import escape_control_chars, say
 
 HEADINGS = f"{'file':<20} {'outcome':<9} {'MB':>6} {'time':>7} accuracy    drop (95 %)"
+
+
+def print_attempt(arguments: argparse.Namespace, number: int, attempt: Attempt) -> None:
+    """Prints an attempt; the only one of an int8 export that passes says all that itself."""
+    if arguments.precision == AUTO or number > 1 or attempt.outcome == "failed":
+        say(attempt_line(number, attempt))
+
+
+def print_results(
+    arguments: argparse.Namespace, results: Sequence[ExportResult], attempts: Sequence[Attempt]
+) -> None:
+    """Prints what was published, and all attempts of a search; and the warnings about them."""
+    published = [result for result in results if not result.refused]
+    text = summary
+    if arguments.format == ALL:
+        text = table_row
+        if published and not arguments.json:
+            print(HEADINGS)
+    for result in published:
+        print_result(result, as_json=arguments.json, text=partial(text, result))
+    if attempts and not arguments.json:
+        print("\n".join(map(escape_control_chars, attempts_table(attempts))))
+    for warning in output_warnings(results):
+        say(f"{program_name('export')}: {warning}")
+
+
+def print_next_step(
+    arguments: argparse.Namespace, bundle: Path, results: Sequence[ExportResult]
+) -> None:
+    """Prints what the user may do next."""
+    published = [result for result in results if not result.refused]
+    if published:
+        if arguments.format == ALL:
+            say(f"bundle {bundle}, report {published[0].report}")
+        say(f"next: {program_name('runtime')} verify {shlex.quote(str(bundle))}")
+        return
+    row = FORMATS.get(arguments.format)
+    auto_may_help = row and row.layer_errors and arguments.precision != AUTO
+    if auto_may_help and not any(result.record.refused_on_device for result in results):
+        say(f"next: the same command with --precision {AUTO}, which tries the other precisions")
 
 
 def output_warnings(results: Sequence[ExportResult]) -> Iterator[str]:
