@@ -144,6 +144,16 @@ def camera_jpegs() -> Path:
     return shared("camera-jpegs")
 
 
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """Returns the content of each file below a folder, by its path there."""
+    return lambda folder: {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 class WarmPython:
     """Runs commands in forks of tests/warm_python.py, one at a time."""
 

@@ -35,14 +35,6 @@ from runtime.system.hashing import sha256_of
 LOOSE = ("--max-drop", "0.2", "--min-agreement", "0.8")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_holds_what_the_device_needs_and_names_no_folder_of_this_machine(
     exported: Path, cells: Path
 ) -> None:
@@ -85,7 +77,7 @@ def test_same_export_in_two_processes_gives_the_same_tflite_bytes(
 
 
 def test_same_export_again_is_kept_and_another_refused(
-    bundle: Path, trained: Path, run_cli
+    bundle: Path, trained: Path, run_cli, contents
 ) -> None:
     before = contents(bundle)
     again = run_cli("export", "tflite", trained, "-o", bundle, *LOOSE)
@@ -221,7 +213,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
 
 
 def test_full_disk_leaves_the_old_bundle_as_it_was(
-    bundle: Path, trained: Path, run_cli, tmp_path: Path
+    bundle: Path, trained: Path, run_cli, tmp_path: Path, contents
 ) -> None:
     """FAULTS E13."""
     disk = tmp_path / "disk"
@@ -250,7 +242,7 @@ def test_full_disk_leaves_the_old_bundle_as_it_was(
 
 
 def test_killed_while_publishing_leaves_the_old_bundle_or_the_new(
-    bundle: Path, opened, keras_model, tmp_path: Path
+    bundle: Path, opened, keras_model, tmp_path: Path, contents
 ) -> None:
     """A child that publishes in a loop is killed at random moments (FAULTS E12)."""
     script = tmp_path / "publish.py"

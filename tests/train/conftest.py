@@ -18,6 +18,28 @@ from train.data.decoded_cache import PixelCache
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="session")
+def tiny() -> tuple[str, ...]:
+    """The options of the shortest training."""
+    network = ("--backbone", "simple-cnn", "--input-size", "32")
+    return (*network, "--head-epochs", "1", "--epochs", "0", "--views", "1")
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """Returns the one line of an error that is found before any image is read."""
+
+    def line(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        assert done.stderr.startswith("python -m train: ")
+        assert done.stderr.count("\n") == 1
+        return done.stderr.removeprefix("python -m train: ").rstrip()
+
+    return line
+
+
 @pytest.fixture
 def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `python -m train ...`, and kills it at the end of the test."""

@@ -10,53 +10,13 @@ from pathlib import Path
 
 import pytest
 
-TINY = (
-    "--backbone",
-    "simple-cnn",
-    "--input-size",
-    "32",
-    "--head-epochs",
-    "1",
-    "--epochs",
-    "0",
-    "--views",
-    "1",
-)
-LONG = (
-    "--backbone",
-    "simple-cnn",
-    "--input-size",
-    "32",
-    "--head-epochs",
-    "9999",
-    "--patience",
-    "9999",
-    "--views",
-    "1",
-)
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999")
+LONG += ("--patience", "9999", "--views", "1")
 
 
 def _test_images(run: dict[str, bytes]) -> set[str]:
     rows = csv.DictReader(run["images.csv"].decode().splitlines())
     return {row["path"] for row in rows if row["split"] == "test"}
-
-
-def _refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
-    """Returns the one line of an error that is found before any image is read."""
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    assert done.stderr.startswith("python -m train: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("python -m train: ").rstrip()
 
 
 @pytest.fixture
@@ -72,11 +32,11 @@ def start(start_train, wait_for_checkpoint: Callable[[Path], None], tmp_path: Pa
 
 
 def test_broken_images_are_named_and_strict_refuses_them(
-    run_cli, cells: Path, tmp_path: Path
+    run_cli, cells: Path, tmp_path: Path, tiny
 ) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
     (data / "mono" / "bad.jpg").write_text("x")
-    done = run_cli("train", data, "-o", tmp_path / "run", *TINY, "--strict")
+    done = run_cli("train", data, "-o", tmp_path / "run", *tiny, "--strict")
     assert done.returncode == 2
     assert f"{data / 'mono' / 'bad.jpg'}: not an image" in done.stderr
     assert (
@@ -87,14 +47,14 @@ def test_broken_images_are_named_and_strict_refuses_them(
 
 
 def test_odd_names_and_a_broken_file_survive_a_whole_run(
-    run_cli, cells: Path, tmp_path: Path
+    run_cli, cells: Path, tmp_path: Path, tiny
 ) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
     names = ["<b>café noir=", "猫"]
     for name, source in zip(names, ("mono", "poly"), strict=True):
         shutil.copytree(cells / source, data / name)
     (data / "猫" / "cut\n.png").write_text("x")
-    done = run_cli("train", data, "-o", run, *TINY, "--json")
+    done = run_cli("train", data, "-o", run, *tiny, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["test_images"] == 24
     assert json.loads((run / "manifest.json").read_text())["labels"] == names
@@ -140,13 +100,13 @@ def test_odd_names_and_a_broken_file_survive_a_whole_run(
     )
 
 
-def test_divergence_publishes_nothing(run_cli, cells: Path, tmp_path: Path) -> None:
+def test_divergence_publishes_nothing(run_cli, cells: Path, tmp_path: Path, tiny) -> None:
     done = run_cli(
         "train",
         cells,
         "-o",
         tmp_path / "run",
-        *TINY,
+        *tiny,
         "--head-epochs",
         "3",
         "--rate",
@@ -163,35 +123,41 @@ def test_divergence_publishes_nothing(run_cli, cells: Path, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_is_not_a_run_is_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+def test_folder_that_is_not_a_run_is_never_replaced(
+    run_cli, cells: Path, tmp_path: Path, tiny, contents
+) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.txt").write_text("years of work")
-    done = run_cli("train", cells, "-o", precious, *TINY, "--overwrite")
+    done = run_cli("train", cells, "-o", precious, *tiny, "--overwrite")
     assert done.returncode == 2
     assert "is not a run folder" in done.stderr.splitlines()[-1]
-    assert _files(precious) == {"thesis.txt": b"years of work"}
+    assert contents(precious) == {"thesis.txt": b"years of work"}
 
 
-def test_the_images_themselves_are_never_replaced(run_cli, cells: Path, tmp_path: Path) -> None:
+def test_the_images_themselves_are_never_replaced(
+    run_cli, cells: Path, tmp_path: Path, tiny, contents
+) -> None:
     data = Path(shutil.copytree(cells, tmp_path / "data"))
-    before = _files(data)
-    assert run_cli("train", data, "-o", data, *TINY, "--overwrite").returncode == 2
-    assert _files(data) == before
+    before = contents(data)
+    assert run_cli("train", data, "-o", data, *tiny, "--overwrite").returncode == 2
+    assert contents(data) == before
 
 
-def test_run_folder_among_the_images_is_refused(run_cli, cells: Path) -> None:
-    assert "would take it for a class" in _refused(
-        run_cli("train", cells, "-o", cells / "run", *TINY)
+def test_run_folder_among_the_images_is_refused(run_cli, cells: Path, tiny, refused) -> None:
+    assert "would take it for a class" in refused(
+        run_cli("train", cells, "-o", cells / "run", *tiny)
     )
 
 
-def test_existing_run_is_kept_without_overwrite(run_cli, run_copy: Path, cells: Path) -> None:
-    before = _files(run_copy)
-    done = run_cli("train", cells, "-o", run_copy, *TINY)
+def test_existing_run_is_kept_without_overwrite(
+    run_cli, run_copy: Path, cells: Path, tiny, contents
+) -> None:
+    before = contents(run_copy)
+    done = run_cli("train", cells, "-o", run_copy, *tiny)
     assert done.returncode == 2
     assert "--overwrite" in done.stderr.splitlines()[-1]
-    assert _files(run_copy) == before
+    assert contents(run_copy) == before
 
 
 def test_run_of_other_images_is_not_reused(
@@ -203,10 +169,10 @@ def test_run_of_other_images_is_not_reused(
 
 
 def test_run_from_other_weights_of_the_same_name_is_not_reused(
-    run_cli, trained: Path, cells: Path, tmp_path: Path
+    run_cli, trained: Path, cells: Path, tmp_path: Path, tiny
 ) -> None:
     weights = Path(shutil.copy(trained / "model.keras", tmp_path / "weights.keras"))
-    command = ("train", cells, "-o", tmp_path / "run", *TINY, "--weights", weights, "--json")
+    command = ("train", cells, "-o", tmp_path / "run", *tiny, "--weights", weights, "--json")
     done = run_cli(*command)
     assert done.returncode == 0, done.stderr
     assert json.loads(run_cli(*command).stdout)["reused"]
@@ -227,20 +193,20 @@ def test_run_with_a_damaged_model_is_not_reused(
 
 
 def test_killed_training_keeps_the_existing_run_and_the_next_one_replaces_it(
-    start, run_cli, run_copy: Path, cells: Path
+    start, run_cli, run_copy: Path, cells: Path, tiny, contents
 ) -> None:
-    before = _files(run_copy)
+    before = contents(run_copy)
     (run_copy / "left-over.txt").touch()
     process = start(run_copy, "--overwrite")
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert _files(run_copy) == before | {"left-over.txt": b""}
+    assert contents(run_copy) == before | {"left-over.txt": b""}
     left = {path.name for path in run_copy.parent.glob("[!.]*")}
     assert left - {f"{run_copy.name}.partial"} == {run_copy.name, "cache"}, "no half run beside it"
 
-    done = run_cli("train", cells, "-o", run_copy, *TINY, "--overwrite")
+    done = run_cli("train", cells, "-o", run_copy, *tiny, "--overwrite")
     assert done.returncode == 0, done.stderr
-    after = _files(run_copy)
+    after = contents(run_copy)
     assert set(after) == set(before)
     assert after["manifest.json"] != before["manifest.json"]
     assert {path.name for path in run_copy.parent.iterdir()} == {run_copy.name, "cache"}, (
@@ -272,34 +238,36 @@ def test_interrupted_training_ends_in_one_line_and_leaves_no_half_run(
     assert not list(tmp_path.rglob(".quince-*"))
 
 
-def test_full_disk_keeps_the_existing_run(run_cli, small_disk, trained: Path, cells: Path) -> None:
+def test_full_disk_keeps_the_existing_run(
+    run_cli, small_disk, trained: Path, cells: Path, tiny, contents
+) -> None:
     old = Path(shutil.copytree(trained, small_disk("700k") / "run"))
-    before = _files(old)
+    before = contents(old)
     subprocess.run(["fallocate", "-l", "300k", old.parent / "filler"], check=True)
-    done = run_cli("train", cells, "-o", old, *TINY, "--overwrite")
+    done = run_cli("train", cells, "-o", old, *tiny, "--overwrite")
     assert done.returncode == 4, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"python -m train: {old.parent}")
     assert last.endswith("cannot be written: the disk is full; what was there is unchanged")
     assert "Traceback" not in done.stderr
-    assert _files(old) == before
+    assert contents(old) == before
     assert {path.name for path in old.parent.iterdir()} == {"run", "filler"}
 
 
 def test_full_disk_of_the_cache_is_one_line_and_not_a_bus_error(
-    run_cli, small_disk, cells: Path, tmp_path: Path
+    run_cli, small_disk, cells: Path, tmp_path: Path, tiny
 ) -> None:
     disk = small_disk("1300k")
-    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--views", "20", "--cache", disk)
+    done = run_cli("train", cells, "-o", tmp_path / "run", *tiny, "--views", "20", "--cache", disk)
     assert done.returncode == 4, done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"python -m train: {disk}: the disk is full")
     assert not list(disk.rglob("part.npy"))
     assert not list(tmp_path.glob("run*"))
 
 
-def test_cache_that_is_a_file_is_refused(run_cli, cells: Path, tmp_path: Path) -> None:
+def test_cache_that_is_a_file_is_refused(run_cli, cells: Path, tmp_path: Path, tiny) -> None:
     (tmp_path / "file").touch()
-    done = run_cli("train", cells, "-o", tmp_path / "run", *TINY, "--cache", tmp_path / "file")
+    done = run_cli("train", cells, "-o", tmp_path / "run", *tiny, "--cache", tmp_path / "file")
     assert done.returncode == 4
     assert "--cache" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

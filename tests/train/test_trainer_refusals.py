@@ -1,7 +1,6 @@
 """Tests what a training refuses before it begins: images, options and missing packages."""
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,58 +10,37 @@ from runtime.errors import InputRefused
 from train.commands.table import main
 from train.configuration.options import LIMITS, TrainOptions
 
-TINY = (
-    "--backbone",
-    "simple-cnn",
-    "--input-size",
-    "32",
-    "--head-epochs",
-    "1",
-    "--epochs",
-    "0",
-    "--views",
-    "1",
-)
 
-
-def _refused(done: subprocess.CompletedProcess[str], code: int = 2) -> str:
-    """Returns the one line of an error that is found before any image is read."""
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    assert done.stderr.startswith("python -m train: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr.removeprefix("python -m train: ").rstrip()
-
-
-def test_missing_data_folder(run_cli, tmp_path: Path) -> None:
+def test_missing_data_folder(run_cli, tmp_path: Path, refused) -> None:
     assert (
-        _refused(run_cli("train", tmp_path / "none", "-o", tmp_path / "run"))
+        refused(run_cli("train", tmp_path / "none", "-o", tmp_path / "run"))
         == f"{tmp_path / 'none'}: no such folder"
     )
 
 
-def test_empty_class_folder(run_cli, tmp_path: Path, cells: Path) -> None:
+def test_empty_class_folder(run_cli, tmp_path: Path, cells: Path, refused) -> None:
     data = tmp_path / "data"
     shutil.copytree(cells / "mono", data / "a")
     (data / "b").mkdir()
-    assert _refused(run_cli("train", data, "-o", tmp_path / "run")).startswith(
+    assert refused(run_cli("train", data, "-o", tmp_path / "run")).startswith(
         f"{data / 'b'}: an empty class folder"
     )
     assert not (tmp_path / "run").exists()
 
 
-def test_one_class(run_cli, tmp_path: Path, cells: Path) -> None:
+def test_one_class(run_cli, tmp_path: Path, cells: Path, refused) -> None:
     shutil.copytree(cells / "mono", tmp_path / "data" / "a")
-    assert "at least 2" in _refused(run_cli("train", tmp_path / "data", "-o", tmp_path / "run"))
+    assert "at least 2" in refused(run_cli("train", tmp_path / "data", "-o", tmp_path / "run"))
 
 
-def test_flat_images(run_cli, tmp_path: Path, cells: Path) -> None:
-    assert "DIR/banana/1.jpg" in _refused(run_cli("train", cells / "mono", "-o", tmp_path / "run"))
+def test_flat_images(run_cli, tmp_path: Path, cells: Path, refused) -> None:
+    assert "DIR/banana/1.jpg" in refused(run_cli("train", cells / "mono", "-o", tmp_path / "run"))
 
 
-def test_line_break_and_escape_code_in_a_name_stay_on_one_line(run_cli, tmp_path: Path) -> None:
-    line = _refused(run_cli("train", tmp_path / "no\n\x1b[31mne"))
+def test_line_break_and_escape_code_in_a_name_stay_on_one_line(
+    run_cli, tmp_path: Path, refused
+) -> None:
+    line = refused(run_cli("train", tmp_path / "no\n\x1b[31mne"))
     assert "\\n" in line
     assert "\x1b" not in line
 
@@ -89,10 +67,10 @@ def test_line_break_and_escape_code_in_a_name_stay_on_one_line(run_cli, tmp_path
     ],
 )
 def test_option_out_of_range_is_refused_by_its_name(
-    cells: Path, tmp_path: Path, options: tuple[str, str]
+    cells: Path, tmp_path: Path, options: tuple[str, str], tiny
 ) -> None:
     with pytest.raises(InputRefused) as caught:
-        main([str(cells), "-o", str(tmp_path / "run"), *TINY, *options])
+        main([str(cells), "-o", str(tmp_path / "run"), *tiny, *options])
     assert caught.value.thing == options[0]
     assert "found" in caught.value.reason
     assert not (tmp_path / "run").exists()
@@ -108,19 +86,30 @@ def test_every_limit_is_of_an_option_and_allows_its_default() -> None:
     assert all(hasattr(defaults, name) for name in LIMITS)
 
 
-def test_option_that_is_not_a_number_is_a_usage_error(run_cli, cells: Path) -> None:
-    assert "--batch" in _refused(run_cli("train", cells, "--batch", "many"))
+def test_option_that_is_not_a_number_is_a_usage_error(run_cli, cells: Path, refused) -> None:
+    assert "--batch" in refused(run_cli("train", cells, "--batch", "many"))
 
 
-def test_unknown_backbone_is_a_usage_error_that_lists_the_known_ones(run_cli, cells: Path) -> None:
-    assert "efficientnet-lite0" in _refused(run_cli("train", cells, "--backbone", "resnet"))
+def test_unknown_backbone_is_a_usage_error_that_lists_the_known_ones(
+    run_cli, cells: Path, refused
+) -> None:
+    assert "efficientnet-lite0" in refused(run_cli("train", cells, "--backbone", "resnet"))
 
 
 def test_missing_packages_are_named_with_the_way_to_install_them(
-    run_cli, bare_python: Callable[..., str], cells: Path, tmp_path: Path
+    run_cli,
+    bare_python: Callable[..., str],
+    cells: Path,
+    tmp_path: Path,
+    tiny,
 ) -> None:
     done = run_cli(
-        "train", cells, "-o", tmp_path / "run", *TINY, python=bare_python("numpy", "pillow")
+        "train",
+        cells,
+        "-o",
+        tmp_path / "run",
+        *tiny,
+        python=bare_python("numpy", "pillow"),
     )
     assert done.returncode == 4
     assert "pip install '.[train]'" in done.stderr.splitlines()[-1]

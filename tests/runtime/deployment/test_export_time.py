@@ -14,14 +14,6 @@ MakeBundle = Callable[..., Path]
 FIRST, SECOND = "2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z"
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
-
 @pytest.mark.parametrize(
     ("current_time", "offered_time", "words"),
     [
@@ -35,6 +27,7 @@ def test_older_one_is_refused_unless_allowed(
     current_time: str,
     offered_time: str | None,
     words: list[str],
+    contents,
 ) -> None:
     install(make_bundle("current", provenance={"exported": current_time}), place)
     older = make_bundle(

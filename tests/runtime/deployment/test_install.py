@@ -21,20 +21,14 @@ MakeBundle = Callable[..., Path]
 FIRST, SECOND = "2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z"
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
-
 @pytest.fixture
 def second(make_bundle: MakeBundle) -> Path:
     return make_bundle("second", factor=0.5, provenance={"exported": SECOND})
 
 
-def test_install_then_update_then_rollback(first: Path, second: Path, place: Path) -> None:
+def test_install_then_update_then_rollback(
+    first: Path, second: Path, place: Path, contents
+) -> None:
     old, new = Bundle.open(first).id, Bundle.open(second).id
     checked = (2, ("small.onnx",), ())
     assert install(first, place) == InstallResult(
@@ -111,6 +105,7 @@ def test_what_does_not_work_here_is_not_installed(
     damage: Callable[..., None],
     error: type[Exception],
     word: str,
+    contents,
 ) -> None:
     install(first, place)
     before = contents(place.parent)
@@ -191,7 +186,7 @@ def test_link_stays_a_link(first: Path, second: Path, place: Path) -> None:
     assert roll_back(link).id == Bundle.open(first).id
 
 
-def test_full_disk_leaves_the_old_one(first: Path, second: Path, place: Path) -> None:
+def test_full_disk_leaves_the_old_one(first: Path, second: Path, place: Path, contents) -> None:
     """RLIMIT_FSIZE makes each write fail past 1000 bytes, as a full disk does."""
     install(first, place)
     before = contents(place.parent)

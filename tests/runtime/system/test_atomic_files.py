@@ -14,25 +14,6 @@ from runtime.system.atomic_files import new_file, new_folder, scratch_folder, wr
 ROOT = Path(__file__).parents[3]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def fill(folder: Path, text: str) -> None:
-    with new_folder(folder) as new:
-        (new / "sub").mkdir()
-        (new / "sub" / "part").write_text(text)
-        (new / "whole").write_text(text)
-
-
 def killed_inside(code: str, *arguments: Path) -> None:
     """Runs Python code that prints "inside" while it writes, and kills it there."""
     start = (
@@ -62,7 +43,7 @@ with new_file(Path(sys.argv[1])) as new:
 """
 
 
-def test_file_is_made_with_its_folders_and_replaced(tmp_path: Path) -> None:
+def test_file_is_made_with_its_folders_and_replaced(tmp_path: Path, names) -> None:
     path = tmp_path / "a" / "b" / "file.txt"
     write_file(path, "één")
     assert path.read_bytes() == "één".encode()
@@ -72,7 +53,9 @@ def test_file_is_made_with_its_folders_and_replaced(tmp_path: Path) -> None:
     assert names(path.parent) == ["file.txt"]
 
 
-def test_folder_is_made_and_then_exchanged_as_a_whole(tmp_path: Path) -> None:
+def test_folder_is_made_and_then_exchanged_as_a_whole(
+    tmp_path: Path, contents, names, fill
+) -> None:
     path = tmp_path / "a" / "out"
     fill(path, "one")
     (path / "old only").touch()
@@ -84,7 +67,7 @@ def test_folder_is_made_and_then_exchanged_as_a_whole(tmp_path: Path) -> None:
     assert names(path.parent) == ["out"]
 
 
-def test_reader_never_sees_the_folder_missing_or_mixed(tmp_path: Path) -> None:
+def test_reader_never_sees_the_folder_missing_or_mixed(tmp_path: Path, fill) -> None:
     path, seen = tmp_path / "out", set()
     fill(path, "0" * 1000)
     child = os.fork()
@@ -112,7 +95,9 @@ def test_reader_never_sees_the_folder_missing_or_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "error", [ValueError("inside"), KeyboardInterrupt()], ids=["error", "interrupt"]
 )
-def test_error_leaves_the_old_and_no_temporary_files(tmp_path: Path, error: BaseException) -> None:
+def test_error_leaves_the_old_and_no_temporary_files(
+    tmp_path: Path, error: BaseException, contents, fill
+) -> None:
     write_file(tmp_path / "file", "old")
     fill(tmp_path / "folder", "old")
     before = contents(tmp_path)
@@ -133,7 +118,9 @@ def test_error_leaves_the_old_and_no_temporary_files(tmp_path: Path, error: Base
     assert contents(tmp_path) == before
 
 
-def test_killed_writer_leaves_the_old_folder_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+def test_killed_writer_leaves_the_old_folder_and_the_next_one_cleans_up(
+    tmp_path: Path, contents, names, fill
+) -> None:
     path = tmp_path / "out"
     fill(path, "old")
     killed_inside(WRITE_FOLDER, path)
@@ -144,7 +131,9 @@ def test_killed_writer_leaves_the_old_folder_and_the_next_one_cleans_up(tmp_path
     assert names(tmp_path) == ["out"]
 
 
-def test_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+def test_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(
+    tmp_path: Path, contents, names
+) -> None:
     path = tmp_path / "file.csv"
     write_file(path, "old")
     killed_inside(WRITE_FILE, path)
@@ -154,7 +143,7 @@ def test_killed_writer_leaves_the_old_file_and_the_next_one_cleans_up(tmp_path: 
     assert contents(tmp_path) == {"file.csv": b"new"}
 
 
-def test_files_of_a_running_writer_stay(tmp_path: Path) -> None:
+def test_files_of_a_running_writer_stay(tmp_path: Path, names, fill) -> None:
     with new_folder(tmp_path / "one") as one:
         (one / "whole").write_text("one")
         fill(tmp_path / "two", "two")
@@ -165,7 +154,7 @@ def test_files_of_a_running_writer_stay(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "whole").read_text() == "one"
 
 
-def test_only_our_own_leftovers_are_removed(tmp_path: Path) -> None:
+def test_only_our_own_leftovers_are_removed(tmp_path: Path, names) -> None:
     theirs = [
         ".quince-notes-1",
         ".quince-",
@@ -184,14 +173,16 @@ def test_only_our_own_leftovers_are_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == sorted([*theirs, "new"])
 
 
-def test_scratch_folder_is_gone_afterwards(tmp_path: Path) -> None:
+def test_scratch_folder_is_gone_afterwards(tmp_path: Path, names) -> None:
     with scratch_folder(tmp_path / "cache") as scratch:
         (scratch / "part").write_text("x")
         assert scratch.parent == tmp_path / "cache"
     assert names(tmp_path / "cache") == []
 
 
-def test_link_to_a_folder_stays_a_link_and_its_folder_is_exchanged(tmp_path: Path) -> None:
+def test_link_to_a_folder_stays_a_link_and_its_folder_is_exchanged(
+    tmp_path: Path, contents, names, fill
+) -> None:
     fill(tmp_path / "v1", "old")
     (tmp_path / "links").mkdir()
     link = tmp_path / "links" / "current"
@@ -205,6 +196,8 @@ def test_link_to_a_folder_stays_a_link_and_its_folder_is_exchanged(tmp_path: Pat
 
 def test_folder_replaces_no_file_and_no_dangling_link_and_is_not_made_below_a_file(
     tmp_path: Path,
+    names,
+    fill,
 ) -> None:
     (tmp_path / "file").write_text("precious")
     (tmp_path / "dangling").symlink_to("/nowhere/at/all")
@@ -217,7 +210,9 @@ def test_folder_replaces_no_file_and_no_dangling_link_and_is_not_made_below_a_fi
     assert not Path("/nowhere").exists()
 
 
-def test_file_replaces_no_folder_and_is_not_made_below_a_file(tmp_path: Path) -> None:
+def test_file_replaces_no_folder_and_is_not_made_below_a_file(
+    tmp_path: Path, contents, fill
+) -> None:
     fill(tmp_path / "folder", "precious")
     for path in (tmp_path / "folder", tmp_path / "folder" / "whole" / "below"):
         with pytest.raises(InputRefused, match="cannot be written"):
@@ -265,7 +260,7 @@ def test_everything_is_synced_before_the_move_and_the_move_after_it(
     assert [step for step, _ in order] == ["sync", "rename", "sync"]
 
 
-def test_terminated_writer_cleans_up_itself(tmp_path: Path) -> None:
+def test_terminated_writer_cleans_up_itself(tmp_path: Path, contents, fill) -> None:
     """runtime.cli.signals turns SIGTERM into an exception, and every `with` cleans up."""
     code = """
 import sys, time

@@ -13,25 +13,6 @@ from runtime.errors import MachineError
 from runtime.system.atomic_files import new_folder, write_file
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def fill(folder: Path, text: str) -> None:
-    with new_folder(folder) as new:
-        (new / "sub").mkdir()
-        (new / "sub" / "part").write_text(text)
-        (new / "whole").write_text(text)
-
-
 @pytest.fixture
 def tiny_disk() -> Iterator[Path]:
     """A tmpfs of 300 kB."""
@@ -49,7 +30,9 @@ def tiny_disk() -> Iterator[Path]:
             subprocess.run(["umount", place], check=True)
 
 
-def test_full_disk_leaves_the_old_byte_identical_and_no_temporary_files(tiny_disk: Path) -> None:
+def test_full_disk_leaves_the_old_byte_identical_and_no_temporary_files(
+    tiny_disk: Path, contents, names, fill
+) -> None:
     write_file(tiny_disk / "file", os.urandom(100_000))
     fill(tiny_disk / "folder", "old")
     before, inodes = contents(tiny_disk), names(tiny_disk)
@@ -76,7 +59,7 @@ def test_a_copied_folder_on_a_full_disk_is_one_short_line(tiny_disk: Path, tmp_p
     assert len(error.value.reason) < 100
 
 
-def test_read_only_file_system_is_the_machines_fault(tiny_disk: Path) -> None:
+def test_read_only_file_system_is_the_machines_fault(tiny_disk: Path, contents, fill) -> None:
     write_file(tiny_disk / "file", "old")
     subprocess.run(["mount", "-o", "remount,ro", tiny_disk], check=True)
     for write in (

@@ -42,6 +42,11 @@ def computer() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def bars() -> np.ndarray:
+    return np.array(BARS)
+
+
+@pytest.fixture(scope="session")
 def patterns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Draws images in known colours, one folder per class; the camera is not involved.
 

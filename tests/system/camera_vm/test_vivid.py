@@ -6,18 +6,6 @@ The camera `vivid` gives raw pixels only. test_usb.py tests MJPEG.
 import numpy as np
 import pytest
 
-BARS = np.array(
-    (
-        (255, 255, 255),
-        (255, 255, 0),
-        (0, 255, 255),
-        (0, 255, 0),
-        (255, 0, 255),
-        (255, 0, 0),
-        (0, 0, 255),
-        (0, 0, 0),
-    )
-)
 MAX_COLOUR_ERROR = 6
 """Of 255, for 8-bit YCbCr in 16..235 and a JPEG of quality 80."""
 MAX_GROWTH_KB = 2.0
@@ -44,10 +32,10 @@ def test_format_and_size_are_negotiated(result) -> None:
 
 
 @pytest.mark.parametrize("pixels", ["YUYV", "UYVY", "RGB24", "BGR24"])
-def test_pattern_has_its_colours_in_rgb_order(result, pixels: str) -> None:
+def test_pattern_has_its_colours_in_rgb_order(result, pixels: str, bars: np.ndarray) -> None:
     record = result("colours")[pixels]
     assert record["mode"] == "RGB"
-    assert are_colours(record["bars"], BARS)
+    assert are_colours(record["bars"], bars)
 
 
 def test_grey_camera_gives_decreasing_levels(result) -> None:
@@ -59,12 +47,12 @@ def test_grey_camera_gives_decreasing_levels(result) -> None:
     assert levels[-1] <= MAX_COLOUR_ERROR
 
 
-def test_every_size_gives_the_same_image(result) -> None:
+def test_every_size_gives_the_same_image(result, bars: np.ndarray) -> None:
     record = result("sizes")
     assert [320, 180] in [size["requested"] for size in record]
     for size in record:
         assert size["actual"] == size["requested"]
-        assert are_colours(size["bars"], BARS)
+        assert are_colours(size["bars"], bars)
 
 
 def test_opening_repeatedly_leaves_nothing_open(result) -> None:
@@ -87,12 +75,12 @@ def test_each_pattern_gets_its_label(result, label: str) -> None:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_page_shows_answer_and_image(result, label: str) -> None:
+def test_page_shows_answer_and_image(result, label: str, bars: np.ndarray) -> None:
     record = result("answers")["page"][label]
     assert (record["state"]["state"], record["state"]["label"]) == ("running", label)
     assert record["state"]["fps"] > 0
     solid = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "black": (0, 0, 0)}
-    assert are_colours(record["bars"], BARS if label == "bars" else np.array([solid[label]] * 8))
+    assert are_colours(record["bars"], bars if label == "bars" else np.array([solid[label]] * 8))
 
 
 def test_second_opener_gets_an_error_and_the_first_continues(result) -> None:
