@@ -58,7 +58,7 @@ $(PI):
 	cp -r $(ON_THE_PI) $(PI)
 	cd $(PI) && rm -r $(NOT_ON_THE_PI)
 	find $(PI) -name __pycache__ -prune -exec rm -r {} +
-	$(BIN)/python docs/strip_docstrings.py $(PI)
+	$(BIN)/python tools/strip_docstrings.py $(PI)
 	printf '[bdist_wheel]\nbuild_number = 1pi\n' > $(PI)/setup.cfg
 
 # docs/reference, written from --help and docstrings

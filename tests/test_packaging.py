@@ -37,7 +37,7 @@ OLD_BUNDLE = ROOT / "tests" / "data" / "bundle_schema_1"
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `make dist` fills, in a copy of the checkout."""
     checkout = tmp_path_factory.mktemp("checkout")
-    for name in (*PACKAGES, "docs", "examples", "notebooks"):
+    for name in (*PACKAGES, "docs", "examples", "notebooks", "tools"):
         shutil.copytree(
             ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__", ".venv")
         )

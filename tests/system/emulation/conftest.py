@@ -41,7 +41,7 @@ BUILD_INPUTS = (
     "train",
     "export",
     "benchmarks",
-    "docs/strip_docstrings.py",
+    "tools/strip_docstrings.py",
 )
 """What `make dist` reads."""
 SPECS = [
