@@ -18,8 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 DONE, BUG, REFUSED, CHECK_FAILED, MACHINE = 0, 1, 2, 3, 4
-PIPE_CLOSED, INTERRUPTED, TERMINATED = 141, 130, 143
-"""What a shell reports of a process that SIGPIPE, SIGINT or SIGTERM ended."""
+PIPE_CLOSED, INTERRUPTED = 141, 130
+"""What a shell reports of a process that SIGPIPE or SIGINT ended."""
 
 OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 """Failures of a file access that the machine causes, not the file or folder that the user named."""

@@ -22,23 +22,20 @@ def begin_mark(command: str) -> str:
     return f"<!-- printed by: {command} -->"
 
 
-def read_table(page: Path, command: str) -> str:
-    """Reads that part of the page.
-
-    Raises:
-        InputRefused: the page has no such part, or several.
-    """
-    return _parts(page, command)[1]
-
-
 def write_into(page: Path, command: str, text: str) -> None:
     """Replaces that part of the page with `text`.
 
     Raises:
         InputRefused: the page has no such part, or several.
     """
-    before, _, after = _parts(page, command)
-    write_file(page, before + text + after)
+    line = f"{begin_mark(command)}\n"
+    before, *parts = read_text(page, "no such file").split(line)
+    if len(parts) != 1 or END not in parts[0]:
+        raise InputRefused(
+            str(page),
+            f"expected one line {begin_mark(command)!r} and after it {END!r}, found {len(parts)}",
+        )
+    write_file(page, before + line + text + parts[0][parts[0].index(END) :])
 
 
 def run_notes(run: RecordedRun) -> str:
@@ -70,17 +67,3 @@ def wrapped(text: str, indent: str = "") -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _parts(page: Path, command: str) -> tuple[str, str, str]:
-    line = f"{begin_mark(command)}\n"
-    text = read_text(page, "no such file")
-    count = text.count(line)
-    if count != 1 or END not in text[text.index(line) :]:
-        raise InputRefused(
-            str(page),
-            f"expected one line {begin_mark(command)!r} and after it {END!r}, found {count}",
-        )
-    start = text.index(line) + len(line)
-    end = text.index(END, start)
-    return text[:start], text[start:end], text[end:]

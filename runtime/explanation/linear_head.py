@@ -83,13 +83,6 @@ class LinearHead:
         features: NDArray[np.float32] = np.moveaxis(values, self._axis, -1).astype(np.float32)
         return features
 
-    def activation_map(self, pixels: NDArray[np.uint8], class_index: int) -> NDArray[np.float32]:
-        """Returns what each place adds to a class, (height, width) float32 of the features' size.
-
-        The arguments are those of `features` and `map_of_features`.
-        """
-        return self.map_of_features(self.features(pixels), class_index)
-
     def map_of_features(
         self, features: NDArray[np.float32], class_index: int
     ) -> NDArray[np.float32]:

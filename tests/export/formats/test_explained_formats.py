@@ -60,6 +60,7 @@ def check_map(file: Path, images: np.ndarray, limit: float) -> None:
     biases = []
     for pixels in images:
         logits = np.log(classifier.scores(pixels))
-        means = [head.activation_map(pixels, index).mean() for index in range(2)]
+        features = head.features(pixels)
+        means = [head.map_of_features(features, index).mean() for index in range(2)]
         biases.append(logits - logits.mean() - means)
     assert np.abs(biases - np.mean(biases, axis=0)).max() < limit

@@ -27,7 +27,9 @@ def images(exported: Path) -> list[Path]:
 def activation_map(classifier: Classifier, image: Path, class_index: int = 0) -> np.ndarray:
     head = Explainer(classifier).head
     assert head
-    return head.activation_map(preprocess(image, classifier.preprocessing), class_index)
+    return head.map_of_features(
+        head.features(preprocess(image, classifier.preprocessing)), class_index
+    )
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -42,7 +44,8 @@ def test_mean_of_the_map_and_the_bias_are_the_logit(
     for image in images:
         pixels = preprocess(image, classifier.preprocessing)
         logits = np.log(classifier.scores(pixels))
-        maps = [head.activation_map(pixels, index) for index in range(2)]
+        features = head.features(pixels)
+        maps = [head.map_of_features(features, index) for index in range(2)]
         assert maps[0].shape == (4, 4)
         means = np.array([values.mean() for values in maps])
         differences.append(logits - logits.mean() - means)

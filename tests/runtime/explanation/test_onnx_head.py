@@ -100,13 +100,16 @@ def test_each_place_adds_its_features_times_the_kernel(
     assert found
     for index in range(4):
         expected = PIXELS / 255 @ (KERNEL[:, index] - KERNEL.mean(1))
-        assert np.abs(found.activation_map(PIXELS, index) - expected).max() < 1e-5
+        assert np.abs(found.map_of_features(found.features(PIXELS), index) - expected).max() < 1e-5
 
 
 def test_classes_of_a_sigmoid_are_taken_each_alone(write: Callable[..., Path]) -> None:
     found = Explainer(Classifier(write(gemm(), "Sigmoid"))).head
     assert found
-    assert np.abs(found.activation_map(PIXELS, 2) - PIXELS / 255 @ KERNEL[:, 2]).max() < 1e-5
+    assert (
+        np.abs(found.map_of_features(found.features(PIXELS), 2) - PIXELS / 255 @ KERNEL[:, 2]).max()
+        < 1e-5
+    )
 
 
 def test_a_single_score_speaks_for_one_class_and_against_the_other(
@@ -117,8 +120,8 @@ def test_a_single_score_speaks_for_one_class_and_against_the_other(
     found = Explainer(Classifier(write(head, "Sigmoid", ("no", "yes")))).head
     assert found
     expected = PIXELS / 255 @ KERNEL[:, 0] / 2
-    assert np.abs(found.activation_map(PIXELS, 1) - expected).max() < 1e-5
-    assert np.abs(found.activation_map(PIXELS, 0) + expected).max() < 1e-5
+    assert np.abs(found.map_of_features(found.features(PIXELS), 1) - expected).max() < 1e-5
+    assert np.abs(found.map_of_features(found.features(PIXELS), 0) + expected).max() < 1e-5
 
 
 def test_a_square_kernel_that_may_be_transposed_is_not_guessed(
