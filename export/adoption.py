@@ -125,8 +125,7 @@ def adopt(
             " is its own; --allow-poor-model adopts it as it is",
         )
     with requires_extra("export"):
-        from export.report.adopted_card import adopted_card
-        from export.report.adopted_report import adopted_report
+        from export.report.adopted_report import adopted_card, adopted_report
     counts = Counter(image.label for image in run.split("test"))
     pages = {
         CARD: adopted_card(run, result, min(counts.values())),

@@ -20,7 +20,8 @@ ROOMS = {
     "runtime": "errors, answer < system, file_formats < cli, images, backends < models, sources"
     " < bundles"
     " < classifier < explanation, inbox < deployment, shared, monitor < commands",
-    "workstation": "similarity, keras_setup, keras_classes, plotting, zip_archive < keras_config"
+    "workstation": "similarity, keras_setup, keras_classes, page_template, plotting,"
+    " zip_archive < keras_config"
     " < keras_archive"
     " < keras_loading, keras_saving, run_folder",
     "export": "graph, emulation < inputs, formats < parity < quantization"

@@ -1,4 +1,4 @@
-"""Renders report.html of a bundle whose model file was adopted."""
+"""Renders report.html and README.md of a bundle whose model file was adopted."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from export.inputs.trained_run import TrainedRun
 from export.parity.class_findings import find_per_class
 from export.report.flipped_images import FlippedAnswer, FlippedImage
 from export.report.heat_maps import heat_maps
+from export.report.model_card import MAX_LABELS, card_template
 from export.report.next_steps import next_steps
 from export.report.report import FLIP_SIDE, MAX_FLIPS, report_template
 from export.report.thumbnails import thumbnails
@@ -61,4 +62,15 @@ def adopted_report(
         max_cards=MAX_FLIPS,
         thumbnails=thumbnails(run, [images[index] for index in wrong[:MAX_FLIPS]], FLIP_SIDE),
         heat_maps=heat_maps(run, mistakes[:MAX_FLIPS], opened, FLIP_SIDE),
+    )
+
+
+def adopted_card(run: TrainedRun, result: Any, fewest: int) -> str:
+    """Returns the text of README.md; `fewest` are the images of the rarest class."""
+    return card_template("adopted_card.md.j2").render(
+        manifest=run.manifest,
+        result=result,
+        sample=counted_images(result.images, result.objects),
+        fewest=fewest,
+        max_labels=MAX_LABELS,
     )

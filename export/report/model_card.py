@@ -8,17 +8,16 @@ a format there, which cards of such files name as their library.
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Template
 
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord
 from export.quantization.calibration_record import CalibrationSets, calibrated_on
 from export.report.wording import OUTCOMES, drop_in_points, grouped, milliseconds, unknown_sentences
-from runtime.shared.wording import counted
 from runtime.system.terminal import escape_control_chars
+from workstation.page_template import load_template
 
 MAX_LABELS = 200
 NOT_PRINTED_BY_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
@@ -62,21 +61,14 @@ def model_card(
 
 def card_template(name: str) -> Template:
     """Returns a template of this folder for a card in Markdown."""
-    environment = Environment(
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return load_template(
+        "export.report",
+        name,
+        yaml=yaml_text,
+        markdown=markdown_text,
+        drop=drop_in_points,
+        milliseconds=milliseconds,
     )
-    environment.filters |= {
-        "yaml": yaml_text,
-        "markdown": markdown_text,
-        "drop": drop_in_points,
-        "milliseconds": milliseconds,
-        "counted": counted,
-    }
-    return environment.from_string((files("export.report") / name).read_text("utf-8"))
 
 
 def yaml_text(text: str) -> str:

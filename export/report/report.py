@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from export.inputs.trained_run import TrainedRun
@@ -27,7 +27,7 @@ from export.report.wording import (
     unknown_sentences,
 )
 from runtime.shared.html_page import html_head
-from runtime.shared.wording import counted
+from workstation.page_template import load_template
 from workstation.run_folder import ImageRecord
 
 MAX_FLIPS, FLIP_SIDE = 48, 128
@@ -111,22 +111,15 @@ def _steps(record: ArtifactRecord) -> list[str]:
 
 def report_template(name: str) -> Template:
     """Returns a template of this folder for a page in HTML."""
-    environment = Environment(
-        loader=PackageLoader("export.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return load_template(
+        "export.report",
+        name,
+        short=short_name,
+        milliseconds=milliseconds,
+        points=lambda fraction: f"{100 * fraction:+.2f}",
+        verdict=one_line_verdict,
+        breakable=breakable,
     )
-    environment.filters |= {
-        "short": short_name,
-        "milliseconds": milliseconds,
-        "points": lambda fraction: f"{100 * fraction:+.2f}",
-        "counted": counted,
-        "verdict": one_line_verdict,
-        "breakable": breakable,
-    }
-    return environment.get_template(name)
 
 
 def breakable(name: str) -> Markup:

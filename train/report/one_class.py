@@ -9,7 +9,7 @@ from runtime.shared.html_page import html_head, image_data_url
 from runtime.shared.statistics import counted_images
 from runtime.system.atomic_files import write_file
 from train.fitting.training_context import TrainingContext
-from train.report.page_template import load_template
+from workstation.page_template import load_template
 
 REPORT = "report.html"
 MAX_SHOWN, SIDE_PX = 12, 128

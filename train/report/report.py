@@ -23,7 +23,7 @@ from train.fitting.training_context import TrainingContext
 from train.report.augmentation_preview import AugmentationPreview, augmentation_preview
 from train.report.confusion_matrix import confusion_table
 from train.report.history_plot import history_curves
-from train.report.page_template import load_template
+from workstation.page_template import load_template
 from workstation.run_folder import ImageRecord
 
 REPORT = "report.html"

@@ -16,11 +16,11 @@ from runtime.system.terminal import quiet
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder
-from train.report.page_template import load_template
 from train.review.class_worth import ClassWorth, CurvePoint
 from train.review.move_commands import MoveCommands
 from train.review.visual_faults import VisualKind, find_visual_faults
 from workstation.keras_setup import prepare_tensorflow
+from workstation.page_template import load_template
 from workstation.run_folder import Split, write_table
 
 MAX_SHOWN = 48
