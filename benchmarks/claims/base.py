@@ -3,6 +3,7 @@
 Each script in scripts/ measures both sides in turn, in one run.
 """
 
+import argparse
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -99,6 +100,13 @@ def _worst(claims: Sequence[Claim]) -> Claim:
     choose = min if claims[0].least else max
     figures = tuple(claim.figure for claim in claims)
     return replace(choose(claims, key=lambda claim: claim.figure), runs=figures)
+
+
+def claim_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Returns a parser for a script with options; `doc` is its docstring."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def print_claims(*claims: Claim) -> int:

@@ -1,6 +1,9 @@
 """Measures the sides of a claim in turn, so that a slow moment of the machine hurts all."""
 
+import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,6 +42,16 @@ def times_of(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str
         clock_s, processor_s = ([round(seconds, 3) for seconds in part] for part in measured)
         print(f"{side}: {clock_s} s, processor {processor_s} s")
     return times
+
+
+def usage_of(*words: str) -> resource.struct_rusage:
+    """Runs `python -m WORDS...` and returns the processor time and memory that it used."""
+    with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"expected {' '.join(words)} to end with 0, found {process.returncode}")
+    return usage
 
 
 def median_ratio(first: Times, second: Times) -> tuple[float, float]:

@@ -5,7 +5,6 @@ split, as the parity gate measures it; with --seeds it is the mean over N repres
 OPTIONS go to `python -m export tflite RUN`, for example `-- --precision auto`.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
 
 BAR_POINTS = 0.5
 FIRST_SEED = 7
@@ -26,9 +25,7 @@ def main() -> int:
     if "--" in words:
         end = words.index("--")
         words, options = words[:end], words[end + 1 :]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument(
         "--seeds",

@@ -9,11 +9,8 @@ cache serves the next. The claim is about processor time, because other work on 
 change it much: ten times the images take at most eleven times the processor time.
 """
 
-import argparse
 import math
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,7 +21,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
+from benchmarks.claims.interleave import usage_of
 from runtime.errors import InputRefused
 from workstation.plotting import save_png
 
@@ -60,9 +58,7 @@ class Cost(NamedTuple):
 
 def main() -> int:
     """Prints the table and a claim for each command; returns 3 if one does not hold."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("folder", type=Path, help="where images and results are kept meanwhile")
     parser.add_argument("--images", type=int, nargs="+", default=IMAGES)
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=tuple(STEPS))
@@ -111,11 +107,7 @@ def _run(step: str, count: int, places: dict[str, str], folder: Path) -> Cost:
         name, slash, rest = word.partition("/")
         words.append(places.get(name, name) + slash + rest)
     before, start = _disk_mb(folder), time.monotonic()
-    with subprocess.Popen([sys.executable, "-m", *words], stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"expected {step} to end with 0, found {process.returncode}")
+    usage = usage_of(*words)
     seconds = time.monotonic() - start
     processor_s, peak_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MB
     cost = Cost(step, count, seconds, processor_s, peak_mb, _disk_mb(folder) - before)

@@ -26,7 +26,7 @@ from workstation.keras_setup import prepare_tensorflow
 
 prepare_tensorflow()
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
 from benchmarks.claims.scripts.training.article_recipe import LabelledFiles, train_article
 from runtime.images.preprocessing import Preprocessing
 from train.backbones.registry import BACKBONES
@@ -161,9 +161,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--limit", type=int, help="images of each class and split")
     parser.add_argument(

@@ -12,7 +12,6 @@ them, also another number of cores, and Adam amplifies that. So their distance i
 multiple of the distance that a process on two cores has. BatchNorm's statistics are left out.
 """
 
-import argparse
 import json
 import os
 import socket
@@ -30,7 +29,7 @@ prepare_tensorflow()
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
 from runtime.errors import MachineError
 from workstation.keras_loading import load_keras_file
 from workstation.run_folder import MODEL
@@ -43,9 +42,7 @@ FIXED = ("--views", "1", "--augment", "0", "--dropout", "0", "--json")
 
 def main() -> int:
     """Prints both claims; returns 3 if one does not hold."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=2)
     parsed, options = parser.parse_known_args()

@@ -11,7 +11,6 @@ with the other files (timing.py). An export begins with the Keras model in memor
 file; the parity gate, the similarities and imports do not count.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
 from benchmarks.claims.scripts.quantizing.libraries import LIBRARIES, quantize_with
 from benchmarks.claims.scripts.quantizing.timing import OURS, open_file, p50_ms
 from benchmarks.peers.command import named_python
@@ -69,9 +68,7 @@ class Row(NamedTuple):
 
 def main() -> int:
     """Prints the table and the claims; returns 3 if one does not hold."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument(
         "--python",

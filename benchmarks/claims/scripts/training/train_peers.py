@@ -7,9 +7,7 @@ is the measure because other work on the machine does not change it much. Import
 only. A claim each is our test accuracy less theirs, in points, in the worst of the rounds.
 """
 
-import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
+from benchmarks.claims.interleave import usage_of
 from benchmarks.peers.environments import installed_environment
 from runtime.models.manifest import Manifest
 from runtime.system.subprocesses import child_environment
@@ -44,9 +43,7 @@ class Trained(NamedTuple):
 
 def main() -> int:
     """Prints both claims; returns 3 if one does not hold."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = claim_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--torch", type=Path, help="a Python that has PyTorch and the weights")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -69,12 +66,7 @@ def _ours(data: Path) -> tuple[Trained, int]:
     """Returns our result and the side of the model's input."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        words = ["-m", "train", str(data), "-o", str(run), "--cache", f"{folder}/cache"]
-        with subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"expected train to end with 0, found {process.returncode}")
+        usage = usage_of("train", str(data), "-o", str(run), "--cache", f"{folder}/cache")
         manifest = Manifest.from_json((run / "manifest.json").read_text(), "manifest.json")
         epochs = (run / "history.csv").read_text().count("\n") - 1
     accuracy = float(manifest.provenance["results"]["test_accuracy"])
