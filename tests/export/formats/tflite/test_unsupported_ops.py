@@ -9,7 +9,7 @@ from keras import layers
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
 from export.formats.tflite.flatbuffer import CUSTOM, Operator, operators
-from export.formats.tflite.unsupported_ops import refuse_custom_operators
+from export.formats.tflite.tf_converter import refuse_custom_operators
 from runtime.errors import InputRefused
 
 
