@@ -35,6 +35,9 @@ def choices(measurement):
     )
 
 
+SHORT = ("--threads", "1", "--iterations", "3", "--min-seconds", "0")
+
+
 def test_the_fastest_is_taken_whatever_its_precision_and_spare_threads_stay_free(choices) -> None:
     best = recommend(choices, RecommendationLimits())
     assert (best.artifact, best.threads) == ("model.fp32.tflite", 1)
@@ -56,24 +59,11 @@ def test_the_slow_tenth_counts(measurement) -> None:
 
 
 def test_runtime_takes_what_was_measured_here(bundle: Path, capsys) -> None:
-    words = [
-        "--artifact",
-        "model.fp32.onnx",
-        "--threads",
-        "1",
-        "--iterations",
-        "3",
-        "--min-seconds",
-        "0",
-    ]
-    assert main(["recommend", str(bundle), *words]) == 0
+    assert main(["recommend", str(bundle), "--artifact", "model.fp32.onnx", *SHORT]) == 0
     out, errors = capsys.readouterr()
     assert "recommended: model.fp32.onnx with ONNX Runtime" in out
-    assert [number for number in (1, 2, 3, 4) if f"latency round {number} of 3" in errors] == [
-        1,
-        2,
-        3,
-    ]
+    rounds = [number for number in (1, 2, 3, 4) if f"latency round {number} of 3" in errors]
+    assert rounds == [1, 2, 3]
     assert "; 9 samples, " in out, "three rounds of three"
     classifier = Classifier(bundle)
     assert (classifier.file.name, classifier.threads) == ("model.fp32.onnx", 1)
@@ -106,17 +96,7 @@ def test_recommendation_that_does_not_hold_up_is_refused(bundle: Path, change: d
 
 def test_recommendation_that_does_not_hold_up_is_replaced_by_a_new_one(bundle: Path) -> None:
     (bundle / "recommended.json").write_text("{")
-    words = [
-        "--artifact",
-        "model.int8.tflite",
-        "--threads",
-        "1",
-        "--iterations",
-        "3",
-        "--min-seconds",
-        "0",
-    ]
-    assert main(["recommend", str(bundle), *words]) == 0
+    assert main(["recommend", str(bundle), "--artifact", "model.int8.tflite", *SHORT]) == 0
     assert Classifier(bundle).threads == 1
 
 

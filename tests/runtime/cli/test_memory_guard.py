@@ -102,11 +102,11 @@ def test_a_command_that_dies_of_the_limit_ends_with_one_line(name: str) -> None:
     assert line.startswith(f"program: memory: too little for this input: it ended with {name}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_reaches_the_child(number: int) -> None:
+def end_by_signal(number: int, before: str = "") -> int:
+    """Returns the exit code of a program at work under a limit that gets a signal."""
     code = (
-        "import sys, time\nfrom runtime.cli.program import run_program\n"
-        "def main(arguments):\n    print('ready', flush=True)\n"
+        "import signal, time\nfrom runtime.cli.program import run_program\n"
+        f"def main(arguments):\n    {before}\n    print('ready', flush=True)\n"
         "    for _ in range(600):  # a signal just before a sleep is handled only after it\n"
         "        time.sleep(0.1)\n"
         "run_program('program', main, [], 'runtime')"
@@ -117,33 +117,21 @@ def test_a_signal_reaches_the_child(number: int) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (400 * MIB, 400 * MIB)),
     )
-    assert program.stdout.readline() == b"ready\n"
-    program.send_signal(number)
-    assert program.wait(timeout=30) == 128 + number
-    program.stdout.close()
-
-
-def test_a_child_that_ignores_a_signal_is_killed() -> None:
-    code = (
-        "import signal, sys, time\n"
-        "from runtime.cli.program import run_program\n"
-        "def main(arguments):\n"
-        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "    print('ready', flush=True)\n"
-        "    time.sleep(60)\n"
-        "run_program('program', main, [], 'runtime')\n"
-    )
-    program = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (400 * MIB, 400 * MIB)),
-    )
     with program:
         assert program.stdout is not None
         assert program.stdout.readline() == b"ready\n"
-        program.send_signal(signal.SIGTERM)
-        assert program.wait(timeout=30) == 128 + signal.SIGTERM
+        program.send_signal(number)
+        return program.wait(timeout=30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_reaches_the_child(number: int) -> None:
+    assert end_by_signal(number) == 128 + number
+
+
+def test_a_child_that_ignores_a_signal_is_killed() -> None:
+    ignoring = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    assert end_by_signal(signal.SIGTERM, ignoring) == 128 + signal.SIGTERM
 
 
 def test_a_cgroup_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
