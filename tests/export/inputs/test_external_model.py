@@ -134,43 +134,16 @@ def test_logits_are_refused_rather_than_guessed_and_taken_with_the_flag(
     assert "leave out --logits" in done.stderr.splitlines()[-1]
 
 
+STATED = ["--labels", "{labels}", "--verify", "{verify}"]
 REFUSED = {
     "needs --labels FILE": ["--verify", "{verify}"],
     "needs --verify FOLDER": ["--labels", "{labels}"],
-    "--normalize: expected none, tf, torch, caffe": [
-        "--labels",
-        "{labels}",
-        "--verify",
-        "{verify}",
-        "--normalize",
-        "imagenet",
-    ],
-    "--input-size: expected SIDE": [
-        "--labels",
-        "{labels}",
-        "--verify",
-        "{verify}",
-        "--input-size",
-        "big",
-    ],
-    "--data: expected with a run folder": [
-        "--labels",
-        "{labels}",
-        "--verify",
-        "{verify}",
-        "--data",
-        "{calib}",
-    ],
-    "--qat: expected with a run folder": ["--labels", "{labels}", "--verify", "{verify}", "--qat"],
+    "--normalize: expected none, tf, torch, caffe": [*STATED, "--normalize", "imagenet"],
+    "--input-size: expected SIDE": [*STATED, "--input-size", "big"],
+    "--data: expected with a run folder": [*STATED, "--data", "{calib}"],
+    "--qat: expected with a run folder": [*STATED, "--qat"],
     "no such file": ["--labels", "{calib}/none.txt", "--verify", "{verify}"],
-    "holds no images to calibrate with": [
-        "--labels",
-        "{labels}",
-        "--verify",
-        "{verify}",
-        "--calib",
-        "{empty}",
-    ],
+    "holds no images to calibrate with": [*STATED, "--calib", "{empty}"],
     "expected a folder of images for each class": ["--labels", "{labels}", "--verify", "{calib}"],
 }
 

@@ -12,20 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
-LONG = (
-    "--backbone",
-    "simple-cnn",
-    "--input-size",
-    "32",
-    "--head-epochs",
-    "9999",
-    "--patience",
-    "9999",
-    "--views",
-    "1",
-    "--augment",
-    "0",
-)
+LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999")
+LONG += ("--patience", "9999", "--views", "1", "--augment", "0")
 Start = Callable[..., subprocess.Popen[str]]
 
 

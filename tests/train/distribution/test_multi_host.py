@@ -11,20 +11,8 @@ from pathlib import Path
 
 import pytest
 
-SMALL = (
-    "--backbone",
-    "simple-cnn",
-    "--input-size",
-    "48",
-    "--views",
-    "1",
-    "--augment",
-    "0",
-    "--batch",
-    "16",
-    "--patience",
-    "9999",
-)
+SMALL = ("--backbone", "simple-cnn", "--input-size", "48", "--views", "1", "--augment", "0")
+SMALL += ("--batch", "16", "--patience", "9999")
 Start = Callable[..., list[subprocess.Popen[str]]]
 
 
