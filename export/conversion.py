@@ -45,16 +45,8 @@ from runtime.system.provenance import source_digest, versions
 from workstation.similarity.prototypes import PrototypeFacts, choose_prototypes
 
 PACKAGES = (
-    "quince-edge",
-    "tensorflow-cpu",
-    "tensorflow",
-    "keras",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-    "pillow",
+    *("quince-edge", "tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime"),
+    *("ai-edge-litert", "numpy", "pillow"),
 )
 """The packages that an artifact depends on; their versions are in its record."""
 

@@ -19,19 +19,9 @@ from runtime.models.normalization import Normalization
 
 AUGMENTATION = frozenset(
     {
-        "RandomFlip",
-        "RandomRotation",
-        "RandomTranslation",
-        "RandomZoom",
-        "RandomShear",
-        "RandomErasing",
-        "RandomBrightness",
-        "RandomContrast",
-        "RandomHue",
-        "RandomSaturation",
-        "RandomSharpness",
-        "RandomColorJitter",
-        "RandomGrayscale",
+        *("RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomShear"),
+        *("RandomErasing", "RandomBrightness", "RandomContrast", "RandomHue", "RandomSaturation"),
+        *("RandomSharpness", "RandomColorJitter", "RandomGrayscale"),
     }
 )
 """Layers that return their input at inference. RandomCrop does not: it cuts out the centre."""

@@ -16,16 +16,8 @@ from export.graph.input_quantization import RAW, InputQuantization
 
 PIXEL_OPERATIONS = frozenset(
     {
-        "Rescaling",
-        "Normalization",
-        "GetItem",
-        "Stack",
-        "Flip",
-        "Add",
-        "Subtract",
-        "Multiply",
-        "Divide",
-        "TrueDivide",
+        *("Rescaling", "Normalization", "GetItem", "Stack", "Flip", "Add", "Subtract", "Multiply"),
+        *("Divide", "TrueDivide"),
     }
 )
 """Classes of layers and operations that may treat every pixel alike; a measurement decides."""

@@ -9,33 +9,16 @@ from runtime.errors import InputRefused
 
 NEXT_STEP = "write the class names to a .txt file, one a line, in the order of the model's outputs"
 NAME_COLUMNS = frozenset(
-    (
-        "name",
-        "label",
-        "class",
-        "class_name",
-        "classname",
-        "label_name",
-        "labelname",
-        "category",
-        "display_name",
-    )
+    {
+        *("name", "label", "class", "class_name", "classname", "label_name", "labelname"),
+        *("category", "display_name"),
+    }
 )
 INDEX_COLUMNS = frozenset(
-    (
-        "id",
-        "idx",
-        "index",
-        "class_id",
-        "classid",
-        "label_id",
-        "class_index",
-        "label_index",
-        "output",
-        "number",
-        "nr",
-        "no",
-    )
+    {
+        *("id", "idx", "index", "class_id", "classid", "label_id", "class_index", "label_index"),
+        *("output", "number", "nr", "no"),
+    }
 )
 
 

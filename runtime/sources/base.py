@@ -104,23 +104,8 @@ SOURCES = {
 
 CLIP_SUFFIXES = frozenset(
     {
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".h264",
-        ".h265",
-        ".m2ts",
-        ".m4v",
-        ".mjpeg",
-        ".mjpg",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".ogv",
-        ".ts",
-        ".webm",
+        *(".3gp", ".avi", ".flv", ".h264", ".h265", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv"),
+        *(".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm"),
     }
 )
 """Files with these suffixes are read as clips; every other file is read as an image."""

@@ -16,17 +16,8 @@ from workstation.similarity.prototypes import SMALLEST, Prototypes
 
 PASSED = frozenset(
     {
-        "Softmax",
-        "Sigmoid",
-        "Reshape",
-        "Flatten",
-        "Squeeze",
-        "Identity",
-        "Cast",
-        "Add",
-        "Mul",
-        "QuantizeLinear",
-        "DequantizeLinear",
+        *("Softmax", "Sigmoid", "Reshape", "Flatten", "Squeeze", "Identity", "Cast", "Add", "Mul"),
+        *("QuantizeLinear", "DequantizeLinear"),
     }
 )
 """Operators between the last layer with a kernel and the scores. Add is a bias, and Mul the scale
