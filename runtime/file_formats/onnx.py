@@ -153,7 +153,7 @@ def read_onnx_file(name: str, content: bytes) -> OnnxFile:
             elif number == OPSET and not isinstance(value, int):
                 opset = dict(message_fields(value))
                 version = opset.get(OPSET_VERSION, 0)
-                domain = _text(opset.get(OPSET_DOMAIN, 0), errors="strict")
+                domain = field_text(opset.get(OPSET_DOMAIN, 0), errors="strict")
                 opsets[domain] = version if isinstance(version, int) else 0
         return OnnxFile(ir_version, opsets, tuple(_external_tensors(view, "model", 0)))
     except (ValueError, IndexError) as error:
@@ -175,7 +175,7 @@ def read_graph(content: bytes) -> Graph:
                 if part == NODE:
                     nodes.append(_node(message))
                 elif part == OUTPUT:
-                    outputs.append(_text(dict(message_fields(message)).get(VALUE_NAME, 0)))
+                    outputs.append(field_text(dict(message_fields(message)).get(VALUE_NAME, 0)))
                 elif part == INITIALIZER:
                     scalars.update(_scalar(message))
     except (ValueError, IndexError, struct.error):
@@ -193,7 +193,7 @@ def _external_tensors(message: memoryview, kind: str, depth: int) -> Iterator[st
             if number in (TENSOR_NAME, EXTERNAL_DATA, DATA_LOCATION)
         }
         if EXTERNAL_DATA in parts or parts.get(DATA_LOCATION, 0) != 0:
-            yield _text(parts.get(TENSOR_NAME, 0))
+            yield field_text(parts.get(TENSOR_NAME, 0))
         return
     for number, value in message_fields(message):
         submessage = SUBMESSAGES[kind].get(number)
@@ -205,7 +205,7 @@ def _node(message: memoryview) -> Node:
     texts: dict[int, list[str]] = {NODE_INPUT: [], NODE_OUTPUT: [], OP_TYPE: []}
     for number, value in message_fields(message):
         if number in texts and not isinstance(value, int):
-            texts[number].append(_text(value))
+            texts[number].append(field_text(value))
     operator = "".join(texts[OP_TYPE])
     classes: tuple[str, ...] | tuple[int, ...] = ()
     if operator == "ZipMap":
@@ -216,7 +216,8 @@ def _node(message: memoryview) -> Node:
     return Node(operator, tuple(texts[NODE_INPUT]), tuple(texts[NODE_OUTPUT]), classes)
 
 
-def _text(value: int | memoryview, errors: str = "replace") -> str:
+def field_text(value: int | memoryview, errors: str = "replace") -> str:
+    """Returns a field as text; "" for a number, which no text is."""
     return "" if isinstance(value, int) else bytes(value).decode(errors=errors)
 
 
@@ -228,7 +229,7 @@ def _scalar(message: memoryview) -> dict[str, float]:
     if dtype is None or isinstance(name, int):
         return {}
     number = _number(parts, np.dtype(dtype))
-    return {} if number is None else {_text(name): number}
+    return {} if number is None else {field_text(name): number}
 
 
 def _number(parts: Mapping[int, int | memoryview], dtype: np.dtype[Any]) -> float | None:

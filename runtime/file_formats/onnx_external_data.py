@@ -18,6 +18,7 @@ from runtime.file_formats.onnx import (
     RAW_DATA,
     SUBMESSAGES,
     TENSOR_NAME,
+    field_text,
     read_onnx_file,
 )
 from runtime.file_formats.protobuf import field_spans, message_fields, varint
@@ -161,8 +162,8 @@ def _rewritten_tensor(message: memoryview, files: _DataFiles) -> Iterator[bytes 
         yield message
         return
     texts = [dict(message_fields(entry)) for entry in entries if not isinstance(entry, int)]
-    table = {_text(text.get(KEY, 0)): _text(text.get(VALUE, 0)) for text in texts}
-    name = "".join(_text(value) for number, value, _ in fields if number == TENSOR_NAME)
+    table = {field_text(text.get(KEY, 0)): field_text(text.get(VALUE, 0)) for text in texts}
+    name = "".join(field_text(value) for number, value, _ in fields if number == TENSOR_NAME)
     for number, _, whole in fields:
         if number not in (EXTERNAL_DATA, DATA_LOCATION, RAW_DATA):
             yield whole
@@ -174,7 +175,3 @@ def _field(number: int, parts: list[bytes | memoryview]) -> Iterator[bytes | mem
     yield varint(number << 3 | 2)
     yield varint(sum(map(len, parts)))
     yield from parts
-
-
-def _text(value: int | memoryview) -> str:
-    return "" if isinstance(value, int) else bytes(value).decode(errors="replace")

@@ -113,8 +113,13 @@ def _is_indexed(rows: Sequence[Sequence[str]]) -> bool:
     indices = [row[0] for row in rows]
     if not _all_numbers(indices):
         return False
-    first = min(map(int, indices))
-    return first in (0, 1) and sorted(map(int, indices)) == list(range(first, first + len(rows)))
+    return count_the_lines(list(map(int, indices)))
+
+
+def count_the_lines(indices: Sequence[int]) -> bool:
+    """Whether indices, in any order, are those of all lines, from 0 or from 1."""
+    first = min(indices)
+    return first in (0, 1) and sorted(indices) == list(range(first, first + len(indices)))
 
 
 def _all_numbers(cells: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from runtime.errors import InputRefused
-from runtime.models.label_csv import NEXT_STEP
+from runtime.models.label_csv import NEXT_STEP, count_the_lines
 from runtime.models.label_tables import decode_labels, read_label_table
 from runtime.system.json_records import parse_json, read_content
 from runtime.system.terminal import escape_unprintable
@@ -157,7 +157,7 @@ def _strip_prefixes(thing: str, lines: list[str], folder_names: Collection[str])
     numbered = _match_all(NUMBERED, lines)
     indices = [int(match["index"]) for match in numbered]
     names = tuple(match["name"] for match in numbered)
-    if not indices or not _count_the_lines(indices) or len(set(names)) < len(names):
+    if not indices or not count_the_lines(indices) or len(set(names)) < len(names):
         return whole
     if _is_better(whole, names, folder_names):
         return whole
@@ -182,11 +182,6 @@ def _is_better(
         for labels in (whole, names)
     )
     return whole_count > name_count
-
-
-def _count_the_lines(indices: list[int]) -> bool:
-    first = min(indices)
-    return first in (0, 1) and sorted(indices) == list(range(first, first + len(indices)))
 
 
 def _match_all(pattern: re.Pattern[str], lines: list[str]) -> list[re.Match[str]]:
