@@ -1,14 +1,13 @@
 """Adds the options that several verbs share, and reads them."""
 
 import argparse
-import math
 import os
 from pathlib import Path
 
 from benchmarks.latency import default_threads
 from benchmarks.measurement.targets import MAX_IMAGES
 from benchmarks.measurement.timing import MLPERF, Rule
-from runtime.cli.parser import positive_int_argument
+from runtime.cli.parser import number_within, positive_int_argument, positive_ints_argument
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import require_writable_folder
 from runtime.system.cpu_quota import allowed_cores
@@ -106,15 +105,11 @@ def add_threads_argument(parser: argparse.ArgumentParser) -> None:
     """Adds --threads, a list."""
     parser.add_argument(
         "--threads",
-        type=_thread_counts_argument,
+        type=positive_ints_argument,
         default=",".join(map(str, default_threads(allowed_cores()))),
         metavar="N,N",
         help="interpreter threads, never more than the cores allowed",
     )
-
-
-def _thread_counts_argument(text: str) -> tuple[int, ...]:
-    return tuple(positive_int_argument(part) for part in text.split(","))
 
 
 def _whole_number_argument(text: str) -> int:
@@ -125,13 +120,7 @@ def _whole_number_argument(text: str) -> int:
 
 def number_argument(text: str) -> float:
     """Reads a number from 0 to a million; the `type` of an argument."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1e6:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1000000, found {text}")
-    return value
+    return number_within(text, 0, 1e6, "a number from 0 to 1000000")
 
 
 def add_overwrite_argument(parser: argparse.ArgumentParser) -> None:

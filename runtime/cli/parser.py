@@ -132,26 +132,17 @@ def path_argument(text: str) -> Path:
 
 def fraction_argument(text: str) -> float:
     """Returns a number from 0 to 1; it is the `type` of an argument."""
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
-    return value
+    return number_within(text, 0, 1, "a number from 0 to 1")
 
 
 def similarity_argument(text: str) -> float:
     """Returns a number from -1 to 1; it is the `type` of an argument."""
-    value = _number(text)
-    if not -1 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from -1 to 1, found {text}")
-    return value
+    return number_within(text, -1, 1, "a number from -1 to 1")
 
 
 def seconds_argument(text: str) -> float:
     """Returns a number of seconds from 0.01 to 86400; it is the `type` of an argument."""
-    value = _number(text)
-    if not 0.01 <= value <= 86400:
-        raise argparse.ArgumentTypeError(f"expected seconds from 0.01 to 86400, found {text}")
-    return value
+    return number_within(text, 0.01, 86400, "seconds from 0.01 to 86400")
 
 
 def duration_argument(text: str) -> float:
@@ -161,6 +152,18 @@ def duration_argument(text: str) -> float:
     if not 0.01 <= seconds <= 7 * 86400:
         raise argparse.ArgumentTypeError(f"expected a time such as 30s, 10m or 1h, found {text}")
     return seconds
+
+
+def number_within(text: str, low: float, high: float, expected: str) -> float:
+    """Returns the number in a text.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or not from `low` to `high`, as `expected` says.
+    """
+    value = _number(text)
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text}")
+    return value
 
 
 def _number(text: str) -> float:
@@ -178,3 +181,8 @@ def positive_int_argument(text: str) -> int:
         limit = " to 999999999" if too_large else ""
         raise argparse.ArgumentTypeError(f"expected a whole number from 1{limit}, found {text}")
     return int(text)
+
+
+def positive_ints_argument(text: str) -> tuple[int, ...]:
+    """Returns the whole numbers between commas; it is the `type` of an argument."""
+    return tuple(map(positive_int_argument, text.split(",")))

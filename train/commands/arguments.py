@@ -1,12 +1,12 @@
 """Adds the arguments that several verbs share, and writes the command of a training."""
 
 import argparse
-import math
 import shlex
+import sys
 from pathlib import Path
 
 from runtime.cli.identity import program_name
-from runtime.cli.parser import positive_int_argument
+from runtime.cli.parser import number_within
 from runtime.errors import InputRefused
 from runtime.system.cache_dir import default_cache
 from runtime.system.lazy_loading import require_packages
@@ -49,13 +49,7 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
 
 def limit_argument(text: str) -> float:
     """Returns a number above 0; it is the `type` of an argument."""
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = math.nan
-    if not 0 < limit < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return limit
+    return number_within(text, sys.float_info.min, sys.float_info.max, "a number above 0")
 
 
 def add_strict(parser: argparse.ArgumentParser) -> None:
@@ -75,11 +69,6 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def names_argument(text: str) -> tuple[str, ...]:
     """Returns the parts between commas; it is the `type` of an argument."""
     return tuple(text.split(","))
-
-
-def sizes_argument(text: str) -> tuple[int, ...]:
-    """Returns the numbers between commas; it is the `type` of an argument."""
-    return tuple(positive_int_argument(part) for part in text.split(","))
 
 
 def require_new_page(path: Path, *, overwrite: bool) -> None:

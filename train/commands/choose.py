@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, positive_ints_argument
 from runtime.errors import DONE, CheckFailed
 from runtime.shared.statistics import counted_images
 from runtime.system.terminal import escape_control_chars
@@ -18,7 +18,6 @@ from train.commands.arguments import (
     add_json,
     limit_argument,
     names_argument,
-    sizes_argument,
     training_command,
 )
 from train.commands.cache_limit import limit_cache
@@ -154,7 +153,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--input-sizes",
-        type=sizes_argument,
+        type=positive_ints_argument,
         default=(),
         metavar="N,N",
         help="sides of the input in pixels (default: three for each backbone, up to the size that "

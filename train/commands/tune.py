@@ -1,6 +1,5 @@
 """Runs `python -m train tune DIR`, which finds the options that train best by trying them."""
 
-import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, positive_int_argument
+from runtime.cli.parser import CommandParser, positive_int_argument, positive_ints_argument
 from runtime.errors import DONE
 from runtime.system.terminal import escape_control_chars
 from train.commands.arguments import (
@@ -17,8 +16,8 @@ from train.commands.arguments import (
     add_data,
     add_json,
     add_strict,
+    limit_argument,
     names_argument,
-    sizes_argument,
     training_command,
 )
 from train.commands.cache_limit import limit_cache
@@ -75,16 +74,6 @@ def _text(result: TuneResult) -> str:
     )
 
 
-def _seconds_argument(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, found {text}")
-    return seconds
-
-
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} tune",
@@ -110,7 +99,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds_argument,
+        type=limit_argument,
         metavar="SECONDS",
         help="begin no trial after this time",
     )
@@ -134,7 +123,7 @@ def _parser() -> CommandParser:
     )
     parser.add_argument(
         "--input-sizes",
-        type=sizes_argument,
+        type=positive_ints_argument,
         default=(),
         metavar="N,N",
         help="tune the side of the input among these; the first takes the place of --input-size",
