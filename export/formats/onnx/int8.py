@@ -3,10 +3,11 @@
 Images run one call at a time, and only a minimum and maximum, or a histogram, is kept per tensor.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -21,11 +22,12 @@ from onnxruntime.quantization import (
 
 from export.formats.artifact_spec import ArtifactSpec, Ranges
 from export.formats.onnx.graph import IN_FLOAT, INPUT, ConvertedGraph
-from export.formats.onnx.integers.bias_correction import correct_biases
+from export.formats.onnx.integers.bias_correction import Errors, correct_biases, mean_errors
 from export.formats.onnx.integers.rounding_ties import avoid_ties
 from export.formats.onnx.integers.weight_scales import weight_overrides
 from export.graph.input_quantization import InputQuantization
 from runtime.errors import CheckFailed, InputRefused
+from runtime.system.hashing import sha256_of
 
 METHODS = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 PERCENTILE = 99.99
@@ -60,8 +62,56 @@ def quantize_int8(
         normalization: gives the normalized value of a raw pixel.
         scratch: a folder for intermediate files.
     """
-    source, target = scratch / "prepared.onnx", scratch / "int8.onnx"
+    chosen = _chosen_layers(prepared, spec.float_layers)
+    reader = partial(_Reader, calibration, spec.batch, normalization)
+    quantize = partial(_quantize, prepared, reader, spec.ranges, normalization, scratch)
+    measured_with = (spec.ranges, spec.batch, normalization)
+    content = prepared.SerializeToString(deterministic=True)
+    key = sha256_of(content + calibration.tobytes() + repr(measured_with).encode())
+    quantized = None
+    if key not in _measured:
+        quantized, ranges = quantize()
+        feeds = calibration_feeds(calibration, spec, normalization)
+        _measured[key] = _Measured(ranges, mean_errors(quantized, prepared, feeds))
+    if quantized is None or chosen:
+        quantized, _ = quantize(chosen, _measured[key].ranges)
+    correct_biases(quantized, _measured[key].errors)
+    return ConvertedGraph(quantized, _warnings(avoid_ties(quantized)))
+
+
+class _Measured(NamedTuple):
+    """Holds what the images of calibration say about a float graph.
+
+    ranges: of its activations, as the quantizer writes them to a file. errors: of its biases
+    with all layers in int8, as if none was left in float.
+    """
+
+    ranges: bytes
+    errors: Errors
+
+
+_measured: dict[str, _Measured] = {}
+"""By graph, images and spec, so that a search for a precision measures once and not at each step."""
+
+
+def _quantize(
+    prepared: onnx.ModelProto,
+    reader: Callable[[], "_Reader"],
+    method: Ranges,
+    normalization: InputQuantization,
+    scratch: Path,
+    float_layers: Sequence[str] = (),
+    ranges: bytes | None = None,
+) -> tuple[onnx.ModelProto, bytes]:
+    """Returns the graph in QDQ form, with biases as they were, and the ranges of its activations.
+
+    Without `ranges` it measures them on the images of `reader`.
+    """
+    source, target, cache = (scratch / name for name in ("float.onnx", "int8.onnx", "ranges.json"))
     onnx.save(prepared, source)
+    cache.unlink(missing_ok=True)
+    if ranges is not None:
+        cache.write_bytes(ranges)
     overrides = weight_overrides(prepared)
     overrides[INPUT] = [
         {
@@ -73,28 +123,26 @@ def quantize_int8(
     in_float += [node.name for node in prepared.graph.node if node.name.startswith(IN_FLOAT)]
     in_float += _pixel_arithmetic(prepared)
     in_float += _beside_attention(prepared)
-    in_float += _chosen_layers(prepared, spec.float_layers)
-    with _refusing_wide_ranges(spec.ranges):
+    with _refusing_wide_ranges(method):
         quantize_static(
             source,
             target,
-            _Reader(calibration, spec.batch, normalization),
+            reader(),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            calibrate_method=METHODS[spec.ranges],
-            nodes_to_exclude=in_float,
+            calibrate_method=METHODS[method],
+            nodes_to_exclude=[*in_float, *float_layers],
             extra_options={
                 "TensorQuantOverrides": overrides,
                 "CalibTensorRangeSymmetric": False,
                 "CalibPercentile": PERCENTILE,
                 "CalibStridedMinMax": 1,
             },
+            calibration_cache_path=cache,
         )
-    quantized: onnx.ModelProto = onnx.load(target)
-    correct_biases(quantized, prepared, calibration_feeds(calibration, spec, normalization))
-    return ConvertedGraph(quantized, _warnings(avoid_ties(quantized)))
+    return onnx.load(target), cache.read_bytes()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ The rounding errors of a layer's weights, used as weights on the layer's own qua
 the error of its output. The mean of that is taken off the bias.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,37 +20,57 @@ QUANTIZED = "_quantized"
 """The suffix that ONNX Runtime's quantizer adds to the name of a weight."""
 
 
-def correct_biases(
+Errors = dict[str, NDArray[np.float64]]
+"""The mean error of each channel of a layer's output, (channels,), by the name of its node."""
+
+
+def mean_errors(
     quantized: onnx.ModelProto, prepared: onnx.ModelProto, feeds: Iterable[dict[str, NDArray[Any]]]
-) -> None:
-    """Changes the biases of `quantized`, in place, to compensate for the rounding of its weights.
+) -> Errors:
+    """Returns what the rounding of its weights does to each layer of `quantized`.
 
     `prepared` is the float graph it was made of, and `feeds` are inputs by name to measure with.
     """
     exact = {weight.name: weight for weight in prepared.graph.initializer}
     weights = {weight.name: weight for weight in quantized.graph.initializer}
-    producers = {name: node for node in quantized.graph.node for name in node.output}
     measuring = onnx.ModelProto()
     measuring.CopyFrom(quantized)
-    bias_of: dict[str, Any] = {}
+    names: list[str] = []
+    for node, weight, _ in _with_bias(quantized, weights):
+        name = weight.input[0].removesuffix(QUANTIZED)
+        if name in exact:
+            error = _dequantized(weight, weights) - numpy_helper.to_array(exact[name])
+            _add_mean_output(measuring, node, error, f"quince/{len(names)}")
+            names.append(node.name)
+    outputs = [f"quince/{number}" for number in range(len(names))]
+    return dict(zip(names, _means(measuring, outputs, feeds), strict=True))
+
+
+def correct_biases(quantized: onnx.ModelProto, errors: Errors) -> None:
+    """Changes the biases of `quantized`, in place, to compensate for the `errors` of rounding.
+
+    Layers that stay in float keep their biases.
+    """
+    weights = {weight.name: weight for weight in quantized.graph.initializer}
+    for node, _, bias in _with_bias(quantized, weights):
+        if node.name in errors:
+            values, scales = (weights[name] for name in bias.input[:2])
+            steps = errors[node.name] / numpy_helper.to_array(scales).astype(np.float64)
+            corrected = numpy_helper.to_array(values) - np.rint(steps).astype(np.int32)
+            values.CopyFrom(numpy_helper.from_array(corrected, values.name))
+
+
+def _with_bias(
+    quantized: onnx.ModelProto, weights: dict[str, Any]
+) -> Iterator[tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]]:
+    """Yields each layer with integers as weights and bias, and what dequantizes these two."""
+    producers = {name: node for node in quantized.graph.node for name in node.output}
     for node in quantized.graph.node:
         if node.op_type not in OUTPUT_AXES or len(node.input) < 3:
             continue
-        if not {*node.input[1:3]} <= producers.keys():
-            continue
-        weight, bias = (producers[name] for name in node.input[1:3])
-        name = weight.input[0].removesuffix(QUANTIZED)
-        if name not in exact or bias.input[0] not in weights:
-            continue
-        error = _dequantized(weight, weights) - numpy_helper.to_array(exact[name])
-        output = f"quince/{len(bias_of)}"
-        _add_mean_output(measuring, node, error, output)
-        bias_of[output] = bias
-    for output, mean_error in _means(measuring, list(bias_of), feeds).items():
-        values, scales = (weights[name] for name in bias_of[output].input[:2])
-        steps = mean_error / numpy_helper.to_array(scales).astype(np.float64)
-        corrected = numpy_helper.to_array(values) - np.rint(steps).astype(np.int32)
-        values.CopyFrom(numpy_helper.from_array(corrected, values.name))
+        weight, bias = (producers.get(name) for name in node.input[1:3])
+        if weight is not None and bias is not None and bias.input[0] in weights:
+            yield node, weight, bias
 
 
 def _add_mean_output(
@@ -83,13 +103,8 @@ def _dequantized(node: onnx.NodeProto, weights: dict[str, Any]) -> NDArray[np.fl
 
 def _means(
     model: onnx.ModelProto, names: list[str], feeds: Iterable[dict[str, NDArray[Any]]]
-) -> dict[str, NDArray[np.float64]]:
-    """Returns the mean over all feeds of each of the outputs `names`, by name."""
+) -> list[NDArray[np.float64]]:
+    """Returns the mean over all feeds of each of the outputs `names`."""
     session = cpu_session(model.SerializeToString())
     runs = [session.run(names, feed) for feed in feeds] if names else []
-    if not runs:
-        return {}
-    return {
-        name: np.mean([outputs[index] for outputs in runs], axis=0, dtype=np.float64)
-        for index, name in enumerate(names)
-    }
+    return [np.mean(values, axis=0, dtype=np.float64) for values in zip(*runs, strict=True)]

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import calibrate
 
 from export.formats.artifact_spec import ArtifactSpec
+from export.formats.onnx import int8
 from export.formats.onnx.from_keras import keras_to_onnx
 from export.formats.onnx.graph import ConvertedGraph, add_image_input
 from export.formats.onnx.int8 import quantize_int8
@@ -82,6 +83,32 @@ def test_every_image_changes_the_ranges(quantized, calibration) -> None:
         pixels = dark.copy()
         pixels[place] = calibration[5]
         assert (np.array(activation_scales(quantized(pixels))) > 0.5 * alone).all()
+
+
+def test_a_mixed_graph_needs_no_image_once_the_int8_one_is_made(
+    quantized, calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[int] = []
+    get_next = int8._Reader.get_next
+
+    def watched(self: int8._Reader) -> dict[str, np.ndarray] | None:
+        shown.append(1)
+        return get_next(self)
+
+    monkeypatch.setattr(int8._Reader, "get_next", watched)
+    monkeypatch.setattr(int8, "_measured", {})
+    plain = quantized(calibration)
+    before = len(shown)
+    assert before >= 2 * len(calibration), "ranges, and errors of biases"
+    assert quantized(calibration) == plain
+    first = next(node.name for node in plain.graph.node if node.op_type == "Conv")
+    mixed = quantized(calibration, float_layers=(first,))
+    assert len(shown) == before
+    assert len(rows(mixed)) == 4
+    monkeypatch.setattr(int8, "_measured", {})
+    assert quantized(calibration, float_layers=(first,)) == mixed, "whatever was made before"
+    quantized(calibration[1:], float_layers=(first,))
+    assert len(int8._measured) == 2
 
 
 def rows(model: onnx.ModelProto) -> list[np.ndarray]:
