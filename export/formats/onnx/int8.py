@@ -91,7 +91,7 @@ class _Measured(NamedTuple):
 
 
 _measured: dict[str, _Measured] = {}
-"""By graph, images and spec, so that a search for a precision measures once and not at each step."""
+"""By graph, images and spec, so that no step of `--precision auto` measures them again."""
 
 
 def _quantize(
