@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from train.fitting.solved_head import (
+    MIN_DEVIATION,
     STRENGTHS,
     WeightedFeatures,
     solve_head,
@@ -16,7 +17,7 @@ def _examples(images: int, seed: int, noise: float = 1.0) -> WeightedFeatures:
     classes = generator.integers(0, 3, images)
     features = generator.normal(0, noise, (images, 20))
     features[np.arange(images), classes] += 2
-    features = features * np.geomspace(0.01, 100, 20) + 5
+    features = features * np.geomspace(0.3, 3, 20) + 5
     return WeightedFeatures(
         features.astype(np.float32),
         np.eye(3, dtype=np.float32)[classes],
@@ -35,6 +36,7 @@ def test_gradient_is_zero_at_the_solution() -> None:
     train = _examples(400, 1)
     head = solve_head(train, _examples(400, 2))
     mean, deviation = train.features.mean(0), train.features.std(0)
+    deviation = np.maximum(deviation, MIN_DEVIATION * deviation.mean())
     errors = (_scores(head, train.features) - train.targets) / len(train.targets)
     scaled = (train.features - mean) / deviation
     gradient = scaled.T @ errors + head.strength * head.kernel * deviation[:, np.newaxis]
@@ -50,6 +52,15 @@ def test_losses_and_accuracies_are_those_of_the_head() -> None:
     loss = -np.log((scores * val.targets).sum(1)).mean()
     assert head.val_loss == pytest.approx(loss, rel=1e-4)
     assert head.val_accuracy == (scores.argmax(1) == val.targets.argmax(1)).mean() > 0.8
+
+
+def test_feature_that_hardly_varies_does_not_decide() -> None:
+    """A new image may have any value there, and no bits would be left to the other weights."""
+    train, val = _examples(400, 1), _examples(400, 2)
+    for examples in (train, val):
+        examples.features[:, 19] = 1e-4 * examples.targets[:, 0]
+    kernel = np.abs(solve_head(train, val).kernel).max(1)
+    assert kernel[19] < 10 * kernel[:3].max()
 
 
 def test_few_noisy_images_take_a_stronger_regularization_than_many() -> None:
