@@ -55,7 +55,7 @@ class Claim:
     @property
     def spread_text(self) -> str:
         """The spread in words, such as "4 to 5 in 3 runs"."""
-        if not self.runs:
+        if len(self.runs) < 2:
             return "1 run"
         return f"{min(self.runs):.3g} to {max(self.runs):.3g} in {len(self.runs)} runs"
 
