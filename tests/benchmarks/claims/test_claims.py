@@ -109,6 +109,8 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
         "| good | 5 ms; 5 to 5 in 3 runs | at most 10 | holds |\n" in table
     )
     assert "numpy 2" in table
+    assert main(["claims", "good", "--bundle", "b", "--runs", "1"]) == 0
+    assert capfd.readouterr().out == "good: 5 ms, at most 10: holds (1 run)\n"
     assert main(["claims", "good", "--bundle", "b"]) == 0
 
 
