@@ -18,7 +18,12 @@ from runtime.system.terminal import say
 from train.configuration.options import Flip, TrainOptions
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.loss import weighted_examples
-from train.fitting.solved_head import WeightedFeatures, image_losses, solve_head
+from train.fitting.solved_head import (
+    MIN_DEVIATIONS,
+    WeightedFeatures,
+    image_losses,
+    solve_head,
+)
 from train.fitting.training_context import TrainingContext
 
 Family = Literal["flip", "geometry", "colour"]
@@ -114,7 +119,8 @@ def choose_families(
             np.tile(targets, (len(views), 1)),
             np.tile(train.weights[chosen], len(views)),
         )
-        return image_losses(solve_head(features, held_out), held_out)
+        head = solve_head(features, held_out, min_deviations=MIN_DEVIATIONS[:1])
+        return image_losses(head, held_out)
 
     plain_losses = losses(plain)
     kept: list[Family] = []

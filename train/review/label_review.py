@@ -29,7 +29,7 @@ from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.schedule import POOL
-from train.fitting.solved_head import Floats, WeightedFeatures, solve_head
+from train.fitting.solved_head import MIN_DEVIATIONS, Floats, WeightedFeatures, solve_head
 from workstation.run_folder import ImageRecord
 
 FOLDS = 5
@@ -142,7 +142,7 @@ def out_of_fold_scores(
             continue
         weights = np.ones(learnt.sum(), np.float32)
         examples = WeightedFeatures(features[learnt], one_hot[learnt], weights)
-        head = solve_head(examples, examples, (STRENGTH,))
+        head = solve_head(examples, examples, (STRENGTH,), MIN_DEVIATIONS[:1])
         scores[held_out] = head.scores(features[held_out])
         scored[held_out] = np.isin(targets[held_out], known)
     return scores, scored

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from train.fitting.solved_head import (
-    MIN_DEVIATION,
     STRENGTHS,
     WeightedFeatures,
     solve_head,
@@ -34,9 +33,9 @@ def _scores(head, features: np.ndarray) -> np.ndarray:
 def test_gradient_is_zero_at_the_solution() -> None:
     """The gradient of the regularized loss, computed here for the folded weights."""
     train = _examples(400, 1)
-    head = solve_head(train, _examples(400, 2))
+    head = solve_head(train, _examples(400, 2), min_deviations=(0.5,))
     mean, deviation = train.features.mean(0), train.features.std(0)
-    deviation = np.maximum(deviation, MIN_DEVIATION * deviation.mean())
+    deviation = np.maximum(deviation, 0.5 * deviation.mean())
     errors = (_scores(head, train.features) - train.targets) / len(train.targets)
     scaled = (train.features - mean) / deviation
     gradient = scaled.T @ errors + head.strength * head.kernel * deviation[:, np.newaxis]
