@@ -30,13 +30,18 @@ def print_result(result: Any, *, as_json: bool, text: Callable[[], str]) -> None
     global _printed
     _printed = True
     if not as_json:
-        print(text(), flush=True)
+        print_line(text())
         return
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         fields = dataclasses.asdict(result)
     else:
         fields = dict(result)
-    print(json.dumps({"schema": JSON_SCHEMA} | fields), flush=True)
+    print_line(json.dumps({"schema": JSON_SCHEMA} | fields))
+
+
+def print_line(text: str) -> None:
+    """Prints a line whole: a signal may end the program between the two writes of `print`."""
+    print(f"{text}\n", end="", flush=True)
 
 
 def print_error(error: QuinceError) -> None:

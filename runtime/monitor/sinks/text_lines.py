@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runtime.answer import answer_text
+from runtime.cli.output import print_line
 from runtime.monitor.sinks.base import Sink, SinkContext
 from runtime.monitor.sinks.events import AnswerChange
 from runtime.system.terminal import escape_control_chars
@@ -23,7 +24,7 @@ def open_lines(options: argparse.Namespace, context: SinkContext) -> Iterator[Si
         name = f"{view.name}: " if view.name else ""
         if not view.live:
             name += f"{escape_control_chars(change.frame)}: "
-        print(f"{name}{format_line(change)}", flush=True)
+        print_line(f"{name}{format_line(change)}")
 
     yield Sink(on_change=print_change)
 
