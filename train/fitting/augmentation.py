@@ -18,12 +18,7 @@ from runtime.system.terminal import say
 from train.configuration.options import Flip, TrainOptions
 from train.fitting.frozen_features import Examples, FrozenFeatures
 from train.fitting.loss import weighted_examples
-from train.fitting.solved_head import (
-    MIN_DEVIATIONS,
-    WeightedFeatures,
-    image_losses,
-    solve_head,
-)
+from train.fitting.solved_head import MIN_DEVIATIONS, WeightedFeatures, image_losses, solve_head
 from train.fitting.training_context import TrainingContext
 
 Family = Literal["flip", "geometry", "colour"]

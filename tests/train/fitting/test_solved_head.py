@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from train.fitting.solved_head import (
-    STRENGTHS,
-    WeightedFeatures,
-    solve_head,
-)
+from train.fitting.solved_head import MIN_DEVIATIONS, STRENGTHS, WeightedFeatures, solve_head
 
 
 def _examples(images: int, seed: int, noise: float = 1.0) -> WeightedFeatures:
@@ -60,6 +56,14 @@ def test_feature_that_hardly_varies_does_not_decide() -> None:
         examples.features[:, 19] = 1e-4 * examples.targets[:, 0]
     kernel = np.abs(solve_head(train, val).kernel).max(1)
     assert kernel[19] < 10 * kernel[:3].max()
+
+
+def test_validation_chooses_how_far_features_are_scaled_up() -> None:
+    train, val = _examples(60, 1, noise=2.0), _examples(400, 2, noise=2.0)
+    losses = [solve_head(train, val, min_deviations=(one,)).val_loss for one in MIN_DEVIATIONS]
+    assert losses[0] != losses[1]
+    for order in (MIN_DEVIATIONS, MIN_DEVIATIONS[::-1]):
+        assert solve_head(train, val, min_deviations=order).val_loss == min(losses)
 
 
 def test_few_noisy_images_take_a_stronger_regularization_than_many() -> None:
