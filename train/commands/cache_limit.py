@@ -38,7 +38,8 @@ def _entries(cache: Path) -> Iterator[tuple[float, int, Path]]:
     for entry in (*cache.glob("features/*/"), *cache.glob("candidates/*/")):
         with suppress(OSError):
             stats = [file.stat() for file in entry.iterdir()]
-            last_used = max((stat.st_mtime for stat in stats), default=0.0)
+            # Another training may have made the entry a moment ago, and it is still empty.
+            last_used = max(stat.st_mtime for stat in (entry.stat(), *stats))
             yield last_used, sum(stat.st_size for stat in stats), entry
     for folder in cache.glob("pixels/*/*/"):
         with suppress(OSError), os.scandir(folder) as files:

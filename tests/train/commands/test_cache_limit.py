@@ -15,6 +15,7 @@ def _file(path: Path, size: int, age_s: float) -> Path:
     path.write_bytes(bytes(size))
     moment = time.time() - age_s
     os.utime(path, (moment, moment))
+    os.utime(path.parent, (moment, moment))
     return path
 
 
@@ -40,6 +41,16 @@ def test_recent_entries_stay_whatever_their_size(tmp_path: Path) -> None:
     assert features.exists()
     assert pixels.exists()
     assert not old.exists()
+
+
+def test_an_entry_that_another_training_has_just_made_stays_while_it_is_empty(
+    tmp_path: Path,
+) -> None:
+    _file(tmp_path / "features/old/features.npy", 1000, 9 * HOUR)
+    made = tmp_path / "features/made"
+    made.mkdir()
+    _limit(tmp_path, 100)
+    assert made.exists()
 
 
 def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
