@@ -42,7 +42,7 @@ def test_a_pooling_and_a_convolution_of_one_pixel_are_such_a_head_too(
         if isinstance(layer, keras.layers.GlobalAveragePooling2D)
     )
     x = keras.layers.AveragePooling2D(features.shape[1:3])(features)
-    convolution = keras.layers.Conv2D(2, 1, name="linear")  # another test may reset Keras's counters
+    convolution = keras.layers.Conv2D(2, 1, name="linear")  # others reset the counter
     x = keras.layers.Flatten()(convolution(x))
     model = keras.Model(seeded_model.input, keras.layers.Softmax()(x))
     spec = ArtifactSpec("tflite", precision)
