@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from runtime.errors import InputRefused, MachineError
 from runtime.system.terminal import quiet, say
-from train.backbones.build import application_options, build_network
+from train.backbones.build import application_options, build_network, is_grouped
 from train.backbones.registry import OFFLINE, Backbone
 from train.backbones.weights_file import count_arrays
 
@@ -38,7 +40,15 @@ def load_pretrained(
     else:
         network = _fetch_network(backbone, width)
     for target, source in zip(_with_weights(base), _with_weights(network), strict=True):
-        target.set_weights(source.get_weights())
+        target.set_weights(_fitting_weights(target, source))
+
+
+def _fitting_weights(target: layers.Layer, source: layers.Layer) -> list[NDArray[np.float32]]:
+    """Returns the weights of `source`, a kernel in groups as the depthwise kernel of `target`."""
+    arrays: list[NDArray[np.float32]] = source.get_weights()
+    if isinstance(target, layers.DepthwiseConv2D) and isinstance(source, layers.Conv2D):
+        arrays[0] = arrays[0].swapaxes(2, 3)  # (height, width, 1, channels)
+    return arrays
 
 
 def _fetch_network(backbone: Backbone, width: float) -> keras.Model:
@@ -74,10 +84,15 @@ def _timeout(seconds: float) -> Generator[None, None, None]:
         socket.setdefaulttimeout(before)
 
 
-def _read_network(path: Path, backbone: Backbone, width: float) -> keras.Model:
-    """Returns the network alone, with the weights of a file, which may have a Dense head too."""
+def _read_network(
+    path: Path, backbone: Backbone, width: float, depthwise: bool = False
+) -> keras.Model:
+    """Returns the network alone, with the weights of a file, which may have a Dense head too.
+
+    depthwise: as for `build_network`. The file of a run needs it, if the network has groups.
+    """
     inputs = keras.Input((backbone.input_size, backbone.input_size, 3))
-    network = keras.Model(inputs, build_network(inputs, backbone, width))
+    network = keras.Model(inputs, build_network(inputs, backbone, width, depthwise))
     expected = sum(
         len(layer.weights)
         for layer in _with_weights(network)
@@ -94,6 +109,8 @@ def _read_network(path: Path, backbone: Backbone, width: float) -> keras.Model:
         with quiet(), warnings.catch_warnings(action="ignore"):
             network.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        if not depthwise and any(map(is_grouped, network.layers)):
+            return _read_network(path, backbone, width, depthwise=True)
         raise InputRefused(
             str(path), f"not the weights of this backbone ({' '.join(str(error).split())[:200]})"
         ) from error

@@ -16,7 +16,8 @@ from keras.src.utils import file_utils
 
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing
-from train.backbones.build import application_options
+from runtime.models.normalization import TORCH
+from train.backbones.build import application_options, normalize
 from train.backbones.registry import BACKBONES
 from train.backbones.weights_file import weights_digest
 from train.configuration.options import TrainOptions
@@ -104,6 +105,21 @@ def test_vgg16_saved_and_loaded_gives_the_same_outputs(tmp_path: Path) -> None:
     )
     loaded = _build("vgg16", recipe="article", weights=str(path))
     np.testing.assert_allclose(_features(loaded), theirs, rtol=1e-3, atol=1e-4 * abs(theirs).max())
+
+
+def test_convnext_trains_without_groups_and_takes_weights_of_either_layout(tmp_path: Path) -> None:
+    """With groups, which TensorFlow runs through XLA here, it made no step in minutes."""
+    network = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(SIDE, SIDE, 3), include_preprocessing=False
+    )
+    network.save_weights(tmp_path / "theirs.weights.h5")
+    ours = _build("convnext-tiny", weights=str(tmp_path / "theirs.weights.h5"))
+    assert {layer.groups for layer in ours.layers if isinstance(layer, layers.Conv2D)} <= {1}
+    theirs = np.asarray(network(normalize(IMAGES, TORCH))).mean((1, 2))
+    np.testing.assert_allclose(_features(ours), theirs, rtol=1e-3, atol=1e-4 * abs(theirs).max())
+    ours.save(tmp_path / "ours.keras")
+    again = _build("convnext-tiny", weights=str(tmp_path / "ours.keras"))
+    np.testing.assert_array_equal(_features(again), _features(ours))
 
 
 @pytest.mark.parametrize(
