@@ -166,7 +166,7 @@ def _fix_shapes(graph: onnx.GraphProto, shape: tuple[int, ...], name: str) -> No
     (image,) = graph.input
     sides = image.type.tensor_type.shape.dim
     stated = sides[0].dim_value if sides else 0
-    if stated and stated != shape[0]:
+    if stated > 0 and stated != shape[0]:  # PaddlePaddle writes -1 for an open batch
         raise InputRefused(
             name,
             f"takes {stated} images a call, and --batch asks for {shape[0]}; export it with an open"

@@ -223,6 +223,12 @@ def test_another_batch_than_the_fixed_one_is_refused(tmp_path: Path) -> None:
         clean(tmp_path / "float.onnx", tmp_path)
 
 
+def test_batch_of_minus_one_is_open_as_paddlepaddle_writes_it(tmp_path: Path) -> None:
+    network(tmp_path / "float.onnx", batch=-1)
+    sides = clean(tmp_path / "float.onnx", tmp_path).graph.input[0].type.tensor_type.shape.dim
+    assert [side.dim_value for side in sides] == [1, 3, SIDE, SIDE]
+
+
 def test_each_node_gets_a_name_of_its_own(tmp_path: Path) -> None:
     """ONNX Runtime gives the parts of an operator like HardSwish one name, or none."""
     model = onnx.load(network(tmp_path / "float.onnx"))
