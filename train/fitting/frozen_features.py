@@ -150,7 +150,9 @@ def _identity(submodel: keras.Model | None) -> bytes:
     if submodel is None:
         return code.encode()
     weights = [np.ascontiguousarray(weight).tobytes() for weight in submodel.get_weights()]
-    return cache_key(code, submodel.to_json(), *weights).encode()
+    # Whether a layer learns changes between the trial of augmentations and the head.
+    structure = submodel.to_json().replace('"trainable": false', '"trainable": true')
+    return cache_key(code, structure, *weights).encode()
 
 
 def _describe(augment: keras.Sequential | None) -> str:

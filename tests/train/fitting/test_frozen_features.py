@@ -94,6 +94,21 @@ def test_a_shard_keeps_images_and_targets_together(data: Dataset) -> None:
     assert [target[sha256] for sha256 in shard.sha256s] == shard.targets
 
 
+def test_features_are_found_again_when_the_network_stops_learning(
+    data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
+) -> None:
+    """The trial of augmentations comes before the layers are frozen, the head after it."""
+    model = build(lite)
+    frozen = FrozenFeatures(
+        tmp_path, model, "pool", pixels, build_augmentation(TrainOptions(), 7, ())
+    )
+    examples = Examples.of_split(data, "val")
+    for learns in (True, False):
+        model.trainable = learns
+        frozen.plain(examples, "pool")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_other_weights_have_other_features(
     data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
 ) -> None:
