@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runtime import Classifier
-from runtime.monitor.loop import SinkDispatcher
+from runtime.monitor.sinks.dispatcher import SinkDispatcher
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("runtime", "workstation", "train", "export", "benchmarks")
@@ -148,9 +148,9 @@ def test_on_a_pi_help_shows_the_public_names_and_tracebacks_the_lines_of_the_che
     pi_python: str,
 ) -> None:
     code = (
-        "import inspect, quince; from runtime.monitor import loop;"
-        "print(quince.Classifier.__doc__, loop.SinkDispatcher.__doc__,"
-        " inspect.getsourcelines(loop.SinkDispatcher)[1])"
+        "import inspect, quince; from runtime.monitor.sinks import dispatcher;"
+        "print(quince.Classifier.__doc__, dispatcher.SinkDispatcher.__doc__,"
+        " inspect.getsourcelines(dispatcher.SinkDispatcher)[1])"
     )
     done = subprocess.run([pi_python, "-I", "-c", code], capture_output=True, text=True, check=True)
     shown, line = done.stdout.rsplit(maxsplit=1)

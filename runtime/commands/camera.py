@@ -17,16 +17,12 @@ from runtime.commands.table import VERBS
 from runtime.deployment.hot_reload import ReloadingClassifier
 from runtime.errors import DONE, REFUSED
 from runtime.monitor.capture import Capture
-from runtime.monitor.loop import (
-    DecisionSettings,
-    MonitorStats,
-    SinkDispatcher,
-    Watch,
-    monitor,
-)
+from runtime.monitor.loop import Watch, monitor
 from runtime.monitor.sinks.arguments import add_sink_arguments
 from runtime.monitor.sinks.base import SINKS, SinkContext
+from runtime.monitor.sinks.dispatcher import SinkDispatcher
 from runtime.monitor.sinks.error_reporter import ErrorReporter
+from runtime.monitor.view_loop import DecisionSettings, MonitorStats
 from runtime.monitor.views import (
     add_view_arguments,
     captures_of,

@@ -17,18 +17,13 @@ from runtime.errors import MachineError
 from runtime.images.decoding import open_image, small_copy
 from runtime.monitor.capture import EndOfStream
 from runtime.monitor.looking import ALWAYS, LookRule
-from runtime.monitor.loop import (
-    STALE_S,
-    DecisionSettings,
-    MonitorStats,
-    SinkDispatcher,
-    Watch,
-    monitor,
-)
+from runtime.monitor.loop import STALE_S, Watch, monitor
 from runtime.monitor.sinks.base import Sink
+from runtime.monitor.sinks.dispatcher import SinkDispatcher
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.sinks.events import AnswerChange, FrameResult
 from runtime.monitor.smoothing import SmoothingRules
+from runtime.monitor.view_loop import DecisionSettings, MonitorStats
 from runtime.monitor.views import View
 from runtime.sources.base import Frame
 
