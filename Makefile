@@ -20,7 +20,7 @@ demo: $(VENV)/demo
 	$(BIN)/python demo.py
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 device-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/system/emulation -rs

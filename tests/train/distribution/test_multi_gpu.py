@@ -20,7 +20,7 @@ def results(
     folder = tmp_path_factory.mktemp("cards")
     done = subprocess.run(
         [sys.executable, SCRIPT, cells, folder],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/plugins'}"},
         capture_output=True,
         text=True,
         check=False,

@@ -12,6 +12,7 @@ from workstation.keras_setup import prepare_tensorflow
 prepare_tensorflow()
 
 import numpy as np
+import short_lite
 import tensorflow as tf
 
 CPU = tf.config.list_physical_devices("CPU")[0]
@@ -33,6 +34,7 @@ from train.fitting.train_model import train_model
 from train.fitting.training_context import TrainingContext
 
 OPTIONS = TrainOptions(
+    backbone=short_lite.NAME,
     input_size=32,
     head_epochs=2,
     epochs=3,

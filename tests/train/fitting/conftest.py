@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import short_lite
 
 from runtime.images.preprocessing import Preprocessing
 from train.backbones.registry import BACKBONES
@@ -33,7 +34,14 @@ Fit = Callable[..., list[Epoch]]
 def lite() -> TrainOptions:
     """Options that train a pretrained network in both stages."""
     return TrainOptions(
-        head_epochs=1, epochs=2, batch=16, views=1, dropout=0.0, rate=1e-3, head_rate=1e-2
+        backbone=short_lite.NAME,
+        head_epochs=1,
+        epochs=2,
+        batch=16,
+        views=1,
+        dropout=0.0,
+        rate=1e-3,
+        head_rate=1e-2,
     )
 
 

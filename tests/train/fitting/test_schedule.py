@@ -1,7 +1,6 @@
 """Which part of a network learns in which stage, for how long and at which rate."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import keras
 import pytest
@@ -13,8 +12,8 @@ from train.fitting.schedule import FLATTEN, INPUT, POOL, Stage, backbone_blocks,
 
 
 @pytest.fixture(scope="module")
-def model(build: Callable[..., keras.Model], lite: TrainOptions) -> keras.Model:
-    return build(lite)
+def model(build: Callable[..., keras.Model]) -> keras.Model:
+    return build(TrainOptions())
 
 
 def _stages(model: keras.Model, options: TrainOptions) -> tuple[Stage, ...]:
@@ -52,8 +51,8 @@ def test_more_blocks_than_there_are_is_refused(model: keras.Model) -> None:
         _stages(model, TrainOptions(thaw=17))
 
 
-def test_blocks_are_named_by_their_last_layers(model: keras.Model, lite: TrainOptions) -> None:
-    blocks = backbone_blocks(model, resolve_options(lite))
+def test_blocks_are_named_by_their_last_layers(model: keras.Model) -> None:
+    blocks = backbone_blocks(model, resolve_options(TrainOptions()))
     assert len(blocks) == 16
     assert blocks[-2:] == ("block14_add", "head_relu")
 
@@ -75,9 +74,9 @@ def test_head_sees_blocks_from_the_last_frozen_one_on_without_the_last(
 
 
 def test_article_trains_its_flattened_head_and_then_the_last_block_too(
-    build: Callable[..., keras.Model], lite: TrainOptions
+    build: Callable[..., keras.Model],
 ) -> None:
-    options = replace(lite, recipe="article")
+    options = TrainOptions(recipe="article")
     head, fine_tune = _stages(build(options), options)
     assert (head.boundary, fine_tune.boundary) == (FLATTEN, "block14_add")
 
