@@ -23,6 +23,7 @@ OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())[
 WRITTEN = ("bench latency", "bench accuracy", "bench soak")
 """The commands whose --json names a file."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
+CONSOLE_SCRIPT = "runtime.cli.console_script"
 TIMEOUT_S = 300
 CLOCK = """
 #define _GNU_SOURCE
@@ -124,7 +125,8 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
         environment.pop("QUINCE_CONSOLE", None)
         words = list(map(str, command))
         usual = python == sys.executable and options.keys() <= {"cwd"}
-        if usual and words[0] in ("train", "export") and warm_python.lock.acquire(blocking=False):
+        program = words[1] if words[0] == CONSOLE_SCRIPT else words[0]
+        if usual and program in ("train", "export") and warm_python.lock.acquire(blocking=False):
             try:
                 done = warm_python.run(words, environment, options.get("cwd", os.getcwd()))
             finally:
