@@ -9,11 +9,12 @@ import sys
 import sysconfig
 import tempfile
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from threading import Lock, Timer
+from types import MappingProxyType
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -23,6 +24,8 @@ OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())[
 WRITTEN = ("bench latency", "bench accuracy", "bench soak")
 """The commands whose --json names a file."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
+AT_A_START = ("PYTHON", "LD_")
+"""How variables begin that count only when a process starts."""
 CONSOLE_SCRIPT = "runtime.cli.console_script"
 TIMEOUT_S = 300
 CLOCK = """
@@ -119,12 +122,17 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
     cache = tmp_path_factory.mktemp("cache")
 
     def run(
-        *command: str | Path, python: str = sys.executable, **options: object
+        *command: str | Path,
+        python: str = sys.executable,
+        env: Mapping[str, str] = MappingProxyType({}),
+        **options: object,
     ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
         environment.pop("QUINCE_CONSOLE", None)
+        environment |= env
         words = list(map(str, command))
         usual = python == sys.executable and options.keys() <= {"cwd"}
+        usual = usual and not any(name.startswith(AT_A_START) for name in env)
         program = words[1] if words[0] == CONSOLE_SCRIPT else words[0]
         if usual and program in ("train", "export") and warm_python.lock.acquire(blocking=False):
             try:
@@ -132,7 +140,6 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
             finally:
                 warm_python.lock.release()
         else:
-            environment |= options.pop("env", {})  # type: ignore[call-overload]
             done = subprocess.run(
                 [python, "-m", *words],
                 capture_output=True,

@@ -8,7 +8,7 @@ import keras
 
 from runtime.system.lazy_loading import LazyObject
 from train.backbones.efficientnet_lite import LITE0, efficientnet_lite, load_imagenet_weights
-from train.backbones.registry import BACKBONES, EXTRA, LITE, Backbone
+from train.backbones.registry import EXTRA, LITE, Backbone
 
 NAME, GROUPS, LAST = "short-lite", LITE0[:3], "block4_add"
 
@@ -21,6 +21,6 @@ def load(model: keras.Model) -> None:
     load_imagenet_weights(keras.Model(model.input, model.get_layer(LAST).output))
 
 
-BACKBONES[NAME] = Backbone(
+BACKBONE = Backbone(
     LazyObject(f"{__name__}:build", EXTRA), LazyObject(f"{__name__}:load", EXTRA), LITE, 224, thaw=2
 )

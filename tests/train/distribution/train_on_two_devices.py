@@ -33,6 +33,7 @@ from train.distribution.strategy import ALONE
 from train.fitting.train_model import train_model
 from train.fitting.training_context import TrainingContext
 
+BACKBONES[short_lite.NAME] = short_lite.BACKBONE
 OPTIONS = TrainOptions(
     backbone=short_lite.NAME,
     input_size=32,

@@ -1,6 +1,6 @@
 """What the tests of fitting share: a small data set, models for it, and a way to fit them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,14 @@ from train.fitting.training_context import TrainingContext
 from workstation.run_folder import Split
 
 Fit = Callable[..., list[Epoch]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_network() -> Iterator[None]:
+    """Adds the network of `lite` to the backbones while these tests run."""
+    BACKBONES[short_lite.NAME] = short_lite.BACKBONE
+    yield
+    del BACKBONES[short_lite.NAME]
 
 
 @pytest.fixture(scope="session")
