@@ -2,7 +2,6 @@
 
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 Verdict = Literal["known", "unsure", "unknown"]
@@ -87,6 +86,5 @@ def answer_text(verdict: Verdict | None, predictions: tuple[Prediction, ...]) ->
 
 def rank(scores: NDArray[Any], labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
     """Returns the `top` highest of (classes,) scores; equal ones stay in label order."""
-    order = np.argsort(-scores, kind="stable")[:top]
-    best = zip(order.tolist(), scores[order].tolist(), strict=True)
-    return tuple([Prediction(labels[index], score) for index, score in best])
+    order = (-scores).argsort(kind="stable")[:top].tolist()
+    return tuple([Prediction(labels[index], scores.item(index)) for index in order])

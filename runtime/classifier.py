@@ -1,5 +1,6 @@
 """Opens a bundle or a model file as a classifier: images in, labels and scores out."""
 
+import math
 import os
 from pathlib import Path
 
@@ -124,9 +125,9 @@ class Classifier:
             CheckFailed: the model answered NaN.
         """
         probabilities, similarity = self.outputs(pixels)
-        verdict = self.thresholds.verdict(float(probabilities.max()), similarity)
-        ranked = rank(probabilities, self.labels, top)
-        return Answer(ranked, verdict, similarity, one_class=self.is_one_class)
+        ranked = rank(probabilities, self.labels, max(top, 1))
+        verdict = self.thresholds.verdict(ranked[0].score, similarity)
+        return Answer(ranked[:top], verdict, similarity, one_class=self.is_one_class)
 
     def outputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float | None]:
         """Returns (classes,) probabilities, 0..1, and the highest similarity to a class, -1..1.
@@ -141,7 +142,7 @@ class Classifier:
         scores, similarities = self.raw_outputs(pixels)
         if self.confidence and not self.is_one_class:
             scores = apply_temperature(scores, self.confidence.temperature)
-        return scores, None if similarities is None else float(similarities.max())
+        return scores, None if similarities is None else max(similarities.tolist())
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns the first part of `outputs`."""
@@ -172,7 +173,7 @@ class Classifier:
                 str(self.file),
                 f"expected {self.model.classes} scores from the model, found {scores.shape}",
             )
-        if not (np.isfinite(scores).all() and (second is None or np.isfinite(second).all())):
+        if not (_all_finite(scores) and (second is None or _all_finite(second))):
             raise CheckFailed(str(self.file), "the model answered NaN or infinity")
         if self.is_one_class and second is not None and self.model.second == SIMILARITY:
             scores = second.clip(0, 1)
@@ -242,6 +243,11 @@ class Classifier:
         if self._throughput and len(content) <= MAX_SHARED_BYTES and address_space_left() is None:
             self.streams = self.threads
         return load_backend(path, content, self.threads // self.streams)
+
+
+def _all_finite(values: NDArray[np.float32]) -> bool:
+    """Tells whether none of the (n,) values is NaN or infinite (see `confidence.FEW_CLASSES`)."""
+    return math.isfinite(sum(values.tolist()))
 
 
 def _refuse_spec(spec: ModelSpec | None, path: Path) -> None:

@@ -112,11 +112,10 @@ class ModelAdapter:
         if self.second is None:
             return self.predict(pixels), None
         output, second = self.backend.run_both(self.encode(pixels), self.second)
-        values = (second[0] if second.ndim > 1 else second).reshape(-1)
-        return self._scores(output), values.astype(np.float32, copy=False)
+        return self._scores(output), _vector(second).astype(np.float32, copy=False)
 
     def _scores(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        scores = (output[0] if output.ndim > 1 else output).reshape(-1)
+        scores = _vector(output)
         if self._quantization is not None:
             scores = dequantize(scores, self._quantization)
         if self.is_single:
@@ -134,6 +133,12 @@ class ModelAdapter:
                 " logit, use --scores logits",
             )
         return np.array([1 - score, score], np.float32).clip(0, 1)
+
+
+def _vector(output: NDArray[Any]) -> NDArray[Any]:
+    """Returns the numbers of the first image of a batch, (n,)."""
+    first = output[0] if output.ndim > 1 else output
+    return first if first.ndim == 1 else first.reshape(-1)
 
 
 def holds_scores(output: Tensor) -> bool:
