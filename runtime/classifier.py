@@ -22,7 +22,7 @@ from runtime.models.quince_model import open_bundled_model, open_quince_model
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import lookup
-from runtime.system.memory import address_space_left
+from runtime.system.memory import address_space_left, keep_freed_memory
 
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes first from a bundle with several artifacts; then any that runs here."""
@@ -242,7 +242,9 @@ class Classifier:
     def _load(self, path: Path, content: bytes) -> Backend:
         if self._throughput and len(content) <= MAX_SHARED_BYTES and address_space_left() is None:
             self.streams = self.threads
-        return load_backend(path, content, self.threads // self.streams)
+        backend = load_backend(path, content, self.threads // self.streams)
+        keep_freed_memory()
+        return backend
 
 
 def _all_finite(values: NDArray[np.float32]) -> bool:

