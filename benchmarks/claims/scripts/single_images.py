@@ -99,7 +99,7 @@ def _compare(bundle: Bundle, artifact: Artifact, group: Path) -> Claim:
         raise InputRefused(str(group), "expected images")
     words = (bundle.path / artifact.file, bundle.path / "labels.txt", allowed_cores())
     sides = {"script": _Side(SCRIPT, words), "ours": _Side(OURS, words)}
-    per_image_s = min(side.seconds(images)[0] for side in sides.values()) / len(images)
+    per_image_s = max(side.seconds(images)[0] for side in sides.values()) / len(images)
     turn = list(islice(cycle(images), max(1, round(TURN_S / per_image_s))))
     times = {name: Times([], []) for name in sides}
     for number in range(ROUNDS):
