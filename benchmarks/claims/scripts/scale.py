@@ -150,7 +150,7 @@ def _plot(costs: Sequence[Cost], path: Path) -> None:
             )
         axes.set(title=title, xlabel="images", xscale="log", yscale="log")
         axes.grid(alpha=0.3)
-    first.legend()
+    figure.legend(*first.get_legend_handles_labels(), loc="outside right center")
     save_png(figure, path)
 
 
