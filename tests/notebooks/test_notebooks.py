@@ -65,6 +65,7 @@ def test_run_all(file: Path, with_quince: None, few: None, tmp_path: Path) -> No
     notebook = nbformat.read(file, as_version=4)
     for words, smaller in SMALLER[file.stem]:
         (cell,) = [cell for cell in notebook.cells if words in cell.source]
+        assert cell.source.count(words) == 1
         cell.source = cell.source.replace(words, smaller)
     folder = tmp_path / "folder"
     folder.mkdir()
