@@ -14,7 +14,7 @@ QUINCE = Path(sys.executable).with_name("quince")
 DATA, RUN = Path("data/elpv"), Path("runs/solar-cells")
 BUNDLE = RUN / "bundle"
 PAPERS = (("fine-tuned VGG-19 (Deitsch et al. 2019)", 0.8842), ("SVM (the same)", 0.8244))
-TRAINING = "--features blocks --epochs 0 --views 1"
+TRAINING = "--features blocks --epochs 0 --variants 1"
 
 
 def main() -> None:

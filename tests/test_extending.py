@@ -217,7 +217,7 @@ def test_backbone(checkout: Checkout, cells: Path, tmp_path: Path) -> None:
         'LazyObject("train.backbones.one_layer:one_layer", EXTRA), None, LITE, 96, thaw=1),',
     )
     run = tmp_path / "run"
-    epochs = ("--head-epochs", "1", "--epochs", "1", "--views", "1", "--input-size", "32")
+    epochs = ("--head-epochs", "1", "--epochs", "1", "--variants", "1", "--input-size", "32")
     checkout.run("train", cells, "-o", run, "--backbone", "one-layer", *epochs)
     image = sorted(cells.rglob("*.png"))[0]
     answer = checkout.run("train", "predict", run, image)

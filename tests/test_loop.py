@@ -17,7 +17,7 @@ av = pytest.importorskip("av", reason="the package av (extra 'video') is not ins
 SIDE, FRAMES_A_PHOTO, PHOTOS = 224, 3, 20
 ROOT = Path(__file__).parent.parent
 TOKEN = "a-token-of-this-test"
-QUICK = ("--epochs", "0", "--views", "1", "--augment", "0", "--input-size", "96")
+QUICK = ("--epochs", "0", "--variants", "1", "--augment", "0", "--input-size", "96")
 FEW_IMAGES = ("--max-drop", "0.2", "--min-agreement", "0.8")
 
 

@@ -199,6 +199,7 @@ def old_options(growth: Growth, chosen: TrainOptions) -> TrainOptions:
         raise InputRefused(str(growth.run), "does not say how it was made; train again without it")
     known = {field.name: field.default for field in fields(TrainOptions)}
     options = {name: value for name, value in before.items() if name in known}
+    options.setdefault("variants", before.get("views"))  # its name in 0.1.0
     options["input_size"] = growth.manifest.preprocessing.width
     options |= {
         name: getattr(chosen, name)

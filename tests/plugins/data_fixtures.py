@@ -13,7 +13,7 @@ import pytest
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SMALL_TRAINING = ("--backbone", "simple-cnn", "--input-size", "64", "--head-epochs", "10")
-SMALL_TRAINING += ("--epochs", "10", "--views", "2", "--batch", "16", "--patience", "4")
+SMALL_TRAINING += ("--epochs", "10", "--variants", "2", "--batch", "16", "--patience", "4")
 
 
 def shared(folder: str) -> Path:

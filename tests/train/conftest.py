@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def tiny() -> tuple[str, ...]:
     """The options of the shortest training."""
     network = ("--backbone", "simple-cnn", "--input-size", "32")
-    return (*network, "--head-epochs", "1", "--epochs", "0", "--views", "1")
+    return (*network, "--head-epochs", "1", "--epochs", "0", "--variants", "1")
 
 
 @pytest.fixture(scope="session")

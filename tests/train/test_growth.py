@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,11 @@ def test_options_are_those_of_the_old_run_but_for_what_the_user_changes(
     assert options.epochs == 3
     assert options.backbone == before["backbone"]
     assert options.input_size == growth.manifest.preprocessing.width
+    assert options.variants == before["variants"]
+    before["views"] = before.pop("variants") + 1
+    made_by = {"made_by": {"options": before}}
+    old = replace(growth, manifest=replace(growth.manifest, provenance=made_by))
+    assert old_options(old, TrainOptions()).variants == before["views"], "its name in 0.1.0"
 
 
 def test_command_keeps_the_better_start_and_images_may_arrive_meanwhile(

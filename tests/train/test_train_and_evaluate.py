@@ -84,7 +84,7 @@ def context(cells: Path, tmp_path: Path) -> Callable[..., TrainingContext]:
 def test_fine_tuned_model_is_saved_whole_and_trainable(
     context: Callable[..., TrainingContext], tmp_path: Path
 ) -> None:
-    options = TrainOptions(head_epochs=1, epochs=0, views=1)
+    options = TrainOptions(head_epochs=1, epochs=0, variants=1)
     results = train_and_evaluate(context(options), tmp_path)
     assert results["test_images"] == 24
     model = keras.models.load_model(tmp_path / "model.keras")
@@ -106,7 +106,7 @@ def test_mixed_precision_publishes_a_float32_model_that_has_learned(
         return fit(model, *arguments)
 
     monkeypatch.setattr(train_model, "fit", spy)
-    options = TrainOptions(backbone="simple-cnn", head_epochs=8, epochs=0, views=1, batch=16)
+    options = TrainOptions(backbone="simple-cnn", head_epochs=8, epochs=0, variants=1, batch=16)
     losses: list[float] = []
     train_and_evaluate(context(options, lambda epoch: losses.append(epoch.loss)), tmp_path)
     assert losses[-1] < losses[0] / 2

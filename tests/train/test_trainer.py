@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999")
-LONG += ("--patience", "9999", "--views", "1")
+LONG += ("--patience", "9999", "--variants", "1")
 
 
 def _test_images(run: dict[str, bytes]) -> set[str]:
@@ -258,7 +258,9 @@ def test_full_disk_of_the_cache_is_one_line_and_not_a_bus_error(
     run_cli, small_disk, cells: Path, tmp_path: Path, tiny
 ) -> None:
     disk = small_disk("1300k")
-    done = run_cli("train", cells, "-o", tmp_path / "run", *tiny, "--views", "20", "--cache", disk)
+    done = run_cli(
+        "train", cells, "-o", tmp_path / "run", *tiny, "--variants", "20", "--cache", disk
+    )
     assert done.returncode == 4, done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"python -m train: {disk}: the disk is full")
     assert not list(disk.rglob("part.npy"))

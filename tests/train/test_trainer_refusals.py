@@ -49,7 +49,7 @@ def test_line_break_and_escape_code_in_a_name_stay_on_one_line(
     "options",
     [
         ("--batch", "0"),
-        ("--views", "0"),
+        ("--variants", "0"),
         ("--epochs", "-1"),
         ("--head-epochs", "-1"),
         ("--dropout", "2"),

@@ -143,10 +143,10 @@ FLAGS = (
     ),
     Flag("--batch", int, "images in a step"),
     Flag(
-        "--views",
+        "--variants",
         int,
-        "views of each training image: the image itself, and augmented ones (default: one for each"
-        " of --epochs; 3 from scratch)",
+        "variants of each training image: the image itself, and augmented ones (default: one for "
+        "each of --epochs; 3 from scratch)",
     ),
     Flag(
         "--dropout",

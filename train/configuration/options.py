@@ -27,7 +27,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "momentum": (0, 0.999),
     "hidden": (1, 100_000),
     "batch": (1, 10_000),
-    "views": (1, 1000),
+    "variants": (1, 1000),
     "dropout": (0, 0.99),
     "augment": (0, 10),
     "label_smoothing": (0, 0.9),
@@ -68,7 +68,7 @@ class TrainOptions:
     momentum: float | None = None
     hidden: int | None = None
     batch: int = 32
-    views: int | None = None
+    variants: int | None = None
     dropout: float | None = None
     flip: Flip = "horizontal"
     augment: Augment = "auto"

@@ -10,9 +10,9 @@ from train.configuration.options import Features, TrainOptions
 from train.configuration.recipes import MOMENTUM, RECIPES, Thaw
 
 SMALL = "simple-cnn"
-SCRATCH_VIEWS = 3
-"""Views where all layers learn: they are pixels then, and take much space on disk."""
-MIN_VIEWS = 2
+SCRATCH_VARIANTS = 3
+"""Variants where all layers learn: they are pixels then, and take much space on disk."""
+MIN_VARIANTS = 2
 Number = TypeVar("Number", int, float)
 
 
@@ -37,7 +37,7 @@ class ResolvedOptions:
     momentum: float
     hidden: int | None
     average: float | None
-    views: int
+    variants: int
     label_smoothing: float
     patience: int | None
 
@@ -116,7 +116,9 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         momentum=_first(options.momentum, MOMENTUM),
         hidden=options.hidden or recipe.hidden,
         average=recipe.average,
-        views=_first(options.views, max(MIN_VIEWS, epochs) if pretrained else SCRATCH_VIEWS),
+        variants=_first(
+            options.variants, max(MIN_VARIANTS, epochs) if pretrained else SCRATCH_VARIANTS
+        ),
         patience=recipe.patience if options.patience is None else options.patience,
         label_smoothing=_first(
             options.label_smoothing, recipe.label_smoothing if pretrained else 0.0

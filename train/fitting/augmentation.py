@@ -88,10 +88,10 @@ def choose_families(
 ) -> tuple[Family, ...]:
     """Returns the families without those that raise the loss on validation images.
 
-    For each family a head is solved on the plain images and one view made by the family. The family
-    is left out if the validation loss of this head is above that of a head solved on the plain
-    images by more than chance (95 %, by bootstrap over objects). The first worker decides for all,
-    on its own images.
+    For each family a head is solved on the plain images and one variant made by the family. The
+    family is left out if the validation loss of this head is above that of a head solved on the
+    plain images by more than chance (95 %, by bootstrap over objects). The first worker decides
+    for all, on its own images.
     """
     train, val = weighted_examples(context, len(context.data.labels))
     shard = context.strategy.shard
@@ -101,18 +101,18 @@ def choose_families(
     chosen = np.linspace(
         0, len(train.weights) - 1, min(MAX_TRIAL_IMAGES, len(train.weights)), dtype=int
     )
-    plain = frozen.view(train.examples, 0, boundary)[chosen]
+    plain = frozen.variant(train.examples, 0, boundary)[chosen]
     examples, targets = train.examples, train.targets[chosen]
     trial = Examples(
         [examples.sha256s[index] for index in chosen],
         [examples.targets[index] for index in chosen],
     )
 
-    def losses(*views: NDArray[np.float16]) -> NDArray[np.float64]:
+    def losses(*variants: NDArray[np.float16]) -> NDArray[np.float64]:
         features = WeightedFeatures(
-            np.concatenate(views).astype(np.float32),
-            np.tile(targets, (len(views), 1)),
-            np.tile(train.weights[chosen], len(views)),
+            np.concatenate(variants).astype(np.float32),
+            np.tile(targets, (len(variants), 1)),
+            np.tile(train.weights[chosen], len(variants)),
         )
         head = solve_head(features, held_out, min_deviations=MIN_DEVIATIONS[:1])
         return image_losses(head, held_out)
@@ -122,8 +122,10 @@ def choose_families(
     remarks = []
     for family in possible_families(context.options):
         augment = build_augmentation(context.options, seed, (family,))
-        view = replace(frozen, augment=augment).view(trial, 1, boundary, f"augmentation: {family}")
-        rise = (losses(plain, view) - plain_losses) * val.weights
+        variant = replace(frozen, augment=augment).variant(
+            trial, 1, boundary, f"augmentation: {family}"
+        )
+        rise = (losses(plain, variant) - plain_losses) * val.weights
         if bootstrap_interval(rise, objects)[0] > 0:
             remarks.append(f"left out {family}: validation loss +{rise.mean():.3f}")
         else:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from train.distribution.strategy import ALONE, WorkerShard
 
 MAX_BYTES_IN_MEMORY = 2 * 2**30
-"""A view up to this size is read into memory before its epoch.
+"""A variant up to this size is read into memory before its epoch.
 
 Read image by image, a disk is many times slower.
 """
@@ -18,8 +18,8 @@ DRAWS_PER_POSITION = 2**20
 class Batches(keras.utils.PyDataset):
     """Yields this worker's part of each batch of an epoch, in random order.
 
-    `features` are (n, ...) of one view, `targets` (n, classes), `weights` (n,); n is the number of
-    images in the worker's shard, of `total` of all workers, and `batch` that in a step of all.
+    `features` are (n, ...) of one variant, `targets` (n, classes), `weights` (n,); n is the number
+    of images in the worker's shard, of `total` of all workers, and `batch` that in a step of all.
     Which images form a batch depends only on `seed`, which includes the number of the epoch: not on
     what ran before it, nor on the number of workers. The mean over the workers of the mean loss of
     their parts is that of the batch.

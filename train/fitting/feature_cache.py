@@ -123,5 +123,5 @@ def _full_disk_errors(entry: Path) -> Generator[None, None, None]:
         raise MachineError(
             str(entry.parent.parent),
             "the disk is full, so the features of the images do not fit; "
-            "choose another --cache or fewer --views",
+            "choose another --cache or fewer --variants",
         ) from error

@@ -1,9 +1,9 @@
 """Trains the stages one after another, and writes a checkpoint after each epoch.
 
 The layers before the first trainable layer never change. Their outputs are computed once, when
-they are first needed, for `views` views of each image; the epochs use the views in turn. The first
-view is the image itself; the others are augmented. By default each epoch of fine-tuning has a view
-of its own.
+they are first needed, for `variants` variants of each image; the epochs use the variants in turn.
+The first variant is the image itself; the others are augmented. By default each epoch of
+fine-tuning has its own variant.
 BatchNorm layers with pretrained weights stay in inference mode (keras#9214). The random numbers of
 an epoch depend only on its index and on the seed, so a resumed training ends with the same weights
 as an uninterrupted one: with the same bits on one machine without an accelerator.
@@ -86,17 +86,17 @@ def _fit_stage(
         return
     validation = run.frozen.plain(run.val.examples, stage.boundary)
     latest: Arrays = tail.get_weights()
-    views = run.frozen.distinct_views(stage.views)
+    count = run.frozen.distinct_variants(stage.variants)
 
     @functools.cache
-    def view_features(view: int) -> NDArray[np.float16]:
-        return run.frozen.view(run.train.examples, view, stage.boundary)
+    def variant_features(variant: int) -> NDArray[np.float16]:
+        return run.frozen.variant(run.train.examples, variant, stage.boundary)
 
     epochs_left = stage.epochs - len(losses_of(stage, history))
     with Progress(f"train {stage.name}", epochs_left * run.steps) as bar:
         callback = TrainingCallback(stage, history, bar, context.unfinished.path, context.strategy)
         while not _is_over(stage, history):
-            features = view_features(len(losses_of(stage, history)) % views)
+            features = variant_features(len(losses_of(stage, history)) % count)
             _fit_epoch(run, stage, tail, latest, features, callback)
             latest = tail.get_weights()
             optimizer.put_average(tail.trainable_variables)
@@ -115,13 +115,15 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
     """
     started_at = time.monotonic()
     frozen, strategy = run.frozen, run.context.strategy
-    views = range(frozen.distinct_views(stage.views))
+    variants = range(frozen.distinct_variants(stage.variants))
     rows = strategy.gather_rows
-    features = [rows(frozen.view(run.train.examples, view, stage.boundary)) for view in views]
+    features = [
+        rows(frozen.variant(run.train.examples, variant, stage.boundary)) for variant in variants
+    ]
     train = WeightedFeatures(
         np.concatenate(features).astype(np.float32),
-        np.tile(rows(run.train.targets), (len(views), 1)),
-        np.tile(rows(run.train.weights), len(views)),
+        np.tile(rows(run.train.targets), (len(variants), 1)),
+        np.tile(rows(run.train.weights), len(variants)),
     )
     val = WeightedFeatures(
         rows(frozen.plain(run.val.examples, stage.boundary)),
@@ -146,7 +148,7 @@ def _fit_epoch(
     features: NDArray[np.float16],
     callback: TrainingCallback,
 ) -> None:
-    """Trains `tail` for one epoch on the features of one view, from `weights` on."""
+    """Trains `tail` for one epoch on the features of one variant, from `weights` on."""
     strategy = run.context.strategy
     shard = strategy.shard
     epoch, epochs_before = len(losses_of(stage, run.history)), len(run.history)

@@ -1,4 +1,4 @@
-"""Computes the outputs of a model's frozen layers, for images and for augmented views of them."""
+"""Computes the outputs of a model's frozen layers, for images and augmented variants of them."""
 
 import json
 import math
@@ -58,13 +58,13 @@ class FrozenFeatures:
     augment: keras.Sequential
     build_function: FeatureFunctionBuilder = feature_function
 
-    def distinct_views(self, views: int) -> int:
-        """Returns how many of the views of an image differ; 1 if nothing is augmented."""
+    def distinct_variants(self, variants: int) -> int:
+        """Returns how many of the variants of an image differ; 1 if nothing is augmented."""
         changes = not all(isinstance(layer, keras.layers.Identity) for layer in self.augment.layers)
-        return views if changes else 1
+        return variants if changes else 1
 
     def announce_disk_space(self, images: int) -> None:
-        """Prints what the features of so many images and views need on disk, if that is much."""
+        """Prints what the features of so many images and variants need on disk, if that is much."""
         bytes_needed = 2 * images * math.prod(layer_output(self.model, self.base).shape[1:])
         if bytes_needed > MUCH_BYTES:
             folder = self.folder.parent
@@ -74,17 +74,17 @@ class FrozenFeatures:
                 f"where {free / 1e9:.1f} GB are free"
             )
 
-    def view(
-        self, examples: Examples, view: int, boundary: str, label: str = ""
+    def variant(
+        self, examples: Examples, variant: int, boundary: str, label: str = ""
     ) -> NDArray[np.float16]:
-        """Returns the (n, ...) outputs of the layer `boundary` for a view of each image.
+        """Returns the (n, ...) outputs of the layer `boundary` for a variant of each image.
 
         View 0 is the image as a device delivers it; the others are augmented. The augmentation of
-        an image depends only on its index, on `view` and on the seed. `label` names the progress
+        an image depends only on its index, on `variant` and on the seed. `label` names the progress
         bar.
         """
         return self._features(
-            examples, boundary, view or None, label or f"features, view {view + 1}"
+            examples, boundary, variant or None, label or f"features, variant {variant + 1}"
         )
 
     def plain(
@@ -94,19 +94,19 @@ class FrozenFeatures:
         return self._features(examples, boundary, None, label).astype(np.float32)
 
     def _features(
-        self, examples: Examples, boundary: str, view: int | None, label: str
+        self, examples: Examples, boundary: str, variant: int | None, label: str
     ) -> NDArray[np.float16]:
-        augment = self.augment if view is not None else None
+        augment = self.augment if variant is not None else None
         frozen = _submodel(self.model, INPUT, self.base)
-        geometry = json.dumps([RULES_VERSION, asdict(self.pixels.preprocessing), view])
+        geometry = json.dumps([RULES_VERSION, asdict(self.pixels.preprocessing), variant])
         name = cache_key(
             _identity(frozen), geometry, "\n".join(examples.sha256s), _describe(augment)
         )
         count = len(examples.sha256s)
 
         def read_images(start: int, stop: int) -> NDArray[np.float32]:
-            if augment is not None and view is not None:
-                reseed(augment, view * count + start)
+            if augment is not None and variant is not None:
+                reseed(augment, variant * count + start)
             return self.pixels.read(examples.sha256s[start:stop]).astype(np.float32)
 
         function = self.build_function(frozen, augment)

@@ -17,8 +17,8 @@ The latter averages the features of an image, or flattens them as in the article
 """
 LAST_POOL = "pool_last"
 """The name of the layer that averages the last of several blocks."""
-MAX_HEAD_VIEWS = 2
-"""Views for the head stage. The next stage changes the head again, so more views gain nothing."""
+MAX_HEAD_VARIANTS = 2
+"""Variants for the head stage. The next stage changes the head again, so more gain nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Stage:
 
     momentum: of Adam. average: that of the running average of the weights; see Recipe.
     solved: the layer after `boundary` is solved, not trained; the stage is one epoch.
-    views: of each image, which the epochs use in turn. label_smoothing: of the targets.
+    variants: of each image, which the epochs use in turn. label_smoothing: of the targets.
     patience: the stage ends after so many epochs without a lower validation loss.
     """
 
@@ -39,7 +39,7 @@ class Stage:
     batch_norm: bool = False
     average: float | None = None
     solved: bool = False
-    views: int = 1
+    variants: int = 1
     label_smoothing: float = 0.0
     patience: int | None = None
 
@@ -63,7 +63,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
                 epochs,
                 settings.momentum,
                 batch_norm=True,
-                views=settings.views,
+                variants=settings.variants,
                 label_smoothing=settings.label_smoothing,
                 patience=settings.patience,
             ),
@@ -75,7 +75,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         settings.head_epochs,
         settings.momentum,
         solved=settings.solve_head,
-        views=min(settings.views, MAX_HEAD_VIEWS),
+        variants=min(settings.variants, MAX_HEAD_VARIANTS),
         label_smoothing=0.0 if settings.solve_head else settings.label_smoothing,
         patience=settings.patience,
     )
@@ -86,7 +86,7 @@ def training_stages(model: keras.Model, settings: ResolvedOptions) -> tuple[Stag
         settings.epochs,
         settings.momentum,
         average=settings.average,
-        views=settings.views,
+        variants=settings.variants,
         label_smoothing=settings.label_smoothing,
         patience=settings.patience,
     )

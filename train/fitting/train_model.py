@@ -88,13 +88,13 @@ def train_model(context: TrainingContext) -> TrainedModel:
             strategy.feature_function or feature_function,
         )
         families = possible_families(options)
-        if settings.views == 1:
-            families = ()  # the only view is the image itself
+        if settings.variants == 1:
+            families = ()  # the only variant is the image itself
         elif options.augment == "auto" and stages[0].solved:
             families = choose_families(context, frozen, stages[0].boundary, seed)
         frozen = replace(frozen, augment=build_augmentation(options, seed, families))
         train, val = (len(context.data.split(split)) for split in LEARNT)
-        frozen.announce_disk_space(train * max(stage.views for stage in stages) + val)
+        frozen.announce_disk_space(train * max(stage.variants for stage in stages) + val)
         with strategy.scope():
             history, seconds = fit(model, stages, frozen, context)
     strategy.leave()

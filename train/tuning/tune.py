@@ -162,8 +162,8 @@ def _dimensions(
 ) -> tuple[TunedOption, ...]:
     """Returns the search space; raises InputRefused if it is empty, or backbones do not fit."""
     backbones = settings.choices.get("backbone", (options.backbone,))
-    variants = [replace(options, backbone=str(backbone)) for backbone in backbones]
-    if any(resolve_options(each).pretrained != resolved.pretrained for each in variants):
+    candidates = [replace(options, backbone=str(backbone)) for backbone in backbones]
+    if any(resolve_options(each).pretrained != resolved.pretrained for each in candidates):
         raise InputRefused(
             "--backbones", "expected networks that all have pretrained weights, or that all do not"
         )
@@ -172,7 +172,7 @@ def _dimensions(
         with quiet(), requires_extra("train", "tuning"):
             from train.tuning.trial_runner import count_blocks
         with quiet():
-            blocks = min(count_blocks(prepared, each) for each in variants)
+            blocks = min(count_blocks(prepared, each) for each in candidates)
     dimensions = search_space(resolved, settings.tuned, blocks, settings.choices)
     if not dimensions:
         raise InputRefused(

@@ -2,7 +2,7 @@
 
 Compares two workers on loopback, on one core each, with one process on one core. The options are
 those of `python -m train`, the same for all. Nothing is cached, and nothing is drawn at random
-within a worker: one view, no augmentation, no dropout. The sides train in turn, and the ratio is
+within a worker: one variant, no augmentation, no dropout. The sides train in turn, and the ratio is
 the median over the rounds of the seconds of training: from decoded images to the last epoch, with
 the frozen features and the solved head. The import of TensorFlow and the decoding count for
 neither.
@@ -37,7 +37,7 @@ from workstation.run_folder import MODEL
 TIME_BAR = 0.65
 WEIGHTS_BAR = 2.0
 """Distances of rounding differ by chance; a wrong batch is many times farther away."""
-FIXED = ("--views", "1", "--augment", "0", "--dropout", "0", "--json")
+FIXED = ("--variants", "1", "--augment", "0", "--dropout", "0", "--json")
 
 
 def main() -> int:

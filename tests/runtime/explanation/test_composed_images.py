@@ -12,7 +12,8 @@ from runtime.explanation.explainer import Explainer
 
 LABELS = ("Apple Granny Smith 1", "Tomato 1", "Cherry Wax Yellow 1")
 SIDE, HALF = 128, 64
-TRAINING = ("--backbone", "simple-cnn", "--input-size", str(SIDE), "--views", "2", "--batch", "16")
+TRAINING = ("--backbone", "simple-cnn", "--input-size", str(SIDE))
+TRAINING += ("--variants", "2", "--batch", "16")
 LIMITS = ("--max-drop", "0.3", "--min-agreement", "0.7")
 
 

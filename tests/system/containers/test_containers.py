@@ -132,7 +132,7 @@ def test_workbench(inside: Callable[..., str]) -> None:
     run = inside("workbench")
     assert "uid=1000(quince)" in run("id")
     assert "2624 images" in run("quince", "train", "sample", "elpv", "-o", "/data/elpv")
-    small = "--backbone simple-cnn --input-size 32 --epochs 2 --head-epochs 2 --views 1"
+    small = "--backbone simple-cnn --input-size 32 --epochs 2 --head-epochs 2 --variants 1"
     go_on = ("--export", "tflite")
     trained = run("quince", "train", "/data/elpv", "-o", "/data/run", *small.split(), *go_on)
     assert "trained in" in trained

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 LONG = ("--backbone", "simple-cnn", "--input-size", "32", "--head-epochs", "9999")
-LONG += ("--patience", "9999", "--views", "1", "--augment", "0")
+LONG += ("--patience", "9999", "--variants", "1", "--augment", "0")
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -55,11 +55,11 @@ def test_killed_at_random_moments_it_goes_on_to_the_bits_of_a_run_that_never_was
     lines = (
         "2 classes",
         "validation features",
-        "features, view 1",
-        "features, view 2",
+        "features, variant 1",
+        "features, variant 2",
         "train all",
     )
-    for number in range(len(lines)):  # TensorFlow's import, both views, their epochs, and the end
+    for number in range(len(lines)):  # TensorFlow's import, both variants, their epochs, the end
         process = start(cells, "-o", tmp_path / "run", *small_training, "--resume")
         wait_for(lines[number:], process)  # or a later one, if the last kill was late
         time.sleep(moments.uniform(0, 0.5))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SMALL = ("--backbone", "simple-cnn", "--input-size", "48", "--views", "1", "--augment", "0")
+SMALL = ("--backbone", "simple-cnn", "--input-size", "48", "--variants", "1", "--augment", "0")
 SMALL += ("--batch", "16", "--patience", "9999")
 Start = Callable[..., list[subprocess.Popen[str]]]
 
@@ -63,7 +63,7 @@ def test_two_workers_reach_the_accuracy_of_one_and_the_first_writes_it(
     assert {path.name for path in (tmp_path / "1").iterdir()} == {"run"}
     result = json.loads(out)
     assert result["test_accuracy"] >= 0.9, "what one worker reaches on these images"
-    counts = [int(count) for count in re.findall(r"features, view 1: (\d+)/", err)]
+    counts = [int(count) for count in re.findall(r"features, variant 1: (\d+)/", err)]
     train = int(re.search(r"(\d+) train", err)[1])  # type: ignore[index]
     assert counts == [-(-train // 2)], "each computes the features of its own half"
 

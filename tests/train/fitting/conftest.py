@@ -46,7 +46,7 @@ def lite() -> TrainOptions:
         head_epochs=1,
         epochs=2,
         batch=16,
-        views=1,
+        variants=1,
         dropout=0.0,
         rate=1e-3,
         head_rate=1e-2,
@@ -61,7 +61,7 @@ def small() -> TrainOptions:
         head_epochs=2,
         epochs=2,
         batch=16,
-        views=1,
+        variants=1,
         dropout=0.0,
         head_rate=3e-3,
     )

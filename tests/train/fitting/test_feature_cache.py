@@ -83,7 +83,7 @@ def test_numbers_too_large_for_float16_stay_finite(tmp_path: Path) -> None:
 
 def test_full_disk_is_one_line_and_frees_what_it_took(small_disk) -> None:
     disk = small_disk("300k")
-    with pytest.raises(MachineError, match="the disk is full, .* fewer --views") as caught:
+    with pytest.raises(MachineError, match="the disk is full, .* fewer --variants") as caught:
         compute_features(
             disk / "features" / "f",
             COUNT,

@@ -54,9 +54,9 @@ def test_killed_after_any_epoch_it_ends_with_the_same_bits(
     tmp_path: Path,
     kind: str,
 ) -> None:
-    options = replace(lite, head_epochs=1, epochs=2, views=2, dropout=0.5)
+    options = replace(lite, head_epochs=1, epochs=2, variants=2, dropout=0.5)
     if kind == "from scratch":
-        options = replace(small, head_epochs=3, epochs=0, views=2, dropout=0.5)
+        options = replace(small, head_epochs=3, epochs=0, variants=2, dropout=0.5)
     whole = build(options)
     history = fit_model(whole, options, tmp_path / "whole", _augmentation())
     killed, killed_history = fit_killed(options, tmp_path / "killed")

@@ -1,4 +1,4 @@
-"""Features of augmented views: different, reproducible, and found again."""
+"""Features of augmented variants: different, reproducible, and found again."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,49 +23,51 @@ def _augmentation(options: TrainOptions, seed: int) -> keras.Sequential:
     return build_augmentation(options, seed, possible_families(options))
 
 
-Views = Callable[[Path, Flip, int], list[np.ndarray]]
+Variants = Callable[[Path, Flip, int], list[np.ndarray]]
 
 
 @pytest.fixture
-def views(
+def variants(
     data: Dataset, pixels: PixelCache, build: Callable[..., keras.Model], small: TrainOptions
-) -> Views:
-    """Computes two augmented views of the training images in a folder."""
+) -> Variants:
+    """Computes two augmented variants of the training images in a folder."""
 
     def compute(folder: Path, flip: Flip, seed: int) -> list[np.ndarray]:
         augment = _augmentation(TrainOptions(flip=flip), seed)
         frozen = FrozenFeatures(folder, build(small), INPUT, pixels, augment)
         examples = Examples.of_split(data, "train")
-        return [frozen.view(examples, view, INPUT).astype(np.float32) for view in (1, 2)]
+        return [frozen.variant(examples, variant, INPUT).astype(np.float32) for variant in (1, 2)]
 
     return compute
 
 
-def test_views_are_different_augmentations_of_the_same_images(
-    data: Dataset, pixels: PixelCache, views: Views, tmp_path: Path
+def test_variants_are_different_augmentations_of_the_same_images(
+    data: Dataset, pixels: PixelCache, variants: Variants, tmp_path: Path
 ) -> None:
-    first, second = views(tmp_path, "horizontal", 7)
+    first, second = variants(tmp_path, "horizontal", 7)
     plain = pixels.read([image.sha256 for image in data.split("train")]).astype(np.float32)
     assert np.abs(first - second).mean() > 1
-    for view in (first, second):
+    for variant in (first, second):
         correlations = [
             np.corrcoef(a.mean((1, 2)), b.mean((1, 2)))[0, 1]
-            for a, b in zip(view, plain, strict=True)
+            for a, b in zip(variant, plain, strict=True)
         ]
         assert np.median(correlations) > 0.5, "still the same image, in the same row"
 
 
-def test_views_depend_on_the_seed_alone_and_are_found_again(views: Views, tmp_path: Path) -> None:
-    first = views(tmp_path / "a", "both", 7)
+def test_variants_depend_on_the_seed_alone_and_are_found_again(
+    variants: Variants, tmp_path: Path
+) -> None:
+    first = variants(tmp_path / "a", "both", 7)
     keras.utils.set_random_seed(99)
-    assert np.array_equal(first, views(tmp_path / "b", "both", 7)), "whatever was drawn before"
-    assert np.array_equal(first, views(tmp_path / "a", "both", 7))
+    assert np.array_equal(first, variants(tmp_path / "b", "both", 7)), "whatever was drawn before"
+    assert np.array_equal(first, variants(tmp_path / "a", "both", 7))
     assert len(list((tmp_path / "a").iterdir())) == 2, "found again"
-    assert not np.array_equal(first, views(tmp_path / "a", "both", 8))
-    assert not np.array_equal(first, views(tmp_path / "a", "none", 7))
+    assert not np.array_equal(first, variants(tmp_path / "a", "both", 8))
+    assert not np.array_equal(first, variants(tmp_path / "a", "none", 7))
 
 
-def test_augmentation_reaches_all_training_views_but_the_first_and_never_validation(
+def test_augmentation_reaches_all_training_variants_but_the_first_and_never_validation(
     data: Dataset,
     pixels: PixelCache,
     build: Callable[..., keras.Model],
@@ -76,7 +78,7 @@ def test_augmentation_reaches_all_training_views_but_the_first_and_never_validat
 ) -> None:
     blackened = keras.Sequential([layers.Rescaling(0.0)])
     model = build(small)
-    history = fit_model(model, replace(small, views=2), tmp_path, blackened)
+    history = fit_model(model, replace(small, variants=2), tmp_path, blackened)
     arrays = [np.load(file) for file in (tmp_path / "features").rglob("*.npy")]
     val, black, plain = sorted(arrays, key=lambda array: (len(array), array.any()))
     assert not black.any()

@@ -37,7 +37,7 @@ def test_test_images_are_not_read_and_a_second_training_in_one_process_is_the_sa
         return sorted(path.name for path in training.feature_folder.iterdir())
 
     first, first_sets = train_once(), feature_sets()
-    assert first.families == (), "the only view is the image itself"
+    assert first.families == (), "the only variant is the image itself"
     second = train_once()
     assert [epoch.val_loss for epoch in second.history] == [
         epoch.val_loss for epoch in first.history

@@ -1,4 +1,4 @@
-"""The preview shows real training images, and views that the run's augmentation makes of them."""
+"""The preview shows real training images, and variants that the augmentation makes of them."""
 
 import base64
 from dataclasses import replace
@@ -19,7 +19,7 @@ from train.data.dataset import Dataset, build_dataset
 from train.data.decoded_cache import PixelCache
 from train.data.image_folder import scan_image_folder
 from train.data.split import SplitFractions
-from train.report.augmentation_preview import MAX_ROWS, VIEWS, augmentation_preview
+from train.report.augmentation_preview import MAX_ROWS, VARIANTS, augmentation_preview
 
 
 def decoded_url(url: str) -> np.ndarray:
@@ -42,14 +42,14 @@ def test_views_are_changed_and_the_image_is_not(scanned: tuple[Dataset, PixelCac
         first = next(image for image in data.split("train") if image.label == row.label)
         original = cache.read([first.sha256])[0].astype(int)
         assert np.abs(decoded_url(row.image) - original).mean() < 4
-        assert len(row.views) == VIEWS
-        assert all(np.abs(decoded_url(view) - original).mean() > 4 for view in row.views)
-        assert len(set(row.views)) == VIEWS
+        assert len(row.variants) == VARIANTS
+        assert all(np.abs(decoded_url(variant) - original).mean() > 4 for variant in row.variants)
+        assert len(set(row.variants)) == VARIANTS
 
 
 def test_without_augmentation_every_view_is_the_image(scanned: tuple[Dataset, PixelCache]) -> None:
     for row in augmentation_preview(*scanned, TrainOptions(), ()):
-        assert set(row.views) == {row.image}
+        assert set(row.variants) == {row.image}
 
 
 def test_of_many_classes_some_are_shown(scanned: tuple[Dataset, PixelCache]) -> None:

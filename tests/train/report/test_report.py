@@ -87,7 +87,7 @@ def test_shows_the_wrong_images_and_the_augmented_ones(page: str, trained: Path)
     wrong = [prediction for prediction in predictions if not prediction.correct]
     assert page.count('<div class="card">') == min(len(wrong), MAX_MISTAKES)
     assert all(prediction.path in page for prediction in wrong[:MAX_MISTAKES])
-    assert page.count('alt="a view"') == 2 * 7
+    assert page.count('alt="a variant"') == 2 * 7
     assert page.count("data:image/jpeg") == 2 * 8 + min(len(wrong), MAX_MISTAKES)
 
 

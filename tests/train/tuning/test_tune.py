@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 QUICK = ("--backbone", "simple-cnn", "--input-sizes", "32,48", "--seed", "1")
-QUICK += ("--head-epochs", "2", "--epochs", "1", "--views", "1", "--batch", "8")
+QUICK += ("--head-epochs", "2", "--epochs", "1", "--variants", "1", "--batch", "8")
 TIMEOUT_S = 600
 """Against a hang: how long a process takes depends on what else the machine does."""
 FILES = {"study.db", "trials.csv", "trials.png"}
