@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measurement.targets import ModelUnderTest
+from benchmarks.measurement.models_under_test import ModelUnderTest
 from benchmarks.reporting.result_file import ResultFile
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, InputRefused
@@ -65,7 +65,7 @@ class AccuracyReport(ResultFile):
 
 
 def measure_accuracy(
-    targets: Sequence[ModelUnderTest],
+    models: Sequence[ModelUnderTest],
     folder: Path,
     threads: int | None,
     spec: ModelSpec | None = None,
@@ -76,14 +76,14 @@ def measure_accuracy(
         InputRefused: the models differ in labels, or no file is an image.
     """
     classifiers = {
-        target.file: Classifier(
-            target.source,
-            artifact=target.artifact or None,
+        tested.file: Classifier(
+            tested.source,
+            artifact=tested.artifact or None,
             threads=threads,
             spec=spec,
             throughput=True,
         )
-        for target in targets
+        for tested in models
     }
     for classifier in classifiers.values():
         if classifier.remark:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measurement.conditions import read_conditions
+from benchmarks.measurement.models_under_test import ModelUnderTest, spread
 from benchmarks.measurement.records import ColdStart, Measurement
 from benchmarks.measurement.summary import short
-from benchmarks.measurement.targets import ModelUnderTest, spread
-from benchmarks.measurement.task import Task, run_in_worker
+from benchmarks.measurement.task import Task, measure_in_child
 from benchmarks.measurement.timing import Rule
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.errors import InputRefused
@@ -33,14 +33,14 @@ class LatencyPlan:
     pair: whether two models share the processes and run in turn.
     """
 
-    targets: tuple[ModelUnderTest, ...]
+    models: tuple[ModelUnderTest, ...]
     threads: tuple[int, ...]
     rule: Rule
     root: Path
     pair: bool = False
 
     def __post_init__(self) -> None:
-        counts = len(self.targets), len(limit_threads(self.threads))
+        counts = len(self.models), len(limit_threads(self.threads))
         if self.pair and counts != (2, 1):
             raise InputRefused(
                 "--pair",
@@ -59,10 +59,10 @@ def measure_report(plan: LatencyPlan, name: str, command: str) -> LatencyReport:
     measurements: tuple[Measurement, ...]
     threads = limit_threads(plan.threads)
     if plan.pair:
-        first, second = plan.targets
+        first, second = plan.models
         measurements, loads = measure_pair((first, second), threads[0], plan.rule, plan.root)
     else:
-        measurements, loads = measure_latency(plan.targets, threads, plan.rule, plan.root), ()
+        measurements, loads = measure_latency(plan.models, threads, plan.rule, plan.root), ()
     return LatencyReport(
         name,
         command,
@@ -86,7 +86,7 @@ def limit_threads(requested: Sequence[int]) -> tuple[int, ...]:
 
 
 def measure_latency(
-    targets: Sequence[ModelUnderTest],
+    models: Sequence[ModelUnderTest],
     threads: Sequence[int],
     rule: Rule,
     root: Path,
@@ -96,7 +96,7 @@ def measure_latency(
     """Measures each model at each number of threads.
 
     Args:
-        targets: the models.
+        models: the models.
         threads: numbers from `limit_threads`.
         rule: how long to measure.
         root: the machine's state is read below this folder.
@@ -107,20 +107,20 @@ def measure_latency(
         QuinceError: a measuring process failed.
     """
     measurements = []
-    with Progress(step, len(targets) * len(threads)) as bar:
-        for target in targets:
+    with Progress(step, len(models) * len(threads)) as bar:
+        for tested in models:
             for count in threads:
-                task = _task(target, count, rule, root)
+                task = _task(tested, count, rule, root)
                 starts = [
-                    _cold_start(run_in_worker(replace(task, rule=None)))
+                    _cold_start(measure_in_child(replace(task, rule=None)))
                     for _ in range(cold_starts - 1)
                 ]
-                answer = run_in_worker(task)
+                answer = measure_in_child(task)
                 measurement = replace(
                     Measurement.from_data(answer["measurement"]),
                     cold_starts=(*starts, _cold_start(answer)),
-                    model=target.model,
-                    accuracy=target.accuracy,
+                    model=tested.model,
+                    accuracy=tested.accuracy,
                 )
                 measurements.append(measurement)
                 bar.advance(note=f"{measurement.artifact} {short(measurement.summary.p50_ms)} ms")
@@ -128,7 +128,7 @@ def measure_latency(
 
 
 def measure_in_rounds(
-    targets: Sequence[ModelUnderTest], threads: Sequence[int], rule: Rule, root: Path
+    models: Sequence[ModelUnderTest], threads: Sequence[int], rule: Rule, root: Path
 ) -> tuple[Measurement, ...]:
     """Measures all models three times in turn, and joins the samples of each.
 
@@ -139,7 +139,7 @@ def measure_in_rounds(
     """
     steps = [f"latency round {number} of {ROUNDS}" for number in range(1, ROUNDS + 1)]
     rounds = [
-        measure_latency(targets, threads, rule, root, cold_starts=1, step=step) for step in steps
+        measure_latency(models, threads, rule, root, cold_starts=1, step=step) for step in steps
     ]
     return tuple(map(_join, zip(*rounds, strict=True)))
 
@@ -170,15 +170,15 @@ def measure_pair(
             first, second = pair[::-1] if swapped else pair
             task = _task(first, threads, share, root)
             task = replace(task, second=(str(second.source), second.artifact))
-            answers = run_in_worker(task)["pair"]
+            answers = measure_in_child(task)["pair"]
             if swapped:
                 answers = answers[::-1]
             old, new = map(Measurement.from_data, answers)
             loads.append((old, new))
             bar.advance(note=" and ".join(f"{short(side.summary.p50_ms)} ms" for side in loads[-1]))
     old, new = (
-        replace(_join(same), model=target.model, accuracy=target.accuracy)
-        for target, same in zip(pair, zip(*loads, strict=True), strict=True)
+        replace(_join(same), model=tested.model, accuracy=tested.accuracy)
+        for tested, same in zip(pair, zip(*loads, strict=True), strict=True)
     )
     return (old, new), tuple(len(measurement.samples_ms) for measurement, _ in loads)
 
@@ -193,15 +193,15 @@ def _join(same: Sequence[Measurement]) -> Measurement:
     )
 
 
-def _task(target: ModelUnderTest, threads: int, rule: Rule, root: Path) -> Task:
+def _task(tested: ModelUnderTest, threads: int, rule: Rule, root: Path) -> Task:
     return Task(
-        str(target.source),
-        target.artifact,
+        str(tested.source),
+        tested.artifact,
         threads,
-        tuple(str(path) for path in spread(target.images)),
+        tuple(str(path) for path in spread(tested.images)),
         rule,
         root=str(root),
-        external=target.external,
+        external=tested.external,
     )
 
 

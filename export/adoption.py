@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from export.formats.file_precision import find_precision
 from export.inputs.external_images import ExternalImages, find_images
-from export.inputs.model_file.trial import try_model_file
+from export.inputs.model_file.first_load import try_model_file
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import SCHEMA
 from export.parity.baseline import PoorModel, check_answers

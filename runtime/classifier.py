@@ -197,10 +197,10 @@ class Classifier:
         sha256 = sha256_of(content)
         self.id = sha256[:ID_LENGTH]
         if not checked:
-            # Imported here, because a bundle needs no trial.
-            from runtime.models.trial.first_trial import require_trial
+            # Imported here, because a bundle needs no first load.
+            from runtime.models.first_load.first_load import require_first_load
 
-            require_trial(path, sha256, spec or ModelSpec())
+            require_first_load(path, sha256, spec or ModelSpec())
         self.backend = self._load(path, content)
         if EMBEDDED_MANIFEST in self.backend.metadata:
             _refuse_spec(spec, path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.measurement.targets import golden_images
+from benchmarks.measurement.models_under_test import golden_images
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.accuracy import Accuracy, AccuracyReport, measure_accuracy
 from benchmarks.commands.arguments import add_overwrite_argument, require_free
 from benchmarks.commands.table import VERBS
-from benchmarks.measurement.targets import find_models_under_test
+from benchmarks.measurement.models_under_test import find_models_under_test
 from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE, REFUSED
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"{NAME}: not measured: {refusal}")
     folders = subfolders(options.folder) if options.folder.is_dir() else []
     spec = external_model_options(options, [folder.name for folder in folders])
-    results, refused = measure_accuracy(models.targets, options.folder, options.threads, spec)
+    results, refused = measure_accuracy(models.runnable, options.folder, options.threads, spec)
     for path, reason in refused.items():
         say(f"{NAME}: {path}: {reason}")
     command = rerun_command("benchmarks", ["accuracy", *arguments], omitted=("--overwrite",))

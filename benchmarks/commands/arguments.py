@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from benchmarks.latency import default_threads
-from benchmarks.measurement.targets import MAX_IMAGES
+from benchmarks.measurement.models_under_test import MAX_IMAGES
 from benchmarks.measurement.timing import MLPERF, Rule
 from runtime.cli.parser import number_within, positive_int_argument, positive_ints_argument
 from runtime.errors import InputRefused

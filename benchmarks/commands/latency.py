@@ -16,7 +16,7 @@ from benchmarks.commands.table import VERBS
 from benchmarks.comparison import compare_pair
 from benchmarks.latency import LatencyPlan, measure_report
 from benchmarks.measurement.external_model_words import external_model_words
-from benchmarks.measurement.targets import find_models_under_test
+from benchmarks.measurement.models_under_test import find_models_under_test
 from benchmarks.reporting.result_file import LatencyReport
 from benchmarks.reporting.terminal import conditions_line, measurement_lines
 from runtime.cli.identity import program_name
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     models = find_models_under_test(options.models, options.artifact, options.images, external)
     for refusal in models.refusals:
         say(f"{NAME}: not measured: {refusal}")
-    plan = LatencyPlan(models.targets, options.threads, rule, options.sysfs_root, pair=options.pair)
+    plan = LatencyPlan(
+        models.runnable, options.threads, rule, options.sysfs_root, pair=options.pair
+    )
     name = ", ".join(dict.fromkeys(path.absolute().name for path in options.models))
     command = rerun_command("benchmarks", ["latency", *arguments], omitted=("--overwrite",))
     report = measure_report(plan, name, command)

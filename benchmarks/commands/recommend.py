@@ -20,8 +20,8 @@ from benchmarks.commands.arguments import (
 from benchmarks.commands.table import VERBS
 from benchmarks.latency import limit_threads, measure_in_rounds
 from benchmarks.measurement.conditions import doubts_of, read_conditions
+from benchmarks.measurement.models_under_test import find_models_under_test
 from benchmarks.measurement.records import Measurement, threads_text
-from benchmarks.measurement.targets import find_models_under_test
 from benchmarks.recommendation import RecommendationLimits, p90_ms, recommend
 from benchmarks.reporting.terminal import measurement_lines
 from runtime.bundles.bundle import RECOMMENDED, Bundle
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"{NAME}: not measured: {refusal}")
     before = read_conditions(options.sysfs_root)
     threads = limit_threads(options.threads)
-    measurements = measure_in_rounds(models.targets, threads, rule, options.sysfs_root)
+    measurements = measure_in_rounds(models.runnable, threads, rule, options.sysfs_root)
     doubts = list(doubts_of(before, read_conditions(options.sysfs_root)))
     for measurement in measurements:
         print("\n".join(islice(measurement_lines(measurement, measurements), SHOWN_LINES)))

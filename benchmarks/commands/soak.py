@@ -11,7 +11,7 @@ from benchmarks.commands.arguments import (
 )
 from benchmarks.commands.table import VERBS
 from benchmarks.measurement.conditions import doubts_of, read_conditions
-from benchmarks.measurement.targets import find_models_under_test, spread
+from benchmarks.measurement.models_under_test import find_models_under_test, spread
 from benchmarks.soak import MIB, SoakReport, Window, count_windows, soak
 from runtime.classifier import Classifier
 from runtime.cli.identity import program_name
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     models = find_models_under_test([options.model], options.artifact, options.images)
     for refusal in models.refusals:
         say(f"{NAME}: not used: {refusal}")
-    images = spread(models.targets[0].images)
+    images = spread(models.runnable[0].images)
     if not images:
         reason = "has no golden images beside it; choose some with --images"
         raise InputRefused(str(options.model), reason)

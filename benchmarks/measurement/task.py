@@ -31,14 +31,14 @@ class Task:
     external: tuple[str, ...] = ()
 
 
-def run_in_worker(task: Task) -> dict[str, Any]:
-    """Returns the answer of a fresh process, benchmarks.measurement.worker_main, to the task.
+def measure_in_child(task: Task) -> dict[str, Any]:
+    """Returns the answer of a fresh process, `child_process_main`, to the task.
 
     Raises:
         QuinceError: the error that the process reported.
         MachineError: the process was killed.
     """
-    words = ("-m", "benchmarks.measurement.worker_main", str(monotonic_ns()))
+    words = ("-m", "benchmarks.measurement.child_process_main", str(monotonic_ns()))
     result = ask_child(*words, question=json.dumps(asdict(task)))
     name = task.artifact or task.source
     if result.signal:

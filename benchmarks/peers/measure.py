@@ -10,7 +10,7 @@ from statistics import fmean
 from time import perf_counter_ns
 
 from benchmarks.measurement.records import Measurement
-from benchmarks.measurement.task import Task, run_in_worker
+from benchmarks.measurement.task import Task, measure_in_child
 from benchmarks.measurement.timing import NS_PER_MS, Rule
 from benchmarks.peers.adapters.litert_benchmark import RUNS, WARMUP
 from benchmarks.peers.environments import Environment
@@ -124,7 +124,7 @@ def compare_model(
         for number in range(work.rounds):
             for side in _order(number):
                 if side == 0:
-                    measured = Measurement.from_data(run_in_worker(task)["measurement"])
+                    measured = Measurement.from_data(measure_in_child(task)["measurement"])
                     our_ms.append((measured.summary.p50_ms,))
                     continue
                 answer = process.answer(work.their_model)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from benchmarks.measurement.targets import find_models_under_test, spread
+from benchmarks.measurement.models_under_test import find_models_under_test, spread
 from benchmarks.peers.environments import Environment, installed_environment
 from benchmarks.peers.measure import Work, compare_images, compare_model
 from benchmarks.peers.process import make_file
@@ -44,7 +44,7 @@ def choose_images(source: Path, paths: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         InputRefused: there is none, or `source` is no bundle or model file.
     """
-    images = find_models_under_test([source], None, paths).targets[0].images
+    images = find_models_under_test([source], None, paths).runnable[0].images
     if not images:
         reason = "has no golden images beside it; choose some with --images"
         raise InputRefused(str(source), reason)

@@ -67,7 +67,7 @@ def _flat(
     return flat
 
 
-def try_model(path: Path, preparation: Wrapping) -> Signature:
+def try_keras_model(path: Path, preparation: Wrapping) -> Signature:
     """Loads a model, runs it on one grey image and returns its signature.
 
     Raises:

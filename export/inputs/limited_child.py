@@ -20,25 +20,25 @@ Work = Callable[..., Mapping[str, Any]]
 
 
 def ask_limited_child(
-    worker: str, path: Path, size: int, *words: str | Path, library: str, question: str = ""
+    module: str, path: Path, size: int, *words: str | Path, library: str, question: str = ""
 ) -> Mapping[str, Any]:
-    """Returns what the module `worker` answers about the model at `path`; see `answer_limited`.
+    """Returns what a child process answers about the model at `path`; see `answer_limited`.
 
     Args:
-        worker: runs as `python -m WORKER PATH BYTES WORDS...`.
+        module: runs in the child, as `python -m MODULE PATH BYTES WORDS...`.
         path: of the model.
         size: of the model in bytes.
-        words: more of them for the worker.
+        words: more of them for the child.
         library: loads the model; errors name it.
-        question: what the worker reads on its standard input.
+        question: what the child reads on its standard input.
 
     Raises:
-        InputRefused: the worker crashed, took too much memory or time, or refused the model.
-        QuinceError: another error that the worker met.
+        InputRefused: the child crashed, took too much memory or time, or refused the model.
+        QuinceError: another error that the child met.
     """
     limit, seconds = loading_memory(size), BASE_SECONDS + size // BYTES_PER_SECOND
     result = ask_child(
-        *("-m", worker, path, str(limit), *words), question=question, timeout_s=seconds
+        *("-m", module, path, str(limit), *words), question=question, timeout_s=seconds
     )
     if result.timed_out:
         raise InputRefused(str(path), f"{library} takes more than {seconds} s to load and run it")

@@ -42,9 +42,9 @@ def load_signature(path: Path, limit: int, preparation: str) -> Mapping[str, Any
         check_keras_file(path)
     prepare_tensorflow()
     with requires_extra("export"):
-        from export.inputs.keras_loader import try_model
+        from export.inputs.keras_loader import try_keras_model
     with limited_memory(limit):
-        return asdict(try_model(path, Wrapping.from_plain(json.loads(preparation))))
+        return asdict(try_keras_model(path, Wrapping.from_plain(json.loads(preparation))))
 
 
 if __name__ == "__main__":

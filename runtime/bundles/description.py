@@ -17,10 +17,10 @@ from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import Tensor
 from runtime.images.region import Region
 from runtime.models.external_model import open_external
+from runtime.models.first_load.first_load import require_first_load
 from runtime.models.manifest import Artifact, Manifest
 from runtime.models.model_spec import ModelSpec
 from runtime.models.quince_model import open_bundled_model, open_quince_model
-from runtime.models.trial.first_trial import require_trial
 from runtime.system.hashing import sha256_of
 
 
@@ -127,7 +127,7 @@ def _describe_artifact(
 def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
     content = read_model_file(path)
     sha256 = sha256_of(content)
-    require_trial(path, sha256, spec or ModelSpec())
+    require_first_load(path, sha256, spec or ModelSpec())
     backend = load_backend(path, content, 1)
     model = ModelDescription(
         file=path.name,

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import runtime.bundles.description
-import runtime.models.trial.first_trial
+import runtime.models.first_load.first_load
 from runtime.bundles.golden_samples import GoldenSample, write_golden, write_pixels
 from runtime.classifier import Classifier
 from runtime.images.decoding import decode
@@ -30,13 +30,13 @@ BUFFERED = {"PYTHONUNBUFFERED": ""}
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the user's cache folder clean, and this process from trying each model in a child.
 
-    Hundreds of tests make a small model of their own. `test_first_trial` and all tests that run a
+    Hundreds of tests make a small model of their own. `test_first_load` and all tests that run a
     command do without the second.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        for module in (runtime.models.trial.first_trial, runtime.bundles.description):
-            patch.setattr(module, "require_trial", lambda *_: None)
+        for module in (runtime.models.first_load.first_load, runtime.bundles.description):
+            patch.setattr(module, "require_first_load", lambda *_: None)
         yield
 
 

@@ -38,7 +38,7 @@ def test_predict_of_one_image_imports_only_what_it_needs(exported: Path, photo: 
         "zipfile",
         "hashlib",  # OpenSSL
         "runtime.models.adopted_spec",
-        "runtime.models.trial.first_trial",
+        "runtime.models.first_load.first_load",
         "PIL.JpegImagePlugin",  # the photo is a PNG
         "runtime.bundles.recommendation",
         "runtime.models.labels",

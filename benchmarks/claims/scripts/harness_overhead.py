@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.claims.base import Claim, print_claims, run_claim
+from benchmarks.measurement.models_under_test import find_models_under_test
 from benchmarks.measurement.records import Measurement
 from benchmarks.measurement.summary import interval_of_median, short
-from benchmarks.measurement.targets import find_models_under_test
-from benchmarks.measurement.task import Task, run_in_worker
+from benchmarks.measurement.task import Task, measure_in_child
 from benchmarks.measurement.timing import Rule
 from benchmarks.peers.adapters.litert_benchmark import RUNS, WARMUP, load
 
@@ -29,26 +29,26 @@ BAR_PERCENT, BAR_US = 3.0, 20.0
 
 def main() -> int:
     """Prints both claims; returns 3 if one does not hold."""
-    targets = find_models_under_test([Path(sys.argv[1])], None, ()).targets
-    target = next(target for target in targets if target.file.suffix == ".tflite")
-    images = tuple(str(path.absolute()) for path in target.images)
+    models = find_models_under_test([Path(sys.argv[1])], None, ()).runnable
+    tested = next(tested for tested in models if tested.file.suffix == ".tflite")
+    images = tuple(str(path.absolute()) for path in tested.images)
     rule = Rule(WARMUP, RUNS, 0, None)
-    task = Task(str(target.source.absolute()), target.artifact, THREADS, images, rule)
-    benchmark = load(str(target.file), THREADS)
+    task = Task(str(tested.source.absolute()), tested.artifact, THREADS, images, rule)
+    benchmark = load(str(tested.file), THREADS)
     medians_ms: list[tuple[float, float]] = []
     ratios: list[float] = []
     overheads_us: list[float] = []
     while len(ratios) < MIN_ROUNDS or (len(ratios) < MAX_ROUNDS and _error(ratios) > PRECISION):
         theirs_first = len(ratios) % 2 == 1
         theirs_ms = benchmark("")[1] if theirs_first else 0.0
-        ours = Measurement.from_data(run_in_worker(task)["measurement"])
+        ours = Measurement.from_data(measure_in_child(task)["measurement"])
         if not theirs_first:
             theirs_ms = benchmark("")[1]
         medians_ms.append((ours.summary.p50_ms, theirs_ms))
         ratios.append(ours.summary.p50_ms / theirs_ms)
         overheads_us.append(ours.overhead_us)
     shown = ", ".join(f"{short(ours_ms)} {short(theirs_ms)}" for ours_ms, theirs_ms in medians_ms)
-    print(f"{target.file.name}: p50 of ours and theirs, ms: {shown}")
+    print(f"{tested.file.name}: p50 of ours and theirs, ms: {shown}")
     ratio, (low, high) = median(ratios), interval_of_median(ratios)
     ours_ms, theirs_ms = (median(side) for side in zip(*medians_ms, strict=True))
     unit = (

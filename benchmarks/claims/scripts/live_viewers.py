@@ -20,7 +20,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from benchmarks.claims.base import Claim, print_claims, run_claim
-from benchmarks.measurement.targets import golden_images
+from benchmarks.measurement.models_under_test import golden_images
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.monitor.live_page.live_page import LivePage

@@ -1,7 +1,7 @@
 """Cleans a float ONNX classifier for conversion: fixed shapes, no functions, one file.
 
-It runs in the child of `export.inputs.model_file.trial`, because it parses the file with libraries
-that trust it.
+It runs in the child of `export.inputs.model_file.first_load`, because it parses the file with
+libraries that trust it.
 """
 
 from collections.abc import Iterator, Sequence

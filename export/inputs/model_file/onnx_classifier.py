@@ -9,7 +9,7 @@ from pathlib import Path
 from export.graph.onnx_model import OnnxModel
 from export.graph.wrapping import Wrapping
 from export.inputs.external_images import find_images
-from export.inputs.model_file.trial import CleanedFile, try_model_file
+from export.inputs.model_file.first_load import CleanedFile, try_model_file
 from export.inputs.trained_run import TrainedRun
 from runtime.classifier import Classifier
 from runtime.models.manifest import Artifact, Manifest

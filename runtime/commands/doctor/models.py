@@ -12,7 +12,7 @@ from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.system.subprocesses import LOAD_TIMEOUT_S, ChildResult, ask_child
 
-MODEL_TRIAL = "runtime.commands.doctor.model_trial"
+MODEL_LOAD = "runtime.commands.doctor.model_load"
 LACKS_PACKAGE = re.compile(r" needs the package '\S+'$")
 COPY_ADVICE = "copy the bundle again"
 INTERPRETER_ADVICE = "see the interpreter above"
@@ -85,7 +85,7 @@ def _as_note_without_package(finding: Finding) -> Finding:
 
 
 def _try_model(file: Path) -> Finding:
-    result = ask_child("-m", MODEL_TRIAL, file, timeout_s=LOAD_TIMEOUT_S)
+    result = ask_child("-m", MODEL_LOAD, file, timeout_s=LOAD_TIMEOUT_S)
     return judge_model(file.name, result)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measurement.task import Task, run_in_worker
+from benchmarks.measurement.task import Task, measure_in_child
 from benchmarks.measurement.timing import Rule
 from runtime.errors import InputRefused, MachineError
 
@@ -17,7 +17,7 @@ LONG = Rule(iterations=1, min_seconds=100, max_seconds=None)
 
 def test_refusal_of_the_measuring_process_is_a_refusal(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match=r"none\.tflite: no such file"):
-        run_in_worker(Task(str(tmp_path / "none.tflite"), "", 1, (), LONG))
+        measure_in_child(Task(str(tmp_path / "none.tflite"), "", 1, (), LONG))
 
 
 def test_killed_measuring_process_is_the_machines_fault(exported: Path) -> None:
@@ -39,7 +39,7 @@ def test_killed_measuring_process_is_the_machines_fault(exported: Path) -> None:
     with pytest.raises(
         MachineError, match=r"model\.int8\.tflite: .*ended by signal 9; was there too little memory"
     ):
-        run_in_worker(Task(str(exported), "model.int8.tflite", 1, (), LONG))
+        measure_in_child(Task(str(exported), "model.int8.tflite", 1, (), LONG))
     killer.join()
 
 
@@ -49,4 +49,4 @@ def test_folder_the_user_stands_in_cannot_take_the_place_of_our_packages(
     (tmp_path / "benchmarks.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputRefused, match="no such file"):
-        run_in_worker(Task("none.onnx", "", 1, (), LONG))
+        measure_in_child(Task("none.onnx", "", 1, (), LONG))

@@ -1,4 +1,4 @@
-"""Runs `python -m benchmarks.measurement.worker_main START_NS < TASK`, which measures one model.
+"""Measures one model: `python -m benchmarks.measurement.child_process_main START_NS < TASK`.
 
 It is the fresh process of benchmarks.measurement.task. It reads the clock and the memory of bare
 Python before it imports anything heavy.
@@ -22,7 +22,7 @@ def main() -> int:
     text = sys.stdin.read()
     if not text:
         return 0
-    from benchmarks.measurement.worker import Start, measure_task  # imports the interpreter
+    from benchmarks.measurement.child_process import Start, measure_task  # imports the interpreter
 
     start = Start(int(sys.argv[1]), BARE_NS, BARE_BYTES)
     measure_task(text, start)

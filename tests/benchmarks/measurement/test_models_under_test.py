@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.commands.table import main
-from benchmarks.measurement.targets import find_models_under_test, spread
+from benchmarks.measurement.models_under_test import find_models_under_test, spread
 from runtime.commands import doctor
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing
@@ -39,7 +39,7 @@ def test_what_is_no_image_is_named_and_the_others_are_taken(
     Image.new("RGB", (8, 8)).save(folder / "good.png")
     (folder / "empty.jpg").touch()
     models = find_models_under_test([small], None, [folder])
-    assert models.targets[0].images == (folder / "good.png",)
+    assert models.runnable[0].images == (folder / "good.png",)
     assert models.refusals == (f"{folder / 'empty.jpg'}: not an image",)
     with pytest.raises(
         InputRefused, match=r"missing\.png: holds no readable image: .*missing\.png: No such file"
@@ -71,7 +71,7 @@ def test_image_that_breaks_off_is_refused_by_its_name(
 def accuracies(bundle: Path, value: object) -> list[float | None]:
     record = {"artifacts": {"tiny.tflite": {"parity": {"candidate_accuracy": value}}}}
     (bundle / "parity.json").write_text(json.dumps(record))
-    return [target.accuracy for target in find_models_under_test([bundle], None, ()).targets]
+    return [tested.accuracy for tested in find_models_under_test([bundle], None, ()).runnable]
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_accuracy_is_taken_and_may_be_absent(small: Path) -> None:
     assert set(accuracies(small, 0.5)) == {0.5}
     assert set(accuracies(small, 1)) == {1.0}
     (small / "parity.json").write_text('{"artifacts": {}}')
-    assert {target.accuracy for target in find_models_under_test([small], None, ()).targets} == {
+    assert {tested.accuracy for tested in find_models_under_test([small], None, ()).runnable} == {
         None
     }
     (small / "parity.json").unlink()
-    assert {target.accuracy for target in find_models_under_test([small], None, ()).targets} == {
+    assert {tested.accuracy for tested in find_models_under_test([small], None, ()).runnable} == {
         None
     }
     (small / "parity.json").write_text("{")

@@ -1,6 +1,6 @@
 """Loads a model file and runs it on three images, in a process that may crash.
 
-`runtime.models.trial.first_trial` runs this as `python -m runtime.models.trial.worker MODEL`.
+`first_load` runs this as `python -m runtime.models.first_load.child_process MODEL`.
 """
 
 import json
@@ -48,7 +48,7 @@ def spec_from_question(question: dict[str, Any]) -> ModelSpec:
     return ModelSpec(**data | tuples | {"normalization": normalization})
 
 
-def try_model(path: Path, question: dict[str, Any]) -> dict[str, bool]:
+def load_and_run(path: Path, question: dict[str, Any]) -> dict[str, bool]:
     """Loads the model as the runtime does and runs it on a black, a white and a noisy image.
 
     Raises:
@@ -74,4 +74,4 @@ def try_model(path: Path, question: dict[str, Any]) -> dict[str, bool]:
 
 
 if __name__ == "__main__":
-    print_answer(lambda: try_model(Path(sys.argv[1]), json.load(sys.stdin)))
+    print_answer(lambda: load_and_run(Path(sys.argv[1]), json.load(sys.stdin)))

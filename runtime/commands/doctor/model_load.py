@@ -1,6 +1,6 @@
 """Loads a model file as the runtime does, and runs it on zeros.
 
-`models` runs this in a process of its own: python -m runtime.commands.doctor.model_trial FILE
+`models` runs this in a process of its own: python -m runtime.commands.doctor.model_load FILE
 """
 
 import sys
@@ -17,7 +17,7 @@ OPEN_SIDE = 64
 """Size of a side that the file does not fix."""
 
 
-def try_model(path: Path) -> dict[str, float]:
+def time_model(path: Path) -> dict[str, float]:
     """Returns the milliseconds that loading the model and its second run took."""
     content = read_model_file(path)
     start = time.perf_counter()
@@ -37,4 +37,4 @@ def try_model(path: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print_answer(lambda: try_model(Path(sys.argv[1])))
+    print_answer(lambda: time_model(Path(sys.argv[1])))

@@ -1,8 +1,8 @@
 """Loads and runs a finished model file, or cleans it, in a process with a limit of memory.
 
-`export.inputs.model_file.trial` runs `python -m export.inputs.model_file.worker FILE BYTES`, so a
-file that crashes a library or takes all memory ends only this process. With TARGET and BATCH behind
-it, an ONNX file is cleaned for conversion and written to TARGET.
+`first_load` beside it runs `python -m export.inputs.model_file.child_process FILE BYTES`, so a file
+that crashes a library or takes all memory ends only this process. With TARGET and BATCH behind it,
+an ONNX file is cleaned for conversion and written to TARGET.
 """
 
 import json
@@ -20,7 +20,7 @@ from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import CHANNEL_AXIS, image_shape
 from runtime.models.external_model import open_external
-from runtime.models.trial.worker import spec_from_question, try_model
+from runtime.models.first_load.child_process import load_and_run, spec_from_question
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.memory import limited_memory
 from runtime.system.terminal import quiet
@@ -38,7 +38,7 @@ def try_or_clean(path: Path, limit: int, *target: str) -> Mapping[str, Any]:
         try:
             if is_onnx:
                 refuse_expansion(read_model_file(path), str(path))
-            answer: Mapping[str, Any] = try_model(path, question)
+            answer: Mapping[str, Any] = load_and_run(path, question)
             if target:
                 _clean(path, question, Path(target[0]), int(target[1]))
             return answer

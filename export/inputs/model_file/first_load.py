@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from export.inputs.limited_child import ask_limited_child
 from runtime.file_formats.read_model_file import read_model_file
+from runtime.models.first_load.child_process import question_text
 from runtime.models.model_spec import ModelSpec
-from runtime.models.trial.worker import question_text
 from runtime.system.hashing import sha256_of
 
-WORKER = "export.inputs.model_file.worker"
+CHILD = "export.inputs.model_file.child_process"
 
 
 class CleanedFile(NamedTuple):
@@ -36,7 +36,7 @@ def try_model_file(path: Path, spec: ModelSpec, cleaned: CleanedFile | None = No
     """
     content = read_model_file(path)
     ask_limited_child(
-        *(WORKER, path, len(content)),
+        *(CHILD, path, len(content)),
         *((cleaned.path, str(cleaned.batch)) if cleaned else ()),
         library="its interpreter",
         question=question_text(sha256_of(content), spec),

@@ -50,7 +50,7 @@ class ModelUnderTest:
 class ModelsUnderTest:
     """Holds what can be measured here, and why other artifacts and images cannot."""
 
-    targets: tuple[ModelUnderTest, ...]
+    runnable: tuple[ModelUnderTest, ...]
     refusals: tuple[str, ...]
 
 
@@ -73,7 +73,7 @@ def find_models_under_test(
         MachineError: nothing can be measured, because an interpreter is missing.
     """
     chosen, refused_images = _readable(images) if images else (None, [])
-    targets: list[ModelUnderTest] = []
+    runnable: list[ModelUnderTest] = []
     refused: list[tuple[str, str]] = []
     for source in sources:
         if source.is_dir():
@@ -84,16 +84,16 @@ def find_models_under_test(
         folder = source if source.is_dir() else source.parent
         accuracies = _accuracies(folder)
         source_images = golden_images(folder) if chosen is None else chosen
-        targets += [
+        runnable += [
             ModelUnderTest(
                 source, name, source_images, accuracies.get(name or source.name), external
             )
             for name in artifacts
         ]
-    if not targets:
+    if not runnable:
         raise MachineError(*refused[0])
     reasons = (f"{thing}: {reason}" for thing, reason in (*refused, *refused_images))
-    return ModelsUnderTest(tuple(targets), tuple(reasons))
+    return ModelsUnderTest(tuple(runnable), tuple(reasons))
 
 
 def _runnable_artifacts(path: Path, name: str | None, refused: list[tuple[str, str]]) -> list[str]:

@@ -4,7 +4,7 @@ Interpreters trust their files: a damaged one can end the process without a mess
 files have a sha256 that export wrote; any other file is loaded and run in a child first. What
 passed is remembered by its hash in the cache folder, so the next start only reads one small file.
 
-The child is `runtime.models.trial.worker`.
+The child is `runtime.models.first_load.child_process`.
 """
 
 import os
@@ -21,12 +21,12 @@ from runtime.system.hashing import sha256_of
 
 FOLDER = "tried-models"
 MAX_ENTRY_BYTES = 1024
-TRIAL_VERSION = 1
-"""Is raised when the trial changes, so that files are tried again."""
+LOAD_VERSION = 1
+"""Is raised when the first load changes, so that files are tried again."""
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def require_trial(path: Path, sha256: str, spec: ModelSpec) -> None:
+def require_first_load(path: Path, sha256: str, spec: ModelSpec) -> None:
     """Lets a child load the model file and run it, unless this file has passed that before.
 
     An interpreter of another version tries it again, and so does another --input-size.
@@ -41,7 +41,7 @@ def require_trial(path: Path, sha256: str, spec: ModelSpec) -> None:
         MachineError: the child cannot be started, or was killed; or the interpreter is missing.
     """
     version = getattr(load_interpreter(path), "VERSION", "")
-    parts = (TRIAL_VERSION, sha256, path.suffix, version, spec.input_size, spec.layout, spec.output)
+    parts = (LOAD_VERSION, sha256, path.suffix, version, spec.input_size, spec.layout, spec.output)
     key = sha256_of(repr(parts).encode("utf-8", "surrogatepass"))
     entry = default_cache() / FOLDER / key
     if _is_remembered(entry):
@@ -53,26 +53,26 @@ def require_trial(path: Path, sha256: str, spec: ModelSpec) -> None:
 def _passes(path: Path, sha256: str, spec: ModelSpec, version: str) -> bool:
     """Whether the child ran the model; False if it needs options before it can run."""
     # Imported here, because no later start needs it.
-    from runtime.models.trial.worker import question_text
+    from runtime.models.first_load.child_process import question_text
     from runtime.system.subprocesses import LOAD_TIMEOUT_S, ask_child
 
     result = ask_child(
-        *("-m", "runtime.models.trial.worker", path),
+        *("-m", "runtime.models.first_load.child_process", path),
         question=question_text(sha256, spec),
         timeout_s=LOAD_TIMEOUT_S,
     )
     if result.answered:
         return bool(result.value().get("passed"))
-    trial = f"tried in a process of its own, it {result.reason}"
+    found = f"tried in a process of its own, it {result.reason}"
     if result.timed_out:
-        raise InputRefused(str(path), f"{trial}; it is damaged, or too slow for this machine")
+        raise InputRefused(str(path), f"{found}; it is damaged, or too slow for this machine")
     if result.signal and result.signal not in _signals_of_the_machine():
         raise InputRefused(
             str(path),
-            f"{version} crashes on it: {trial}; it is damaged, or not made for this interpreter:"
+            f"{version} crashes on it: {found}; it is damaged, or not made for this interpreter:"
             " copy it again, or export it again",
         )
-    raise MachineError(str(path), f"{trial}; the machine may have too little memory")
+    raise MachineError(str(path), f"{found}; the machine may have too little memory")
 
 
 def _signals_of_the_machine() -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.models.trial.first_trial import FOLDER
+from runtime.models.first_load.first_load import FOLDER
 from runtime.system.subprocesses import child_environment, python_command
 
 START = """
@@ -17,7 +17,7 @@ from runtime import Classifier
 from runtime.models.model_spec import ModelSpec
 from runtime.models.normalization import UNNORMALIZED
 Classifier(sys.argv[1], spec=ModelSpec(("r", "g", "b"), normalization=UNNORMALIZED))
-print("runtime.models.trial.worker" in sys.modules)
+print("runtime.models.first_load.child_process" in sys.modules)
 """
 Start = Callable[..., bool]
 
