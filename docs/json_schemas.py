@@ -173,7 +173,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     from train.evaluation.evaluate import Evaluation
     from train.evaluation.metrics import OneClassFigures
     from train.review.review import Review
-    from train.selection.choice import Limits
+    from train.selection.choice import ChoiceLimits
     from train.selection.select_network import NetworkChoice
     from train.trainer import TrainResult
     from train.tuning.tune import TuneResult
@@ -216,7 +216,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
         "train evaluate": [(fields_of(Evaluation), {})],
         "train predict": [(answer, {})],
         "train tune": [(fields_of(TuneResult) | command, {})],
-        "train choose": [(fields_of(NetworkChoice) | fields_of(Limits) | command, {})],
+        "train choose": [(fields_of(NetworkChoice) | fields_of(ChoiceLimits) | command, {})],
         "export tflite": export,
         "export onnx": export,
         "export all": export,

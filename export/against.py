@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import AgainstBundle
-from export.parity.gate import ParityLimits, Verdict, apply_limits
+from export.parity.gate import GateResult, ParityLimits, apply_limits
 from export.quantization.calibration_record import read_sets
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
@@ -117,8 +117,10 @@ def _training_images(bundle: Path) -> set[str]:
     return set()
 
 
-def judge_against(verdict: Verdict, record: AgainstBundle, limits: ParityLimits) -> Verdict:
-    """Returns the verdict with what speaks against replacing the old bundle."""
+def judge_against(
+    gate_result: GateResult, record: AgainstBundle, limits: ParityLimits
+) -> GateResult:
+    """Returns the result with what speaks against replacing the old bundle."""
     found = apply_limits(record, replace(limits, min_agreement=0.0, allow_poor_model=True))
     old = f"against bundle {record.replaces[0]}"
     doubts = [f"{old}: {doubt}" for doubt in found.doubts]
@@ -127,6 +129,6 @@ def judge_against(verdict: Verdict, record: AgainstBundle, limits: ParityLimits)
             f"{old}: {record.seen} of these test images were training images of it, so it looks"
             " better than it is"
         )
-    joined = verdict.with_reasons(f"{old}: {reason}" for reason in found.reasons)
+    joined = gate_result.with_reasons(f"{old}: {reason}" for reason in found.reasons)
     outcome = "undecided" if doubts and joined.outcome == "passed" else joined.outcome
     return replace(joined, outcome=outcome, doubts=(*joined.doubts, *doubts))

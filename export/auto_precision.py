@@ -39,8 +39,8 @@ class AutoPrecisionResult:
 
 
 @dataclass(frozen=True)
-class _Try:
-    """A spec, its attempt for the record, and the artifact or the reason why there is none."""
+class _AttemptedSpec:
+    """A spec, the attempt for the record, and the artifact or the reason why there is none."""
 
     spec: ArtifactSpec
     attempt: Attempt
@@ -84,52 +84,53 @@ def search_precision(
             return before
         session.run.split("test")
         _ = session.calibration  # useless images would let one attempt after another fail
-        tries: list[_Try] = []
+        attempted: list[_AttemptedSpec] = []
         plan = _int8_plan if int8_only else _auto_plan
-        for planned in plan(session, int8, tries):
+        for planned in plan(session, int8, attempted):
             spec = options.with_targets(planned)
             task.reusable([spec])  # refuses a file that another command made
-            tries.append(_try(session, spec))
-            on_attempt(len(tries), tries[-1].attempt)
-        best = _best(tries)
+            attempted.append(_attempt(session, spec))
+            on_attempt(len(attempted), attempted[-1].attempt)
+        best = _best(attempted)
         attempts: tuple[Attempt, ...] = ()
-        if len(tries) > 1 or not int8_only:
-            attempts = _timed_attempts(session, tries)
+        if len(attempted) > 1 or not int8_only:
+            attempts = _timed_attempts(session, attempted)
             if options.prefer == "speed":
-                best = _fastest(best, tries, attempts)
+                best = _fastest(best, attempted, attempts)
         recorded = replace(best, record=replace(best.record, ladder=attempts))
         (result,) = task.publish_passed([recorded]).values()
     return AutoPrecisionResult(result, attempts)
 
 
 def _int8_plan(
-    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+    session: Session, int8: ArtifactSpec, attempted: Sequence[_AttemptedSpec]
 ) -> Iterator[ArtifactSpec]:
     """Yields int8, and with other ranges as long as the gate refuses it here.
 
-    Like all plans, it finds the result of each spec in `tries` when it is asked for the next one.
+    Like all plans, it finds the result of each spec in `attempted` when it is asked for the
+    next one.
     """
     for spec in _int8_specs(session, int8):
         yield spec
-        first = tries[0].made
+        first = attempted[0].made
         if not isinstance(first, ConvertedArtifact) or first.record.refused_on_device:
             return  # other ranges would not help
-        if not tries[-1].failed:
+        if not attempted[-1].failed:
             return
 
 
 def _auto_plan(
-    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+    session: Session, int8: ArtifactSpec, attempted: Sequence[_AttemptedSpec]
 ) -> Iterator[ArtifactSpec]:
     """Yields specs until one passes, or is undecided where none can pass; then the faster ones."""
     options = session.options
     can_pass = _can_pass(options.limits, len(session.run.split("test")))
-    for spec in _auto_specs(session, int8, tries):
+    for spec in _auto_specs(session, int8, attempted):
         yield spec
-        if tries[-1].attempt.outcome == "passed" or not (can_pass or tries[-1].failed):
+        if attempted[-1].attempt.outcome == "passed" or not (can_pass or attempted[-1].failed):
             break
     if options.prefer == "speed":
-        made = {tried.spec.precision for tried in tries}
+        made = {done.spec.precision for done in attempted}
         for precision in FORMATS[int8.format].fallbacks:
             if precision in MAYBE_FASTER and precision not in made:
                 yield ArtifactSpec(int8.format, precision)
@@ -142,15 +143,15 @@ def _int8_specs(session: Session, int8: ArtifactSpec) -> Iterator[ArtifactSpec]:
 
 
 def _auto_specs(
-    session: Session, int8: ArtifactSpec, tries: Sequence[_Try]
+    session: Session, int8: ArtifactSpec, attempted: Sequence[_AttemptedSpec]
 ) -> Iterator[ArtifactSpec]:
     yield from _int8_specs(session, int8)
-    best = _closest(tries)
+    best = _closest(attempted)
     if best:
-        yield from _mixed_specs(best, tries)
+        yield from _mixed_specs(best, attempted)
     if session.options.qat_epochs > 0:
         equalizable = any(
-            tried.spec.equalized and isinstance(tried.made, ConvertedArtifact) for tried in tries
+            done.spec.equalized and isinstance(done.made, ConvertedArtifact) for done in attempted
         )
         yield replace(int8, equalized=equalizable, qat=True)
     for precision in FORMATS[int8.format].fallbacks:
@@ -163,52 +164,54 @@ def _can_pass(limits: ParityLimits, images: int) -> bool:
     return needed is not None and images >= needed
 
 
-def _best(tries: Sequence[_Try]) -> ConvertedArtifact:
+def _best(attempted: Sequence[_AttemptedSpec]) -> ConvertedArtifact:
     """Returns the first artifact that passed, or else is undecided, or else the last one.
 
     Raises:
         QuinceError: no attempt made an artifact.
     """
-    made = [tried.made for tried in tries if isinstance(tried.made, ConvertedArtifact)]
+    made = [done.made for done in attempted if isinstance(done.made, ConvertedArtifact)]
     for outcome in ("passed", "undecided"):
         for artifact in made:
             if artifact.record.outcome == outcome:
                 return artifact
-    last = made[-1] if made else tries[-1].made
+    last = made[-1] if made else attempted[-1].made
     if isinstance(last, QuinceError):
         raise last
     return last
 
 
 def _fastest(
-    best: ConvertedArtifact, tries: Sequence[_Try], attempts: Sequence[Attempt]
+    best: ConvertedArtifact, attempted: Sequence[_AttemptedSpec], attempts: Sequence[Attempt]
 ) -> ConvertedArtifact:
     """Returns the fastest artifact with the outcome of `best`, or `best` if it is about as fast."""
     times = [
-        (attempt.ms, tried.made)
-        for tried, attempt in zip(tries, attempts, strict=True)
-        if isinstance(tried.made, ConvertedArtifact)
+        (attempt.ms, done.made)
+        for done, attempt in zip(attempted, attempts, strict=True)
+        if isinstance(done.made, ConvertedArtifact)
         and attempt.ms is not None
-        and tried.made.record.outcome == best.record.outcome
+        and done.made.record.outcome == best.record.outcome
     ]
     ms, fastest = min(times, key=lambda row: row[0])
     best_ms = next(ms for ms, made in times if made is best)
     return fastest if ms < (1 - MIN_FASTER) * best_ms else best
 
 
-def _closest(tries: Sequence[_Try]) -> _Try | None:
-    """Returns the try whose artifact is closest to the Keras model."""
+def _closest(attempted: Sequence[_AttemptedSpec]) -> _AttemptedSpec | None:
+    """Returns the attempt whose artifact is closest to the Keras model."""
 
-    def closeness(tried: _Try) -> tuple[float, float]:
-        assert isinstance(tried.made, ConvertedArtifact)
-        parity = tried.made.record.parity
+    def closeness(done: _AttemptedSpec) -> tuple[float, float]:
+        assert isinstance(done.made, ConvertedArtifact)
+        parity = done.made.record.parity
         return -parity.drop, parity.agreement
 
-    made = [tried for tried in tries if isinstance(tried.made, ConvertedArtifact)]
+    made = [done for done in attempted if isinstance(done.made, ConvertedArtifact)]
     return max(made, key=closeness, default=None)
 
 
-def _mixed_specs(best: _Try, tries: Sequence[_Try]) -> Iterator[ArtifactSpec]:
+def _mixed_specs(
+    best: _AttemptedSpec, attempted: Sequence[_AttemptedSpec]
+) -> Iterator[ArtifactSpec]:
     """Yields the best spec with its most damaged layer in float, then with more, and so on."""
     last, row = best, FORMATS[best.spec.format]
     while len(last.spec.float_layers) < row.max_float_layers:
@@ -218,7 +221,7 @@ def _mixed_specs(best: _Try, tries: Sequence[_Try]) -> Iterator[ArtifactSpec]:
             return
         layers = (*last.spec.float_layers, *added)
         yield replace(last.spec, precision="mixed", float_layers=layers)
-        last = tries[-1]
+        last = attempted[-1]
 
 
 def _damaged_layers(made: ConvertedArtifact | QuinceError) -> list[str]:
@@ -229,7 +232,7 @@ def _damaged_layers(made: ConvertedArtifact | QuinceError) -> list[str]:
     return list(dict.fromkeys(damaged))
 
 
-def _try(session: Session, spec: ArtifactSpec) -> _Try:
+def _attempt(session: Session, spec: ArtifactSpec) -> _AttemptedSpec:
     """Makes one artifact. If the model cannot be equalized, the search goes on."""
     try:
         (made,) = convert_and_compare(session, [spec])
@@ -237,20 +240,20 @@ def _try(session: Session, spec: ArtifactSpec) -> _Try:
         raise  # no precision makes a better model
     except (InputRefused, CheckFailed) as error:
         attempt = Attempt(attempt_name(spec), spec.file, "not possible", (str(error),))
-        return _Try(spec, attempt, error)
-    return _Try(spec, compared_attempt(made.record), made)
+        return _AttemptedSpec(spec, attempt, error)
+    return _AttemptedSpec(spec, compared_attempt(made.record), made)
 
 
-def _timed_attempts(session: Session, tries: Sequence[_Try]) -> tuple[Attempt, ...]:
+def _timed_attempts(session: Session, attempted: Sequence[_AttemptedSpec]) -> tuple[Attempt, ...]:
     """Returns the attempts, with the latency of every model file measured in turn."""
     files = {
-        tried.attempt.name: session.write(tried.spec.file, tried.made.content)
-        for tried in tries
-        if isinstance(tried.made, ConvertedArtifact)
+        done.attempt.name: session.write(done.spec.file, done.made.content)
+        for done in attempted
+        if isinstance(done.made, ConvertedArtifact)
     }
     latencies = session.latencies(files)
     attempts = []
-    for attempt in (tried.attempt for tried in tries):
+    for attempt in (done.attempt for done in attempted):
         latency = latencies.get(attempt.name)
         if latency:
             attempt = replace(attempt, ms=latency.p50_ms, threads=latency.threads)

@@ -22,8 +22,8 @@ from export.parity.artifact_record import (
 from export.parity.baseline import Baseline
 from export.parity.device_check import check_on_device, require_devices
 from export.parity.gate import (
+    GateResult,
     ParityResult,
-    Verdict,
     apply_limits,
     compare_on_test_split,
     judge_similarity,
@@ -85,7 +85,7 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
     else:
         baseline = check_baseline(session, first.reference_scores)
     latencies = session.latencies(files)
-    verdicts = {
+    gate_results = {
         file: apply_limits(result.parity, options.limits).with_reasons(
             judge_similarity(result.similarity, options.limits)
         )
@@ -96,22 +96,22 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
         scores = {file: result.scores for file, result in results.items()}
         against = compare_with_old(options.against, run, scores)
         for file, record in against.items():
-            verdicts[file] = judge_against(verdicts[file], record, options.limits)
+            gate_results[file] = judge_against(gate_results[file], record, options.limits)
     passed = {
         files[file]: result
         for file, result in results.items()
-        if verdicts[file].outcome != "failed"
+        if gate_results[file].outcome != "failed"
     }
     checks = _check_on_devices(session, passed)
     artifacts = []
     for spec in specs:
         file = spec.file
         devices = {name: check[file] for name, check in checks.items() if file in check}
-        verdict = verdicts[file].with_reasons(
+        gate_result = gate_results[file].with_reasons(
             reason for device in devices.values() for reason in device.reasons
         )
         made = _artifact(
-            session, spec, conversions[file], results[file], verdict, latencies[file], devices
+            session, spec, conversions[file], results[file], gate_result, latencies[file], devices
         )
         facts = prototypes.get(file)
         artifacts.append(
@@ -250,7 +250,7 @@ def _artifact(
     spec: ArtifactSpec,
     conversion: Conversion,
     result: ParityResult,
-    verdict: Verdict,
+    gate_result: GateResult,
     latency: Latency,
     devices: Mapping[str, DeviceParity],
 ) -> ConvertedArtifact:
@@ -269,9 +269,9 @@ def _artifact(
         made_by=artifact_inputs(session, spec),
         parity=result.parity,
         limits=session.options.limits,
-        outcome=verdict.outcome,
-        reasons=verdict.reasons,
-        doubts=verdict.doubts,
+        outcome=gate_result.outcome,
+        reasons=gate_result.reasons,
+        doubts=gate_result.doubts,
         devices=devices,
         confidence=result.confidence,
         similarity=result.similarity,
@@ -279,20 +279,22 @@ def _artifact(
         latency=latency,
         calibration=session.calibration.id if calibrated else None,
         warnings=tuple(warnings),
-        layers=_layer_errors(session, spec, verdict),
+        layers=_layer_errors(session, spec, gate_result),
         reference=session.run.reference,
     )
     row = Artifact(spec.file, spec.format, spec.precision, sha256_of(content))
     return ConvertedArtifact(row, content, record)
 
 
-def _layer_errors(session: Session, spec: ArtifactSpec, verdict: Verdict) -> tuple[LayerError, ...]:
+def _layer_errors(
+    session: Session, spec: ArtifactSpec, gate_result: GateResult
+) -> tuple[LayerError, ...]:
     """Measures the error of each layer if that is worth its time, the most damaged layer first.
 
     That is always so in int8; in a mixed model only to find the next layer to leave in float.
     """
     worth_it = spec.precision == "int8" or (
-        spec.precision == "mixed" and verdict.outcome == "failed"
+        spec.precision == "mixed" and gate_result.outcome == "failed"
     )
     row = FORMATS[spec.format]
     target = row.layer_errors_onnx if session.run.onnx else row.layer_errors

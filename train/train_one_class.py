@@ -20,7 +20,7 @@ from train.distribution.single_device import feature_function
 from train.evaluation.metrics import OneClassFigures
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
-from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
 from train.fitting.schedule import POOL
 from train.fitting.training_context import TrainingContext
 from workstation.keras_saving import save_keras_file
@@ -86,8 +86,8 @@ def _features(
         build_augmentation(context.options, context.options.seed, ()),
         feature_function,
     )
-    examples = Examples([image.sha256 for image in images], [0] * len(images))
-    features = frozen.plain(examples, POOL, "features")
+    hashes = LabelledHashes([image.sha256 for image in images], [0] * len(images))
+    features = frozen.plain(hashes, POOL, "features")
     if not np.isfinite(features).all():
         raise CheckFailed(MODEL, "the network answered NaN or infinity; take other weights")
     return features

@@ -24,7 +24,7 @@ def find_precision(suffix: str, content: bytes) -> str:
 
 
 def _of_onnx(content: bytes) -> str:
-    operators = {node.operator for node in onnx.read_graph(content).nodes}
+    operators = {node.operator for node in onnx.read_onnx_graph(content).nodes}
     if operators & DYNAMIC:
         return "dynamic"
     if operators & QUANTIZED or any(name.startswith("QLinear") for name in operators):
@@ -34,7 +34,7 @@ def _of_onnx(content: bytes) -> str:
 
 def _of_tflite(content: bytes) -> str:
     try:
-        graph = tflite.read_graph(content)
+        graph = tflite.read_tflite_graph(content)
         types = [
             byte(content, table, TENSOR_TYPE)
             for table in tables(content, graph.table, TFLITE_TENSORS)

@@ -10,7 +10,7 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.formats.layer_error import LayerError
 from export.inputs.trained_run import KERAS
 from export.parity.class_findings import ClassFinding
-from export.parity.gate import Outcome, ParityLimits
+from export.parity.gate import GateOutcome, ParityLimits
 from export.parity.latency import Latency
 from runtime.bundles.bundle import PARITY
 from runtime.errors import InputRefused
@@ -128,7 +128,7 @@ class ArtifactRecord:
     made_by: ArtifactInputs
     parity: ParityReport
     limits: ParityLimits
-    outcome: Outcome
+    outcome: GateOutcome
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
     devices: Mapping[str, DeviceParity]

@@ -26,7 +26,7 @@ from workstation.similarity.measure import (
 )
 from workstation.similarity.prototypes import PrototypeFacts
 
-Outcome = Literal["passed", "undecided", "failed"]
+GateOutcome = Literal["passed", "undecided", "failed"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class ParityLimits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """The outcome: failed for `reasons`, else undecided for `doubts`, else passed."""
 
-    outcome: Outcome
+    outcome: GateOutcome
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
 
-    def with_reasons(self, reasons: Iterable[str]) -> "Verdict":
+    def with_reasons(self, reasons: Iterable[str]) -> "GateResult":
         """Returns the verdict with more reasons, failed if there are any."""
         every = (*self.reasons, *reasons)
         return replace(self, outcome="failed" if every else self.outcome, reasons=every)
@@ -175,7 +175,7 @@ def require_deciding(limits: ParityLimits, images: int, run: str) -> None:
         )
 
 
-def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
+def apply_limits(parity: ParityFigures, limits: ParityLimits) -> GateResult:
     """Returns whether a comparison keeps to the limits, and why not."""
     reasons: list[str] = []
     doubts: list[str] = []
@@ -203,8 +203,8 @@ def apply_limits(parity: ParityFigures, limits: ParityLimits) -> Verdict:
     if parity.constant and not limits.allow_poor_model:  # the Keras model may be so, too
         reasons.append("the file gives the same scores for every image")
     if reasons:
-        return Verdict("failed", tuple(reasons), tuple(doubts))
-    return Verdict("undecided" if doubts else "passed", (), tuple(doubts))
+        return GateResult("failed", tuple(reasons), tuple(doubts))
+    return GateResult("undecided" if doubts else "passed", (), tuple(doubts))
 
 
 def _too_few(sample: str, max_drop: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runtime.shared.parity import Flip, ParityFigures
+from runtime.shared.parity import LabelChange, ParityFigures
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FlippedImage:
 
 def flipped_images(parities: Mapping[str, ParityFigures]) -> list[FlippedImage]:
     """Returns the images, those that most artifacts change first, then by the reference's score."""
-    flips: dict[str, Flip] = {}
+    flips: dict[str, LabelChange] = {}
     answers: dict[str, list[FlippedAnswer]] = {}
     for file, parity in parities.items():
         for flip in parity.flips:

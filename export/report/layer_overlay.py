@@ -11,7 +11,7 @@ from pathlib import Path
 
 from export.formats.layer_error import LayerError
 from runtime.file_formats.flatbuffer import tables, text
-from runtime.file_formats.tflite import read_graph
+from runtime.file_formats.tflite import read_tflite_graph
 from runtime.system.lazy_loading import requires_extra
 
 TFLITE_TENSORS, TENSOR_NAME = 0, 3
@@ -34,7 +34,7 @@ def layer_overlay(model: Path, layers: Sequence[LayerError]) -> str:
 
 def _of_tflite(content: bytes, layers: Sequence[LayerError]) -> dict[str, float]:
     """Returns what operators lose by their output tensor, whose name contains the layer's."""
-    graph = read_graph(content)
+    graph = read_tflite_graph(content)
     tensors = list(tables(content, graph.table, TFLITE_TENSORS))
     names = [text(content, tensors[number], TENSOR_NAME) for number in graph.operators]
     lost: dict[str, float] = {}

@@ -8,7 +8,7 @@ from runtime.system.provenance import versions
 
 
 @dataclass(frozen=True)
-class Interpreter:
+class InterpreterPackage:
     """One package that runs model files.
 
     name: for people. distribution: for pip. module: to import. suffix: of the files it runs.
@@ -28,20 +28,22 @@ class Interpreter:
 
 
 INTERPRETERS = (
-    Interpreter("LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", ".tflite", "tflite"),
-    Interpreter(
+    InterpreterPackage(
+        "LiteRT", "ai-edge-litert", "ai_edge_litert.interpreter", ".tflite", "tflite"
+    ),
+    InterpreterPackage(
         "tflite-runtime",
         "tflite-runtime",
         "tflite_runtime.interpreter",
         ".tflite",
         "tflite-runtime",
     ),
-    Interpreter("ONNX Runtime", "onnxruntime", "onnxruntime", ".onnx", "onnx"),
+    InterpreterPackage("ONNX Runtime", "onnxruntime", "onnxruntime", ".onnx", "onnx"),
 )
 """In the order in which the runtime prefers them."""
 
 
-def interpreters_of(suffix: str) -> Iterator[Interpreter]:
+def interpreters_of(suffix: str) -> Iterator[InterpreterPackage]:
     """Returns the interpreters of files with this suffix, the preferred one first."""
     return (interpreter for interpreter in INTERPRETERS if interpreter.suffix == suffix)
 

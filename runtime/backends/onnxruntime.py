@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.errors import InputRefused, MachineError, QuinceError
-from runtime.file_formats.onnx import Graph, read_graph, read_onnx_file
+from runtime.file_formats.onnx import OnnxGraph, read_onnx_file, read_onnx_graph
 from runtime.file_formats.tensors import Quantization, Tensor
 from runtime.system.memory import trim_heap
 
@@ -97,7 +97,7 @@ class ONNXBackend:
     def _describe(self, content: bytes) -> None:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        graph = Graph() if EMBEDDED_MANIFEST in self.metadata else read_graph(content)
+        graph = OnnxGraph() if EMBEDDED_MANIFEST in self.metadata else read_onnx_graph(content)
         self._names = [part.name for part in outputs]
         self._tables = {name: keys for name in self._names if (keys := _zipmap_keys(graph, name))}
         self.outputs = {
@@ -117,7 +117,7 @@ class ONNXBackend:
         self.input = self._tensor(inputs[0], graph.input_quantization(inputs[0].name))
         self.choose_output(next(iter(self.outputs)))
 
-    def _output_tensor(self, part: Any, graph: Graph) -> Tensor:
+    def _output_tensor(self, part: Any, graph: OnnxGraph) -> Tensor:
         if keys := self._tables.get(part.name):
             return Tensor((None, len(keys)), np.float32)
         return self._tensor(part, graph.output_quantization(part.name))
@@ -131,7 +131,7 @@ class ONNXBackend:
         return Tensor(shape, DTYPES[part.type], quantization, axes if any(axes) else ())
 
 
-def _zipmap_keys(graph: Graph, name: str) -> tuple[str, ...] | tuple[int, ...]:
+def _zipmap_keys(graph: OnnxGraph, name: str) -> tuple[str, ...] | tuple[int, ...]:
     """Returns the keys of the table in a ZipMap's output; () if two are equal, so one is lost."""
     keys = graph.zipmap_classes(name)
     return keys if len(set(keys)) == len(keys) else ()

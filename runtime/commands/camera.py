@@ -17,7 +17,7 @@ from runtime.commands.table import VERBS
 from runtime.deployment.hot_reload import ReloadingClassifier
 from runtime.errors import DONE, REFUSED
 from runtime.monitor.capture import Capture
-from runtime.monitor.loop import Watch, monitor
+from runtime.monitor.loop import FollowedSource, monitor
 from runtime.monitor.sinks.arguments import add_sink_arguments
 from runtime.monitor.sinks.base import SINKS, SinkContext
 from runtime.monitor.sinks.dispatcher import SinkDispatcher
@@ -41,10 +41,10 @@ NAME = program_name("runtime")
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    return watch(camera_parser("camera").parse_args(arguments))
+    return follow_sources(camera_parser("camera").parse_args(arguments))
 
 
-def watch(options: argparse.Namespace) -> int:
+def follow_sources(options: argparse.Namespace) -> int:
     """Follows the sources that the options of `camera` name; returns the exit code."""
     sources = sources_from_options(options)
     classifiers = ReloadingClassifier(
@@ -81,11 +81,11 @@ def watch(options: argparse.Namespace) -> int:
             name: stack.enter_context(opener(options, context)) for name, opener in openers.items()
         }
         captures = captures_of([source for source, _ in sources], wait=options.wait, report=_say)
-        watches = [
-            Watch(stack.enter_context(capture), views, chosen, look_rule(options, source))
+        followed = [
+            FollowedSource(stack.enter_context(capture), views, chosen, look_rule(options, source))
             for capture, (source, views), chosen in zip(captures, sources, settings, strict=True)
         ]
-        stats = monitor(watches, classifiers.current, SinkDispatcher(sinks, errors))
+        stats = monitor(followed, classifiers.current, SinkDispatcher(sinks, errors))
     return max(map(_summarize, captures, stats))
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser
-from runtime.commands.camera import camera_parser, watch
+from runtime.commands.camera import camera_parser, follow_sources
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
 from runtime.images.region import region_text
 from runtime.images.upright import upright_rgb
-from runtime.inbox.collector import Collector, Limits, by_thumbnail
+from runtime.inbox.collector import Collector, InboxLimits, by_thumbnail
 from runtime.inbox.note import Note, local_time
 from runtime.monitor.capture import Capture, EndOfStream
-from runtime.monitor.looking import Look
+from runtime.monitor.looking import LookTrigger
 from runtime.monitor.sinks.arguments import add_collect_limits
 from runtime.monitor.sinks.collect import report_collected
 from runtime.monitor.sinks.error_reporter import ErrorReporter
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.model is not None:
         camera = vars(camera_parser("camera").parse_args([str(options.model)]))
         inbox = {"collect": options.output, "output": None}
-        return watch(argparse.Namespace(**camera | vars(options) | inbox))
+        return follow_sources(argparse.Namespace(**camera | vars(options) | inbox))
     (source, (view, *others)), *more = sources_from_options(options)
     if others or more:
         raise InputRefused("--source", "without a model, expected one source and one region")
@@ -41,14 +41,17 @@ def main(arguments: Sequence[str]) -> int:
         codes.append(error.exit_code)
         errors.report(error)
 
-    limits = Limits(options.collect_most, options.collect_megabytes * 10**6)
-    looks, look = by_thumbnail(view.region), Look(look_rule(options, source), view.region, 1)
-    collector = Collector(options.output, limits, report, live=source.live, looks=lambda: looks)
+    limits = InboxLimits(options.collect_most, options.collect_megabytes * 10**6)
+    measure = by_thumbnail(view.region)
+    trigger = LookTrigger(look_rule(options, source), view.region, 1)
+    collector = Collector(
+        options.output, limits, report, live=source.live, current_measure=lambda: measure
+    )
     if source.live:
         _say(f"{source.name}: images are kept in {options.output} until Ctrl-C")
     try:
         with Capture(source, wait=options.wait, report=_say) as capture:
-            seen, refused = _collect(capture, look, collector, errors)
+            seen, refused = _collect(capture, trigger, collector, errors)
             refused += capture.refused
         _say(f"{source.name}: ended after {seen} frames")
     finally:
@@ -58,14 +61,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _collect(
-    capture: Capture, look: Look, collector: Collector, errors: ErrorReporter
+    capture: Capture, trigger: LookTrigger, collector: Collector, errors: ErrorReporter
 ) -> tuple[int, int]:
     """Offers frames until the source ends; returns how many, and how many were refused."""
     source, seen, refused = capture.source, 0, 0
-    region = region_text(look.region) if look.region else ""
+    region = region_text(trigger.region) if trigger.region else ""
     while True:
         try:
-            frame = capture.next(TICK_S, look.wants)
+            frame = capture.next(TICK_S, trigger.wants)
         except EndOfStream:
             return seen, refused
         if frame is None:

@@ -29,7 +29,7 @@ from runtime.deployment.signature import check_signed
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import locked, new_folder
 
-Outcome = Literal["installed", "unchanged", "repaired", "rolled back"]
+InstallOutcome = Literal["installed", "unchanged", "repaired", "rolled back"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class InstallResult:
     id: str
     exported: str | None
     previous_id: str | None
-    outcome: Outcome = "installed"
+    outcome: InstallOutcome = "installed"
     images: int = 0
     checked: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ def _refuse_nested(new: Path, place: Path) -> None:
         )
 
 
-def _put_in_place(new_id: str, real: Path) -> Outcome:
+def _put_in_place(new_id: str, real: Path) -> InstallOutcome:
     staged = staging_path(real, new_id)
     if _has_same_files(staged, real):
         shutil.rmtree(staged)

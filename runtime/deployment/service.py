@@ -44,7 +44,7 @@ def read_state(service: str) -> ServiceState:
     )
 
 
-def watch(service: str, before: ServiceState, duration_s: float) -> str:
+def await_failure(service: str, before: ServiceState, duration_s: float) -> str:
     """Returns why a service has failed within this time; "" if it has not.
 
     `before` is its state before the exchange of bundles.

@@ -20,7 +20,7 @@ from runtime.deployment.install_slots import (
     recover_interrupted,
 )
 from runtime.deployment.origin import Origin, Unreachable
-from runtime.deployment.service import ServiceState, read_state, watch
+from runtime.deployment.service import ServiceState, await_failure, read_state
 from runtime.deployment.signature import Statement, check_signature
 from runtime.errors import CheckFailed, InputRefused, MachineError, QuinceError
 from runtime.models.manifest import Manifest
@@ -31,7 +31,7 @@ BLOCK_BYTES = 4096
 """What a file takes on a card is a multiple of this."""
 COPIES = 2
 """Of a bundle on the card while it is installed: the fetched one, and the checked one."""
-Outcome = Literal["updated", "unchanged", "held back"]
+UpdateOutcome = Literal["updated", "unchanged", "held back"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class UpdateResult:
     """
 
     place: str
-    outcome: Outcome
+    outcome: UpdateOutcome
     id: str
     exported: str
     signer: str
@@ -128,7 +128,9 @@ def update(
     return replace(result, watched=watched)
 
 
-def _judge(real: Path, origin: Origin, statement: Statement, fetched: Path) -> tuple[Outcome, str]:
+def _judge(
+    real: Path, origin: Origin, statement: Statement, fetched: Path
+) -> tuple[UpdateOutcome, str]:
     """Returns what to do with the bundle that is offered, and when it was exported."""
     name = f"{origin.name}/{MANIFEST}"
     exported = exported_at(Manifest.from_json((fetched / MANIFEST).read_bytes(), name), name)
@@ -182,7 +184,7 @@ def _prove(
 ) -> bool:
     """Watches the service if it ran before, and rolls back if it fails; returns whether it did."""
     watched = bool(before and before.active)
-    failure = watch(options.service, before, options.watch_s) if before and watched else ""
+    failure = await_failure(options.service, before, options.watch_s) if before and watched else ""
     if failure:
         failure = f"{failure} within {options.watch_s:g} s of {installed.id}"
         if not installed.previous_id:

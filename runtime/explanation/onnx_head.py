@@ -17,9 +17,9 @@ from runtime.file_formats.onnx import (
     OUTPUT,
     PASSING,
     VALUE_NAME,
-    Graph,
     Node,
-    read_graph,
+    OnnxGraph,
+    read_onnx_graph,
 )
 from runtime.file_formats.output_activation import find_origin
 from runtime.file_formats.protobuf import MESSAGE, varint
@@ -42,7 +42,7 @@ class Dense(NamedTuple):
 
 def find_head(content: bytes, output_number: int) -> FoundHead | None:
     """Returns the head that makes an output; None if the file ends otherwise, or is damaged."""
-    graph = read_graph(content)
+    graph = read_onnx_graph(content)
     nodes = {output: node for node in graph.nodes for output in node.outputs}
     try:
         dense = _find_dense(graph, nodes, graph.outputs[output_number])
@@ -60,7 +60,7 @@ def find_head(content: bytes, output_number: int) -> FoundHead | None:
     )
 
 
-def _find_dense(graph: Graph, nodes: Nodes, scores: str) -> Dense:
+def _find_dense(graph: OnnxGraph, nodes: Nodes, scores: str) -> Dense:
     """Returns the linear layer that makes the scores.
 
     Raises:

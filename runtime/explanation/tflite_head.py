@@ -28,10 +28,10 @@ from runtime.file_formats.tflite import (
     BUFFERS,
     GRAPH_OUTPUTS,
     PASSING,
-    Graph,
-    Operator,
-    read_graph,
+    TfliteGraph,
+    TfliteOperator,
     read_output_activation,
+    read_tflite_graph,
 )
 
 FUSED_ACTIVATION: Mapping[int, int] = {9: 0, 3: 3}
@@ -54,7 +54,7 @@ def find_head(content: bytes, output_number: int) -> FoundHead | None:
 
 
 def _find_head(content: bytes, output_number: int) -> FoundHead | None:
-    graph = read_graph(content)
+    graph = read_tflite_graph(content)
     producers = graph.producers
     logits = find_origin(graph.outputs[output_number], producers, PASSING | ACTIVATIONS.keys())
     dense = graph.operators[logits]
@@ -72,7 +72,7 @@ def _find_head(content: bytes, output_number: int) -> FoundHead | None:
     )
 
 
-def _averages_all(content: bytes, graph: Graph, operator: Operator) -> bool:
+def _averages_all(content: bytes, graph: TfliteGraph, operator: TfliteOperator) -> bool:
     """Returns whether an operator averages over all places of an image."""
     options = table_at(content, operator.table, OPERATOR_OPTIONS)
     if operator.code != AVERAGE_POOL or options is None:
@@ -82,7 +82,7 @@ def _averages_all(content: bytes, graph: Graph, operator: Operator) -> bool:
     return integers(content, tensor, SHAPE)[1:3] == sides
 
 
-def _with_output(content: bytes, graph: Graph, tensor: int) -> bytes:
+def _with_output(content: bytes, graph: TfliteGraph, tensor: int) -> bytes:
     """Returns the file with a tensor as one more output, the last.
 
     The longer list of outputs stands at the end, and the subgraph points there.
@@ -101,7 +101,7 @@ def _with_output(content: bytes, graph: Graph, tensor: int) -> bytes:
     )
 
 
-def _constant(content: bytes, graph: Graph, number: int) -> NDArray[np.float32]:
+def _constant(content: bytes, graph: TfliteGraph, number: int) -> NDArray[np.float32]:
     """Returns a stored tensor in real units."""
     tensor = tables(content, graph.table, GRAPH_TENSORS)[number]
     buffer = tables(content, root(content), BUFFERS)[unsigned(content, tensor, BUFFER)]

@@ -88,7 +88,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Graph:
+class OnnxGraph:
     """The main graph of a model.
 
     outputs: the names of its outputs.
@@ -162,7 +162,7 @@ def read_onnx_file(name: str, content: bytes) -> OnnxFile:
         ) from error
 
 
-def read_graph(content: bytes) -> Graph:
+def read_onnx_graph(content: bytes) -> OnnxGraph:
     """Returns the main graph of an `.onnx` file's content, or an empty one if it is damaged."""
     nodes, outputs, scalars = [], [], {}
     try:
@@ -179,8 +179,8 @@ def read_graph(content: bytes) -> Graph:
                 elif part == INITIALIZER:
                     scalars.update(_scalar(message))
     except (ValueError, IndexError, struct.error):
-        return Graph()
-    return Graph(tuple(nodes), tuple(outputs), scalars)
+        return OnnxGraph()
+    return OnnxGraph(tuple(nodes), tuple(outputs), scalars)
 
 
 def _external_tensors(message: memoryview, kind: str, depth: int) -> Iterator[str]:

@@ -33,7 +33,7 @@ def operator_code(content: bytes, table: int) -> int:
     return max(byte(content, table, OLD_CODE), unsigned(content, table, CODE))
 
 
-class Operator(NamedTuple):
+class TfliteOperator(NamedTuple):
     """An operator: its number in the enum BuiltinOperator, and its inputs.
 
     table: its position in the file.
@@ -44,7 +44,7 @@ class Operator(NamedTuple):
     table: int
 
 
-class Graph(NamedTuple):
+class TfliteGraph(NamedTuple):
     """The first subgraph of a model, whose tensors are numbers.
 
     table: its position in the file. operators: by the tensor that each makes.
@@ -52,7 +52,7 @@ class Graph(NamedTuple):
 
     table: int
     outputs: tuple[int, ...]
-    operators: Mapping[int, Operator]
+    operators: Mapping[int, TfliteOperator]
 
     @property
     def producers(self) -> dict[int, tuple[int, int]]:
@@ -64,7 +64,7 @@ class Graph(NamedTuple):
         }
 
 
-def read_graph(content: bytes) -> Graph:
+def read_tflite_graph(content: bytes) -> TfliteGraph:
     """Returns the operators of a TFLite file.
 
     Raises:
@@ -78,14 +78,14 @@ def read_graph(content: bytes) -> Graph:
         code = codes[unsigned(content, table, OPCODE)]
         inputs = tuple(integers(content, table, OPERATOR_INPUTS))
         for output in integers(content, table, OPERATOR_OUTPUTS):
-            operators[output] = Operator(code, inputs, table)
-    return Graph(graph, tuple(integers(content, graph, GRAPH_OUTPUTS)), operators)
+            operators[output] = TfliteOperator(code, inputs, table)
+    return TfliteGraph(graph, tuple(integers(content, graph, GRAPH_OUTPUTS)), operators)
 
 
 def read_output_activation(content: bytes, output_number: int = 0) -> OutputActivation:
     """Returns the activation that makes an output; "other" for a damaged file."""
     try:
-        graph = read_graph(content)
+        graph = read_tflite_graph(content)
         scores = graph.outputs[output_number]
     except (ValueError, IndexError, struct.error):
         return "other"

@@ -58,7 +58,7 @@ MIN_FREE_BYTES = 100 * 10**6
 """Disk space that is left to others."""
 
 
-class Limits(NamedTuple):
+class InboxLimits(NamedTuple):
     """Holds how much may be collected that nobody labelled yet, and what others keep free."""
 
     images: int = 500
@@ -66,7 +66,7 @@ class Limits(NamedTuple):
     free_bytes: int = MIN_FREE_BYTES
 
 
-class Candidate(NamedTuple):
+class OfferedImage(NamedTuple):
     """Holds an image that may be kept; nobody may change the image later.
 
     regular: whether it comes at its time, not because of what it shows.
@@ -77,26 +77,26 @@ class Candidate(NamedTuple):
     regular: bool
 
 
-class Looks(NamedTuple):
-    """Says how the looks of an image are measured.
+class AppearanceMeasure(NamedTuple):
+    """Says how the appearance of an image is measured.
 
-    name: of the model, or ""; vectors of two models cannot be compared. measure: returns a vector
-    of an upright RGB image. min_side: to which side a JPEG may be reduced for it.
+    name: of the model, or ""; vectors of two models cannot be compared. vector_of: returns a
+    vector of an upright RGB image. min_side: to which side a JPEG may be reduced for it.
     """
 
     name: str
-    measure: Callable[[Image.Image], Floats]
+    vector_of: Callable[[Image.Image], Floats]
     min_side: int
 
 
-def by_thumbnail(region: Region | None = None) -> Looks:
+def by_thumbnail(region: Region | None = None) -> AppearanceMeasure:
     """Returns how images are measured without a model; only `region` counts."""
     smallest = min(region[2:]) if region else 1.0
 
-    def measure(image: Image.Image) -> Floats:
+    def vector_of(image: Image.Image) -> Floats:
         return thumbnail(crop_region(image, region))
 
-    return Looks("", measure, round(2 * THUMBNAIL_SIDE / smallest))
+    return AppearanceMeasure("", vector_of, round(2 * THUMBNAIL_SIDE / smallest))
 
 
 BY_THUMBNAIL = by_thumbnail()
@@ -108,11 +108,11 @@ class Collector:
     def __init__(
         self,
         inbox: Path,
-        limits: Limits,
+        limits: InboxLimits,
         report: Callable[[QuinceError], None],
         *,
         live: bool,
-        looks: Callable[[], Looks] = lambda: BY_THUMBNAIL,
+        current_measure: Callable[[], AppearanceMeasure] = lambda: BY_THUMBNAIL,
     ) -> None:
         """Starts the thread.
 
@@ -121,7 +121,7 @@ class Collector:
             limits: of what nobody labelled yet.
             report: receives errors, from the thread.
             live: whether it is a camera, which must not wait.
-            looks: how images are measured now; it is called in the thread.
+            current_measure: how images are measured now; it is called in the thread.
 
         Raises:
             InputRefused: `inbox` is a file.
@@ -129,14 +129,15 @@ class Collector:
         if inbox.exists() and not inbox.is_dir():
             raise InputRefused(str(inbox), "expected a folder, found a file")
         self._folder, self._limits = inbox / NEW, limits
-        self._report, self._live, self._looks = report, live, looks
+        self._report, self._live = report, live
+        self._current_measure = current_measure
         self._selection = Selection()
-        self._looks_name = ""
+        self._measure_name = ""
         self._unreadable: set[str] = set()
         self._bursts = _Bursts(live=live)
         self._considered, self._last_s = 0, -np.inf
         self.stored = 0
-        self._queue: Queue[Candidate | None] = Queue(MAX_QUEUED)
+        self._queue: Queue[OfferedImage | None] = Queue(MAX_QUEUED)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="collect images", daemon=True)
         self._thread.start()
@@ -151,7 +152,7 @@ class Collector:
         if not regular and note.reason != "change":
             return
         try:
-            self._queue.put(Candidate(image, note, regular), block=not self._live)
+            self._queue.put(OfferedImage(image, note, regular), block=not self._live)
         except Full:
             return
         if regular:
@@ -168,36 +169,36 @@ class Collector:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                candidate = self._queue.get(timeout=CLOSE_TIMEOUT_S)
+                offered = self._queue.get(timeout=CLOSE_TIMEOUT_S)
             except Empty:
                 continue
-            if candidate is None:
+            if offered is None:
                 return
             try:
-                self._consider(candidate)
+                self._consider(offered)
             except QuinceError as error:
                 self._report(error)
             except OSError as error:  # of a folder that became read-only, or is gone
                 self._report(failed_access(str(self._folder), error))
 
-    def _consider(self, candidate: Candidate) -> None:
+    def _consider(self, offered: OfferedImage) -> None:
         """Keeps an image if chance chooses it or it is worth its place."""
-        looks = self._looks()
-        self._synchronize(looks)
-        burst = self._bursts.current(candidate.image)
-        vector = looks.measure(candidate.image)
-        if candidate.regular and self._is_chosen_by_chance():
-            candidate = candidate._replace(note=replace(candidate.note, reason="random"))
+        measure = self._current_measure()
+        self._synchronize(measure)
+        burst = self._bursts.current(offered.image)
+        vector = measure.vector_of(offered.image)
+        if offered.regular and self._is_chosen_by_chance():
+            offered = offered._replace(note=replace(offered.note, reason="random"))
             worth = np.inf
         else:
-            worth = self._selection.worth(vector, candidate.note.reason)
+            worth = self._selection.worth(vector, offered.note.reason)
             if worth < MIN_WORTH:
                 return
-        content = encode_with_note(candidate.image, candidate.note)
+        content = encode_with_note(offered.image, offered.note)
         # With the folder's name instead of the file's an error is reported once, not every time.
         with naming(self._folder):
             if self._make_room(len(content), vector, worth):
-                reason = candidate.note.reason
+                reason = offered.note.reason
                 name = kept_name(burst, self._bursts.count(), reason)
                 write_file(self._folder / name, content)
                 self._selection.add(Kept(name, reason, len(content), vector))
@@ -251,11 +252,11 @@ class Collector:
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
-    def _synchronize(self, looks: Looks) -> None:
+    def _synchronize(self, measure: AppearanceMeasure) -> None:
         """Makes the memory agree with the folder, which people and other collectors change."""
-        if looks.name != self._looks_name:
+        if measure.name != self._measure_name:
             self._selection.clear()
-            self._looks_name = looks.name
+            self._measure_name = measure.name
         found = set(image_names(self._folder))
         known = self._selection.kept
         self._selection.leave(known.keys() - found)
@@ -263,7 +264,7 @@ class Collector:
         for name in sorted(found - known.keys() - self._unreadable):
             try:
                 content = read_image(self._folder / name)
-                vector = looks.measure(decode(content, looks.min_side, name))
+                vector = measure.vector_of(decode(content, measure.min_side, name))
             except ImageRefused:
                 self._unreadable.add(name)
                 continue

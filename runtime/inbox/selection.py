@@ -32,7 +32,7 @@ MAX_REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Kept:
-    """Describes an image in the inbox: its file's name and size, and a vector that shows its looks.
+    """Describes an image in the inbox: its file's name, its size, and its appearance as a vector.
 
     reason: "" for the file of another program.
     """
@@ -40,7 +40,7 @@ class Kept:
     name: str
     reason: Reason | str
     size: int
-    looks: Floats
+    appearance: Floats
 
 
 def thumbnail(image: Image.Image) -> Floats:
@@ -73,7 +73,7 @@ class Selection:
 
     def add(self, kept: Kept) -> None:
         """Notes a file that is in the inbox now."""
-        distances = self._distances(kept.looks)
+        distances = self._distances(kept.appearance)
         self._nearest = self._beside(distances)
         self._nearest[kept.name] = float(distances.min(initial=np.inf))
         self.kept[kept.name] = kept
@@ -82,34 +82,34 @@ class Selection:
         """Forgets a file that was removed because it is worth nothing."""
         gone = self.kept.pop(name)
         del self._nearest[name]
-        names, distances = list(self.kept), self._distances(gone.looks)
+        names, distances = list(self.kept), self._distances(gone.appearance)
         for other, distance in zip(names, distances, strict=False):
             if distance <= self._nearest[other] + 1e-6:
                 rest = self.kept.pop(other)
-                self._nearest[other] = self._distance(rest.looks)
+                self._nearest[other] = self._distance(rest.appearance)
                 self.kept[other] = rest
 
     def leave(self, names: Collection[str]) -> None:
         """Notes files that others moved; new images are still compared with them."""
         for name in names:
             del self._nearest[name]
-            self._left.append(self.kept.pop(name).looks)
+            self._left.append(self.kept.pop(name).appearance)
 
     def clear(self) -> None:
-        """Forgets everything, because looks will be measured in another way."""
+        """Forgets everything, because the appearance will be measured in another way."""
         self.kept.clear()
         self._nearest.clear()
         self._left.clear()
 
-    def worth(self, looks: Floats, reason: Reason) -> float:
+    def worth(self, appearance: Floats, reason: Reason) -> float:
         """Returns what an image is worth that would be added."""
-        return self._distance(looks) * WORTH[reason]
+        return self._distance(appearance) * WORTH[reason]
 
     def least(self, added: Floats) -> tuple[str, float] | None:
         """Returns the image that is worth least beside an added one, and its worth.
 
-        Images that chance chose are left out: to drop them by their looks would bend the sample.
-        So are those without a reason: they are files of the user.
+        Images that chance chose are left out: to drop them by their appearance would bend the
+        sample. So are those without a reason: they are files of the user.
         """
         worths = {
             name: distance * WORTH[self.kept[name].reason]
@@ -126,12 +126,12 @@ class Selection:
             for name, distance in zip(self.kept, distances.tolist(), strict=False)
         }
 
-    def _distance(self, looks: Floats) -> float:
-        return float(self._distances(looks).min(initial=np.inf))
+    def _distance(self, appearance: Floats) -> float:
+        return float(self._distances(appearance).min(initial=np.inf))
 
-    def _distances(self, looks: Floats) -> Floats:
+    def _distances(self, appearance: Floats) -> Floats:
         """Returns the distances to the images, in their order, and then to those that left."""
-        rows = [kept.looks for kept in self.kept.values()] + list(self._left)
+        rows = [kept.appearance for kept in self.kept.values()] + list(self._left)
         if not rows:
             return np.zeros(0, np.float32)
-        return np.asarray(np.linalg.norm(np.stack(rows) - looks, axis=1), np.float32)
+        return np.asarray(np.linalg.norm(np.stack(rows) - appearance, axis=1), np.float32)

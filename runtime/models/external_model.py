@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.backends.base import Backend
 from runtime.errors import InputRefused, naming
-from runtime.file_formats.onnx import read_graph
+from runtime.file_formats.onnx import read_onnx_graph
 from runtime.file_formats.output_activation import OutputActivation
 from runtime.file_formats.tensors import find_image_size, find_layout, image_shape
 from runtime.file_formats.tflite import read_output_activation
@@ -30,7 +30,7 @@ from runtime.models.ultralytics_metadata import NORMALIZATION, read_ultralytics
 
 OUTPUT_ACTIVATION_READERS: Mapping[str, Callable[[bytes, int], OutputActivation]] = {
     ".tflite": read_output_activation,
-    ".onnx": lambda content, number: read_graph(content).output_activation(number),
+    ".onnx": lambda content, number: read_onnx_graph(content).output_activation(number),
 }
 """The function that finds a model's last activation, by the file's suffix.
 
@@ -161,7 +161,7 @@ def _spec_in_file(path: Path, content: bytes, backend: Backend, user_spec: Model
 
 def _spec_in_onnx(path: Path, content: bytes, user_spec: ModelSpec) -> ModelSpec:
     """Returns the class names in the only ZipMap of an ONNX file, and the output that it makes."""
-    graph = read_graph(content)
+    graph = read_onnx_graph(content)
     tables = [name for name in graph.outputs if graph.zipmap_classes(name)]
     output = user_spec.output or "".join(tables[:1])
     if output not in tables or (len(tables) > 1 and not user_spec.output):

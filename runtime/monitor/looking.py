@@ -37,7 +37,7 @@ class LookRule(NamedTuple):
 ALWAYS = LookRule()
 
 
-class Look:
+class LookTrigger:
     """Decides for one region of one source, frame by frame."""
 
     def __init__(

@@ -23,8 +23,8 @@ The interval of a source that is asked for each image is added.
 
 
 @dataclass(frozen=True)
-class Watch:
-    """A source that is followed.
+class FollowedSource:
+    """A source to follow.
 
     views: its regions, at least one. settings: for its answers. rule: when to look.
     """
@@ -36,7 +36,7 @@ class Watch:
 
 
 def monitor(
-    watches: Sequence[Watch],
+    sources: Sequence[FollowedSource],
     current_classifier: Callable[[], Classifier],
     dispatcher: SinkDispatcher,
 ) -> list[MonitorStats]:
@@ -51,35 +51,37 @@ def monitor(
         CheckFailed: the model answered NaN.
     """
     classifier = current_classifier()
-    followed = [_Source(watch, classifier, dispatcher) for watch in watches]
-    running = list(followed)
+    loops = [_SourceLoop(source, classifier, dispatcher) for source in sources]
+    running = list(loops)
     while running:
-        wait_for_arrival([source.capture for source in running], TICK_S)
+        wait_for_arrival([loop.capture for loop in running], TICK_S)
         classifier = current_classifier()
-        for source in tuple(running):
-            source.use(classifier)
+        for loop in tuple(running):
+            loop.use(classifier)
             try:
-                source.step()
+                loop.step()
             except EndOfStream:
-                running.remove(source)
-    return [source.stats for source in followed]
+                running.remove(loop)
+    return [loop.stats for loop in loops]
 
 
-class _Source:
+class _SourceLoop:
     """Follows one source: takes its frames, and passes them to its regions."""
 
-    def __init__(self, watch: Watch, classifier: Classifier, dispatcher: SinkDispatcher) -> None:
-        self.capture, self.stats = watch.capture, MonitorStats()
+    def __init__(
+        self, source: FollowedSource, classifier: Classifier, dispatcher: SinkDispatcher
+    ) -> None:
+        self.capture, self.stats = source.capture, MonitorStats()
         self._dispatcher, self._classifier = dispatcher, classifier
         self._regions = [
-            ViewLoop(view, watch.settings, watch.rule, self.stats, dispatcher)
-            for view in watch.views
+            ViewLoop(view, source.settings, source.rule, self.stats, dispatcher)
+            for view in source.views
         ]
         for region in self._regions:
             region.use(classifier)
         self._due: list[ViewLoop] = []
         self._still: Frame | None = None
-        self._on_motion = watch.rule.on_motion
+        self._on_motion = source.rule.on_motion
 
     def use(self, classifier: Classifier) -> None:
         if classifier is not self._classifier:
@@ -111,9 +113,9 @@ class _Source:
     def _choose(self, frame: Frame) -> list[ViewLoop]:
         small = frame
         if self._on_motion:  # once for all regions
-            of = [region.look.region for region in self._regions]
+            of = [region.trigger.region for region in self._regions]
             small = frame._replace(image=small_image(frame.image, of, frame.name))
-        self._due = [region for region in self._regions if region.look.wants(small)]
+        self._due = [region for region in self._regions if region.trigger.wants(small)]
         if self._on_motion and not self._due:
             self._still = frame
         return self._due

@@ -59,7 +59,7 @@ class Decision:
 
     scores: (classes,) float32 of each of the last frames, at most a window of them. similarities:
     the highest of each of these frames, -1..1; empty for a model file without them. average:
-    (classes,) the mean of the scores, 0..1, None before any frame. candidate: the answer for this
+    (classes,) the mean of the scores, 0..1, None before any frame. newest: the answer for this
     average; repeats: how many frames in a row gave it. stable: the stable answer, None before there
     is one. changed: whether it became stable with this frame.
     """
@@ -67,7 +67,7 @@ class Decision:
     scores: tuple[NDArray[np.float32], ...] = ()
     similarities: tuple[float, ...] = ()
     average: NDArray[np.float32] | None = None
-    candidate: SmoothedAnswer | None = None
+    newest: SmoothedAnswer | None = None
     repeats: int = 0
     stable: SmoothedAnswer | None = None
     changed: bool = False
@@ -103,17 +103,17 @@ def update_decision(
     mean = float(np.mean(similarities)) if similarities else None
     verdict = rules.thresholds.verdict(score, mean)
     label = labels[best] if verdict == "known" else None
-    candidate = SmoothedAnswer(label, score, verdict, mean)
-    repeats = before.repeats + 1 if candidate.is_like(before.candidate) else 1
-    unchanged = candidate.is_like(before.stable)
+    newest = SmoothedAnswer(label, score, verdict, mean)
+    repeats = before.repeats + 1 if newest.is_like(before.newest) else 1
+    unchanged = newest.is_like(before.stable)
     changed = not unchanged and repeats >= rules.stable
     return replace(
         before,
         scores=recent,
         similarities=similarities,
         average=average,
-        candidate=candidate,
+        newest=newest,
         repeats=repeats,
-        stable=candidate if unchanged or changed else before.stable,
+        stable=newest if unchanged or changed else before.stable,
         changed=changed,
     )

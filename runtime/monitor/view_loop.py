@@ -8,7 +8,7 @@ from runtime.answer import Prediction, rank
 from runtime.classifier import Classifier
 from runtime.errors import MachineError
 from runtime.images.preprocessing import preprocess
-from runtime.monitor.looking import ENDLESS_S, Look, LookRule
+from runtime.monitor.looking import ENDLESS_S, LookRule, LookTrigger
 from runtime.monitor.sinks.dispatcher import SinkDispatcher
 from runtime.monitor.sinks.events import AnswerChange, FrameResult, ModelRef
 from runtime.monitor.smoothing import NO_DECISION, Decision, SmoothingRules, update_decision
@@ -65,9 +65,9 @@ class ViewLoop:
         self._settings, self.view = settings, view
         self._stats, self._dispatcher = stats, dispatcher
         self._decision, self._rate = NO_DECISION, _FrameRate()
-        self._frame_name = view.source
+        self._frame_name = view.source_address
         settling = settings.stable + settings.window
-        self.look = Look(rule, view.region, settling, self._report_endless)
+        self.trigger = LookTrigger(rule, view.region, settling, self._report_endless)
 
     def use(self, classifier: Classifier) -> None:
         """Answers with this classifier from now on, and forgets the answers before."""
@@ -75,8 +75,8 @@ class ViewLoop:
         self._preprocessing = classifier.preprocessing
         if self.view.region is not None:
             self._preprocessing = replace(self._preprocessing, region=self.view.region)
-        self.look.region = self._preprocessing.region
-        self.look.reset()
+        self.trigger.region = self._preprocessing.region
+        self.trigger.reset()
 
     def report_loss(self) -> None:
         """Reports a loss if there was an answer, which ends."""
@@ -89,7 +89,7 @@ class ViewLoop:
             )
         )
         self._decision, self._rate = NO_DECISION, _FrameRate()
-        self.look.reset()
+        self.trigger.reset()
 
     def classify(self, frame: Frame) -> None:
         """Classifies this region of a frame, which is upright RGB, and calls the sinks."""
@@ -131,7 +131,7 @@ class ViewLoop:
         self._dispatcher.on_change(change)
 
     def _report_endless(self) -> None:
-        thing = self.view.name or self.view.source
+        thing = self.view.name or self.view.source_address
         reason = (
             f"something has moved for {ENDLESS_S:g} s without a break, so every image is "
             "classified; a smaller --region may leave it out, or use --every alone"

@@ -28,16 +28,16 @@ class View:
     """One thing that is answered.
 
     name: empty if there is only one; else the names of source and region, as in "gate/belt".
-    place: the name of its source, empty if there is one without a name. source: its name that a
-    user knows. live: whether it is a camera or stream. region: what the
-    user chose, None for the model's own.
+    source_name: what the user calls its source, empty if there is one without a name.
+    source_address: what the source is, as "camera:0", without a password. live: whether it is a
+    camera or stream. region: what the user chose, None for the model's own.
     """
 
     name: str
-    source: str
+    source_address: str
     live: bool
     region: Region | None = None
-    place: str = ""
+    source_name: str = ""
 
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +148,7 @@ def _views(
         for of, own, region in regions
         if of in ("", name)
     ]
-    return tuple(views) or (View(name, source.name, source.live, place=name),)
+    return tuple(views) or (View(name, source.name, source.live, source_name=name),)
 
 
 def _slug(text: str) -> str:

@@ -26,7 +26,7 @@ Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Flip:
+class LabelChange:
     """Describes an image whose top-1 label differs between the models.
 
     The scores are each model's own top score, 0..1.
@@ -81,7 +81,7 @@ class ParityFigures:
     worst_class_drop: float
     class_drops: Mapping[str, float]
     constant: bool
-    flips: tuple[Flip, ...]
+    flips: tuple[LabelChange, ...]
 
     @property
     def sample(self) -> str:
@@ -160,13 +160,13 @@ def _find_flips(
     reference: Scores,
     candidate: Scores,
     labels: Sequence[str],
-) -> tuple[Flip, ...]:
+) -> tuple[LabelChange, ...]:
     """Returns the flips in image order; of more than MAX_FLIPS, the surest in falling order."""
     flips = []
     tops = zip(reference.argmax(1).tolist(), candidate.argmax(1).tolist(), strict=True)
     for image, (reference_top, candidate_top) in enumerate(tops):
         if reference_top != candidate_top:
-            flip = Flip(
+            flip = LabelChange(
                 image=names[image],
                 truth=labels[truth[image]],
                 reference=labels[reference_top],

@@ -25,7 +25,7 @@ for both (JFIF).
 """
 
 
-class Layout(NamedTuple):
+class BufferLayout(NamedTuple):
     """The buffer layout that a driver reports.
 
     Pixel format (V4L2 name), width and height in pixels, and bytes from one row to the next (0: the
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
     row_bytes: int
 
 
-def to_image(content: bytes, layout: Layout, name: str) -> Image.Image:
+def to_image(content: bytes, layout: BufferLayout, name: str) -> Image.Image:
     """Returns one buffer as an RGB or grey image; a compressed one is not decoded yet.
 
     Raises:

@@ -24,7 +24,7 @@ from linuxpy.video.device import (
 
 from runtime.errors import ImageRefused, InputRefused, MachineError
 from runtime.sources.base import FRAME_TIMEOUT_S, Frame, Frames
-from runtime.sources.pixel_formats import PIXEL_BYTES, Layout, to_image
+from runtime.sources.pixel_formats import PIXEL_BYTES, BufferLayout, to_image
 from runtime.sources.video_mode import OfferedFormat, SizeRange, choose_mode
 
 POLL_S = 0.5
@@ -67,7 +67,9 @@ def _check_device_file(path: str) -> None:
 
 
 @contextmanager
-def _configured(device: Device, path: str) -> Generator[tuple[VideoCapture, Layout], None, None]:
+def _configured(
+    device: Device, path: str
+) -> Generator[tuple[VideoCapture, BufferLayout], None, None]:
     if Capability.VIDEO_CAPTURE not in device.info.device_capabilities:
         raise MachineError(
             path, "gives no video; a camera often has several device files, try the others"
@@ -83,7 +85,7 @@ def _configured(device: Device, path: str) -> Generator[tuple[VideoCapture, Layo
         raise MachineError(path, f"was asked for {mode.pixels} pixels and gives {pixels}")
     try:
         capture.open()
-        yield capture, Layout(pixels, actual.width, actual.height, actual.bytes_per_line)
+        yield capture, BufferLayout(pixels, actual.width, actual.height, actual.bytes_per_line)
     finally:
         _release(capture)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Outcome = tuple[Result | None, Exception | None]
+WorkResult = tuple[Result | None, Exception | None]
 
 THREAD_BYTES = 10 * 2**20
 """Addresses that a thread takes: 8 MB of stack, and what it allocates first.
@@ -60,7 +60,7 @@ def ordered_parallel_map(
 
     left = address_space_left()
     pool = ThreadPoolExecutor(threads if left is None else _threads_that_fit(threads, left))
-    waiting: deque[tuple[list[Item], Callable[[], list[Outcome[Result]]]]] = deque()
+    waiting: deque[tuple[list[Item], Callable[[], list[WorkResult[Result]]]]] = deque()
     source = iter(items)
     start, yielded = time.monotonic(), 0
     try:
@@ -68,13 +68,13 @@ def ordered_parallel_map(
             is_short = time.monotonic() - start < SHORT_S * yielded
             taken = list(islice(source, batch if is_short else 1))
             if taken:
-                waiting.append((taken, _submit(pool, partial(_outcomes, work), taken)))
+                waiting.append((taken, _submit(pool, partial(_work_results, work), taken)))
             elif not waiting:
                 break
             while waiting and (not taken or sum(len(group) for group, _ in waiting) > ahead):
-                finished, outcomes = waiting.popleft()
+                finished, results = waiting.popleft()
                 for index, item in enumerate(finished):
-                    yield item, partial(_result, outcomes, index)
+                    yield item, partial(_result, results, index)
                 yielded += len(finished)
     except BaseException:  # closed, or interrupted
         pool.shutdown(cancel_futures=True)
@@ -82,18 +82,18 @@ def ordered_parallel_map(
     pool.shutdown()
 
 
-def _outcomes(work: Callable[[Item], Result], items: list[Item]) -> list[Outcome[Result]]:
-    outcomes: list[Outcome[Result]] = []
+def _work_results(work: Callable[[Item], Result], items: list[Item]) -> list[WorkResult[Result]]:
+    results: list[WorkResult[Result]] = []
     for item in items:
         try:
-            outcomes.append((work(item), None))
+            results.append((work(item), None))
         except Exception as error:
-            outcomes.append((None, error))
-    return outcomes
+            results.append((None, error))
+    return results
 
 
-def _result(outcomes: Callable[[], list[Outcome[Result]]], index: int) -> Result:
-    result, error = outcomes()[index]
+def _result(results: Callable[[], list[WorkResult[Result]]], index: int) -> Result:
+    result, error = results()[index]
     if error is not None:
         raise error
     return cast(Result, result)

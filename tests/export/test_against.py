@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export.against import compare_with_old, judge_against, open_old
-from export.parity.gate import ParityLimits, Verdict
+from export.parity.gate import GateResult, ParityLimits
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
 from runtime.deployment.comparison import identities
@@ -16,7 +16,7 @@ from runtime.errors import InputRefused
 from runtime.shared.scoring import score_images
 
 FILE = "model.int8.tflite"
-PASSED = Verdict("passed", (), ())
+PASSED = GateResult("passed", (), ())
 
 
 @pytest.fixture
@@ -48,9 +48,11 @@ def test_what_one_class_lost_is_counted_and_refused(opened, exported: Path, own_
     assert record.drop == pytest.approx(worse / len(images))
     assert record.class_drops == {"mono": 0.0, "poly": pytest.approx(worse / is_poly.sum())}
     assert {flip.truth for flip in record.flips} == {"poly"}
-    verdict = judge_against(PASSED, record, ParityLimits(max_drop=0.01))
-    assert verdict.outcome == "failed"
-    assert verdict.reasons[0].startswith(f"against bundle {record.replaces[0]}: accuracy fell by")
+    gate_result = judge_against(PASSED, record, ParityLimits(max_drop=0.01))
+    assert gate_result.outcome == "failed"
+    assert gate_result.reasons[0].startswith(
+        f"against bundle {record.replaces[0]}: accuracy fell by"
+    )
     assert judge_against(PASSED, record, ParityLimits(max_drop=1)).outcome == "passed"
 
 
@@ -84,9 +86,9 @@ def test_test_images_that_the_old_bundle_was_trained_with_are_a_doubt(
     (bundle / "calibration.json").write_text(json.dumps(data))
     record = compare_with_old(bundle, opened, {FILE: own_scores})[FILE]
     assert record.seen == 1
-    verdict = judge_against(PASSED, record, ParityLimits(max_drop=1))
-    assert verdict.outcome == "undecided"
-    assert "1 of these test images were training images" in verdict.doubts[-1]
+    gate_result = judge_against(PASSED, record, ParityLimits(max_drop=1))
+    assert gate_result.outcome == "undecided"
+    assert "1 of these test images were training images" in gate_result.doubts[-1]
 
 
 def test_a_bundle_of_other_classes_is_refused(opened, bundle: Path) -> None:

@@ -9,7 +9,7 @@ import keras
 import pytest
 from keras import layers
 
-from export.auto_precision import _best, _can_pass, _fastest, _Try, search_precision
+from export.auto_precision import _AttemptedSpec, _best, _can_pass, _fastest, search_precision
 from export.formats.artifact_spec import ArtifactSpec
 from export.graph.surgery import copy_of, fold_batch_norms, rebuild
 from export.inputs.keras_loader import load
@@ -134,12 +134,12 @@ def test_speed_makes_larger_files_too_and_publishes_the_fastest(
     ).result.reused
 
 
-def tried(name: str, outcome: str, ms: float) -> tuple[_Try, Attempt]:
+def attempted_spec(name: str, outcome: str, ms: float) -> tuple[_AttemptedSpec, Attempt]:
     """An attempt whose artifact has nothing but an outcome."""
     spec, record = ArtifactSpec("tflite", "int8"), SimpleNamespace(outcome=outcome)
     made = ConvertedArtifact(Artifact(f"{name}.tflite", "tflite", "int8", "0" * 64), b"", record)
     attempt = Attempt(name, name, outcome, (), ms=ms)
-    return _Try(spec, attempt, made), attempt
+    return _AttemptedSpec(spec, attempt, made), attempt
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def tried(name: str, outcome: str, ms: float) -> tuple[_Try, Attempt]:
     ],
 )
 def test_a_larger_file_must_pass_and_be_faster_by_more_than_noise(rows: list, chosen: int) -> None:
-    tries, attempts = zip(*(tried(*row) for row in rows), strict=True)
-    assert _fastest(_best(tries), tries, attempts) is tries[chosen].made
+    attempted, attempts = zip(*(attempted_spec(*row) for row in rows), strict=True)
+    assert _fastest(_best(attempted), attempted, attempts) is attempted[chosen].made
 
 
 def test_the_worst_layers_are_left_in_float_one_after_another_where_nothing_else_helps(
@@ -247,13 +247,13 @@ def test_what_passes_is_preferred_to_what_is_undecided(
     records, outcomes: tuple[str, ...], chosen: int
 ) -> None:
     record = records["model.int8.tflite"]
-    tries = []
+    attempted = []
     for number, outcome in enumerate(outcomes):
         spec = ArtifactSpec("tflite", "int8")
         row = Artifact(f"model.{number}.tflite", "tflite", "int8", 64 * "0")
         made = ConvertedArtifact(row, b"", replace(record, outcome=outcome))
-        tries.append(_Try(spec, compared_attempt(made.record), made))
-    assert _best(tries).row.file == f"model.{chosen}.tflite"
+        attempted.append(_AttemptedSpec(spec, compared_attempt(made.record), made))
+    assert _best(attempted).row.file == f"model.{chosen}.tflite"
 
 
 def test_an_undecided_file_ends_the_search_only_where_none_can_pass() -> None:

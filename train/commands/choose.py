@@ -23,9 +23,9 @@ from train.commands.arguments import (
 from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments
-from train.selection.choice import Limits, Row
+from train.selection.choice import CandidateRow, ChoiceLimits
 from train.selection.select_network import (
-    Comparison,
+    ComparisonOptions,
     NetworkChoice,
     select_network,
 )
@@ -46,8 +46,8 @@ DATA_FLAGS = (
 def main(arguments: Sequence[str]) -> int:
     """Runs the command line `arguments`; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    limits = Limits(parsed.max_ms, parsed.max_mb)
-    comparison = Comparison(parsed.backbones, parsed.input_sizes, limits, parsed.latency)
+    limits = ChoiceLimits(parsed.max_ms, parsed.max_mb)
+    comparison = ComparisonOptions(parsed.backbones, parsed.input_sizes, limits, parsed.latency)
     data_name = os.path.basename(os.path.realpath(parsed.data))
     with ends_soon(f"{NAME} choose", "the same command uses what is computed"):
         choice = select_network(
@@ -85,7 +85,7 @@ def _text(choice: NetworkChoice) -> str:
     return "\n".join(lines)
 
 
-def _figures(row: Row) -> str:
+def _figures(row: CandidateRow) -> str:
     marks = [" *" if row.front else "  "]
     if row.chosen:
         marks.append("choice")
@@ -97,7 +97,7 @@ def _figures(row: Row) -> str:
     ).rstrip()
 
 
-def _nothing_fits(choice: NetworkChoice, limits: Limits) -> str:
+def _nothing_fits(choice: NetworkChoice, limits: ChoiceLimits) -> str:
     asked = []
     if limits.max_ms is not None:
         asked.append(f"{limits.max_ms:g} ms")

@@ -17,8 +17,8 @@ def ends_soon(program: str, hint: str) -> Generator[None, None, None]:
     second signal. SIGINT prints `hint`. Files that runtime.system.atomic_files writes are whole
     whenever that happens. TensorFlow's own exit can take seconds, so it is skipped.
     """
-    watch = _Watch()
-    before = signal.set_wakeup_fd(watch.wakeup.fileno(), warn_on_full_buffer=False)
+    reader = _SignalReader()
+    before = signal.set_wakeup_fd(reader.wakeup.fileno(), warn_on_full_buffer=False)
     try:
         with interrupted_line(f"{program}: interrupted; {hint}"):
             try:
@@ -29,10 +29,10 @@ def ends_soon(program: str, hint: str) -> Generator[None, None, None]:
                 raise
     finally:
         signal.set_wakeup_fd(before)
-        watch.close()
+        reader.close()
 
 
-class _Watch:
+class _SignalReader:
     """A thread that reads each signal's number as a byte, whatever the main thread does.
 
     Python calls a signal handler in the main thread only, between two calls of C code.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime.shared.statistics import bootstrap_interval
 from runtime.system.terminal import say
 from train.configuration.options import Flip, TrainOptions
-from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
 from train.fitting.loss import weighted_examples
 from train.fitting.solved_head import MIN_DEVIATIONS, WeightedFeatures, image_losses, solve_head
 from train.fitting.training_context import TrainingContext
@@ -33,7 +33,7 @@ FLIPS: dict[Flip, tuple[str, ...]] = {
 Keras' own "horizontal_and_vertical" draws once for both directions, so it only ever turns an image
 by 180 degrees (Keras 3.15).
 """
-MAX_TRIAL_IMAGES = 400
+MAX_SAMPLE_IMAGES = 400
 """A family is tried on at most so many training images, which takes a few seconds."""
 
 
@@ -96,16 +96,16 @@ def choose_families(
     train, val = weighted_examples(context, len(context.data.labels))
     shard = context.strategy.shard
     objects = shard.part([image.group for image in context.data.split("val")])
-    val_features = frozen.plain(val.examples, boundary)
+    val_features = frozen.plain(val.hashes, boundary)
     held_out = WeightedFeatures(val_features, val.targets, val.weights)
     chosen = np.linspace(
-        0, len(train.weights) - 1, min(MAX_TRIAL_IMAGES, len(train.weights)), dtype=int
+        0, len(train.weights) - 1, min(MAX_SAMPLE_IMAGES, len(train.weights)), dtype=int
     )
-    plain = frozen.variant(train.examples, 0, boundary)[chosen]
-    examples, targets = train.examples, train.targets[chosen]
-    trial = Examples(
-        [examples.sha256s[index] for index in chosen],
-        [examples.targets[index] for index in chosen],
+    plain = frozen.variant(train.hashes, 0, boundary)[chosen]
+    hashes, targets = train.hashes, train.targets[chosen]
+    sample = LabelledHashes(
+        [hashes.sha256s[index] for index in chosen],
+        [hashes.targets[index] for index in chosen],
     )
 
     def losses(*variants: NDArray[np.float16]) -> NDArray[np.float64]:
@@ -123,7 +123,7 @@ def choose_families(
     for family in possible_families(context.options):
         augment = build_augmentation(context.options, seed, (family,))
         variant = replace(frozen, augment=augment).variant(
-            trial, 1, boundary, f"augmentation: {family}"
+            sample, 1, boundary, f"augmentation: {family}"
         )
         rise = (losses(plain, variant) - plain_losses) * val.weights
         if bootstrap_interval(rise, objects)[0] > 0:

@@ -84,13 +84,13 @@ def _fit_stage(
             context.unfinished.write(checkpoint_of(run, tail, best, best))
             context.after_epoch(history[-1])
         return
-    validation = run.frozen.plain(run.val.examples, stage.boundary)
+    validation = run.frozen.plain(run.val.hashes, stage.boundary)
     latest: Arrays = tail.get_weights()
     count = run.frozen.distinct_variants(stage.variants)
 
     @functools.cache
     def variant_features(variant: int) -> NDArray[np.float16]:
-        return run.frozen.variant(run.train.examples, variant, stage.boundary)
+        return run.frozen.variant(run.train.hashes, variant, stage.boundary)
 
     epochs_left = stage.epochs - len(losses_of(stage, history))
     with Progress(f"train {stage.name}", epochs_left * run.steps) as bar:
@@ -118,7 +118,7 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
     variants = range(frozen.distinct_variants(stage.variants))
     rows = strategy.gather_rows
     features = [
-        rows(frozen.variant(run.train.examples, variant, stage.boundary)) for variant in variants
+        rows(frozen.variant(run.train.hashes, variant, stage.boundary)) for variant in variants
     ]
     train = WeightedFeatures(
         np.concatenate(features).astype(np.float32),
@@ -126,7 +126,7 @@ def _solve_head(run: RunState, tail: keras.Model, stage: Stage) -> None:
         np.tile(rows(run.train.weights), len(variants)),
     )
     val = WeightedFeatures(
-        rows(frozen.plain(run.val.examples, stage.boundary)),
+        rows(frozen.plain(run.val.hashes, stage.boundary)),
         rows(run.val.targets),
         rows(run.val.weights),
     )

@@ -27,20 +27,20 @@ MUCH_BYTES = 10**9
 
 
 @dataclass(frozen=True)
-class Examples:
+class LabelledHashes:
     """Holds the hashes of images in the pixel cache, with their class indices."""
 
     sha256s: list[str]
     targets: list[int]
 
     @classmethod
-    def of_split(cls, data: Dataset, split: Split) -> "Examples":
+    def of_split(cls, data: Dataset, split: Split) -> "LabelledHashes":
         """Returns the images of a split."""
         return cls([image.sha256 for image in data.split(split)], data.targets(split))
 
-    def shard(self, shard: WorkerShard) -> "Examples":
+    def shard(self, shard: WorkerShard) -> "LabelledHashes":
         """Returns the images of one worker."""
-        return Examples(shard.part(self.sha256s), shard.part(self.targets))
+        return LabelledHashes(shard.part(self.sha256s), shard.part(self.targets))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class FrozenFeatures:
             )
 
     def variant(
-        self, examples: Examples, variant: int, boundary: str, label: str = ""
+        self, hashes: LabelledHashes, variant: int, boundary: str, label: str = ""
     ) -> NDArray[np.float16]:
         """Returns the (n, ...) outputs of the layer `boundary` for a variant of each image.
 
@@ -84,30 +84,28 @@ class FrozenFeatures:
         bar.
         """
         return self._features(
-            examples, boundary, variant or None, label or f"features, variant {variant + 1}"
+            hashes, boundary, variant or None, label or f"features, variant {variant + 1}"
         )
 
     def plain(
-        self, examples: Examples, boundary: str, label: str = "validation features"
+        self, hashes: LabelledHashes, boundary: str, label: str = "validation features"
     ) -> NDArray[np.float32]:
         """Returns the (n, ...) outputs of the layer `boundary` for the unchanged images."""
-        return self._features(examples, boundary, None, label).astype(np.float32)
+        return self._features(hashes, boundary, None, label).astype(np.float32)
 
     def _features(
-        self, examples: Examples, boundary: str, variant: int | None, label: str
+        self, hashes: LabelledHashes, boundary: str, variant: int | None, label: str
     ) -> NDArray[np.float16]:
         augment = self.augment if variant is not None else None
         frozen = _submodel(self.model, INPUT, self.base)
         geometry = json.dumps([RULES_VERSION, asdict(self.pixels.preprocessing), variant])
-        name = cache_key(
-            _identity(frozen), geometry, "\n".join(examples.sha256s), _describe(augment)
-        )
-        count = len(examples.sha256s)
+        name = cache_key(_identity(frozen), geometry, "\n".join(hashes.sha256s), _describe(augment))
+        count = len(hashes.sha256s)
 
         def read_images(start: int, stop: int) -> NDArray[np.float32]:
             if augment is not None and variant is not None:
                 reseed(augment, variant * count + start)
-            return self.pixels.read(examples.sha256s[start:stop]).astype(np.float32)
+            return self.pixels.read(hashes.sha256s[start:stop]).astype(np.float32)
 
         function = self.build_function(frozen, augment)
         features = compute_features(self.folder / name, count, read_images, function, label)
@@ -150,7 +148,7 @@ def _identity(submodel: keras.Model | None) -> bytes:
     if submodel is None:
         return code.encode()
     weights = [np.ascontiguousarray(weight).tobytes() for weight in submodel.get_weights()]
-    # Whether a layer learns changes between the trial of augmentations and the head.
+    # Whether a layer learns changes between the comparison of augmentations and the head.
     structure = submodel.to_json().replace('"trainable": false', '"trainable": true')
     return cache_key(code, structure, *weights).encode()
 

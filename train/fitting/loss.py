@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
 from train.configuration.options import ClassWeights
-from train.fitting.frozen_features import Examples
+from train.fitting.frozen_features import LabelledHashes
 from train.fitting.training_context import TrainingContext
 from workstation.run_folder import Split
 
@@ -18,7 +18,7 @@ LEARNT: tuple[Split, ...] = ("train", "val")
 class WeightedExamples:
     """Holds the images of this worker, with their (n, classes) targets and (n,) weights."""
 
-    examples: Examples
+    hashes: LabelledHashes
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
 
@@ -40,8 +40,8 @@ def weighted_examples(
                 f"found {shard.count}",
             )
     weights = class_weights(context.data.targets("train"), classes, options.class_weights)
-    train = Examples.of_split(context.data, "train").shard(shard)
-    val = Examples.of_split(context.data, "val").shard(shard)
+    train = LabelledHashes.of_split(context.data, "train").shard(shard)
+    val = LabelledHashes.of_split(context.data, "val").shard(shard)
     return (
         WeightedExamples(train, one_hot(train.targets, classes), weights[train.targets]),
         WeightedExamples(val, one_hot(val.targets, classes), weights[val.targets]),

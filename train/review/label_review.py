@@ -27,7 +27,7 @@ from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
-from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
 from train.fitting.schedule import POOL
 from train.fitting.solved_head import MIN_DEVIATIONS, Floats, WeightedFeatures, solve_head
 from workstation.run_folder import ImageRecord
@@ -109,8 +109,8 @@ def compute_shown(
     frozen = FrozenFeatures(
         feature_folder, model, POOL, pixels, build_augmentation(TrainOptions(), 0, ())
     )
-    examples = Examples([image.sha256 for image in images], targets.tolist())
-    features = frozen.plain(examples, POOL, "features for the review")
+    hashes = LabelledHashes([image.sha256 for image in images], targets.tolist())
+    features = frozen.plain(hashes, POOL, "features for the review")
     groups = [image.group or image.sha256 for image in images]
     return ShownFeatures(images, features, targets, groups)
 

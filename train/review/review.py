@@ -33,7 +33,7 @@ Kind = Literal["label", "label fits"] | VisualKind
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageFinding:
     """Names one image, what was found, and the shell command that acts on it.
 
     score: the probability of its label (kinds "label" and "label fits"), or see VisualFault.
@@ -60,14 +60,14 @@ class Review:
     worths: what more images of each class are worth, the most first.
     """
 
-    labels: tuple[Finding, ...]
-    visual: tuple[Finding, ...]
+    labels: tuple[ImageFinding, ...]
+    visual: tuple[ImageFinding, ...]
     not_reviewed: tuple[str, ...]
     curve: tuple[CurvePoint, ...] = ()
     worths: tuple[ClassWorth, ...] = ()
 
     @property
-    def suspects(self) -> list[Finding]:
+    def suspects(self) -> list[ImageFinding]:
         """Returns the images whose label is suspect."""
         return [finding for finding in self.labels if finding.kind == "label"]
 
@@ -106,7 +106,7 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
     moves = MoveCommands(folder)
     used = [image for image in data.images if image.split != "refused"]
     visual = [
-        Finding(
+        ImageFinding(
             fault.kind,
             fault.image.path,
             fault.image.label,
@@ -138,7 +138,7 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
     labels = []
     for row in ranked:
         fits = row.suggested == row.image.label
-        finding = Finding(
+        finding = ImageFinding(
             "label fits" if fits else "label",
             row.image.path,
             row.image.label,
@@ -171,7 +171,7 @@ def write_review(
         command: repeats the check.
     """
     rows = [[str(value) for value in astuple(row)] for row in (*review.labels, *review.visual)]
-    write_table(table_path(path), [field.name for field in fields(Finding)], rows)
+    write_table(table_path(path), [field.name for field in fields(ImageFinding)], rows)
     shown = replace(preprocessing, height=SIDE_PX, width=SIDE_PX, fit="pad", channels=3)
     page = load_template("train.review", "review.html.j2").render(
         head=html_head(f"{folder.root.resolve().name} – check"),
@@ -196,8 +196,8 @@ def table_path(page: Path) -> Path:
 
 
 def _with_thumbnails(
-    root: Path, findings: Sequence[Finding], preprocessing: Preprocessing
-) -> list[tuple[Finding, str | None]]:
+    root: Path, findings: Sequence[ImageFinding], preprocessing: Preprocessing
+) -> list[tuple[ImageFinding, str | None]]:
     """Returns the first findings with the whole image as a data: URL, or None if it is gone."""
     shown = []
     for finding in findings[:MAX_SHOWN]:

@@ -19,7 +19,7 @@ from train.data.decoded_cache import PixelCache
 from train.fitting.augmentation import build_augmentation
 from train.fitting.classifier_model import build_model
 from train.fitting.feature_cache import cache_key
-from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
 from train.fitting.loss import one_hot
 from train.fitting.schedule import POOL
 from train.fitting.solved_head import WeightedFeatures, solve_head
@@ -51,15 +51,15 @@ def right_answers(
     frozen = FrozenFeatures(feature_folder, model, POOL, pixels, augment)
     classes = len(data.labels)
 
-    def features(split_examples: Examples, label: str) -> WeightedFeatures:
+    def features(split_hashes: LabelledHashes, label: str) -> WeightedFeatures:
         return WeightedFeatures(
-            frozen.plain(split_examples, POOL, f"{name}, {label}"),
-            one_hot(split_examples.targets, classes),
-            np.ones(len(split_examples.targets), np.float32),
+            frozen.plain(split_hashes, POOL, f"{name}, {label}"),
+            one_hot(split_hashes.targets, classes),
+            np.ones(len(split_hashes.targets), np.float32),
         )
 
-    train = features(Examples.of_split(data, "train"), "training images")
-    val = features(Examples.of_split(data, "val"), "validation images")
+    train = features(LabelledHashes.of_split(data, "train"), "training images")
+    val = features(LabelledHashes.of_split(data, "val"), "validation images")
     scores = solve_head(train, val).scores(val.features)
     return np.asarray(scores.argmax(1) == val.targets.argmax(1))
 

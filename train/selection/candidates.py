@@ -13,7 +13,7 @@ SMALLER = (1.0, 0.7, 0.45)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class NetworkCandidate:
     """Names a backbone, its width multiplier (None if it has only one), and an input size."""
 
     backbone: str
@@ -33,7 +33,7 @@ class Candidate:
 
 def list_candidates(
     folder: ImageFolder, backbones: Sequence[str], sizes: Sequence[int]
-) -> tuple[Candidate, ...]:
+) -> tuple[NetworkCandidate, ...]:
     """Returns the candidates, by backbone and by width, the largest input first.
 
     Without `backbones` they are those whose weights need no download. Without `sizes` a backbone
@@ -54,7 +54,7 @@ def list_candidates(
     return tuple(dict.fromkeys(candidates))
 
 
-def _of(name: str, folder: ImageFolder, sizes: Sequence[int]) -> Iterator[Candidate]:
+def _of(name: str, folder: ImageFolder, sizes: Sequence[int]) -> Iterator[NetworkCandidate]:
     backbone = find_backbone(name)
     if not backbone.pretrained:
         raise InputRefused(
@@ -67,4 +67,4 @@ def _of(name: str, folder: ImageFolder, sizes: Sequence[int]) -> Iterator[Candid
     for width in backbone.widths or (None,):
         for size in sorted(set(sizes), reverse=True):
             if size >= backbone.min_input_size:
-                yield Candidate(name, width, size)
+                yield NetworkCandidate(name, width, size)

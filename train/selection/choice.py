@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.shared.statistics import accuracy_interval
-from train.selection.candidates import Candidate
+from train.selection.candidates import NetworkCandidate
 from train.selection.timing import Timing
 
 MB = 1e6
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChoiceLimits:
     """Holds the most ms an image and the most MB (1,000,000 bytes) of a file; None: no limit."""
 
     max_ms: float | None
@@ -25,7 +25,7 @@ class Limits:
 class Measured:
     """Holds a candidate with what was measured; `right` are the (n,) validation images."""
 
-    candidate: Candidate
+    candidate: NetworkCandidate
     right: NDArray[np.bool_]
     timing: Timing
 
@@ -39,14 +39,14 @@ class Measured:
         """The size of the model file; the shapes of one network change it by less than 0.01."""
         return round(self.timing.bytes / MB, 2)
 
-    def excess(self, limits: Limits) -> float:
+    def excess(self, limits: ChoiceLimits) -> float:
         """Returns how many times its worst figure is the limit; up to 1 it is within."""
         pairs = ((self.timing.ms, limits.max_ms), (self.mb, limits.max_mb))
         return max((figure / limit for figure, limit in pairs if limit is not None), default=0.0)
 
 
 @dataclass(frozen=True)
-class Row:
+class CandidateRow:
     """Describes a candidate in the table; accuracies are 0..1.
 
     low, high: the 95 % interval of the accuracy, over the objects.
@@ -68,23 +68,26 @@ class Row:
     chosen: bool
 
 
-def choose(measured: Sequence[Measured], limits: Limits) -> Measured | None:
+def choose(measured: Sequence[Measured], limits: ChoiceLimits) -> Measured | None:
     """Returns the most accurate candidate within the limits, the fastest of equals; None: none."""
     within = [one for one in measured if one.excess(limits) <= 1]
     return max(within, key=lambda one: (one.accuracy, -one.timing.ms), default=None)
 
 
-def nearest(measured: Sequence[Measured], limits: Limits) -> Measured:
+def nearest(measured: Sequence[Measured], limits: ChoiceLimits) -> Measured:
     """Returns the candidate that exceeds the limits least."""
     return min(measured, key=lambda one: (one.excess(limits), -one.accuracy))
 
 
 def table_rows(
-    measured: Sequence[Measured], limits: Limits, groups: Sequence[str], chosen: Measured | None
-) -> tuple[Row, ...]:
+    measured: Sequence[Measured],
+    limits: ChoiceLimits,
+    groups: Sequence[str],
+    chosen: Measured | None,
+) -> tuple[CandidateRow, ...]:
     """Returns a row for each candidate, the fastest first."""
     return tuple(
-        Row(
+        CandidateRow(
             one.candidate.name,
             one.candidate.backbone,
             one.candidate.width,

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from train.selection.choice import Limits, Row
+from train.selection.choice import CandidateRow, ChoiceLimits
 from workstation.plotting import BAD, DOUBT, GOOD, MARK, page_axes, save_png
 
 
-def plot_choice(path: Path, rows: Sequence[Row], limits: Limits) -> None:
+def plot_choice(path: Path, rows: Sequence[CandidateRow], limits: ChoiceLimits) -> None:
     """Writes the plot; a bar is a 95 % interval, and only the front and the choice have names."""
     figure, axes = page_axes(860, 520)
     for row in rows:

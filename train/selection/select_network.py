@@ -20,8 +20,8 @@ from train.data.decoded_cache import PixelCache
 from train.data.image_folder import ImageFolder, scan_image_folder
 from train.data.preparation import decode_images, prepare
 from train.data.split import SplitFractions
-from train.selection.candidates import Candidate, list_candidates
-from train.selection.choice import Limits, Measured, Row, choose, nearest, table_rows
+from train.selection.candidates import NetworkCandidate, list_candidates
+from train.selection.choice import CandidateRow, ChoiceLimits, Measured, choose, nearest, table_rows
 from train.selection.timing import Timing, measure, read_timings
 from workstation.keras_setup import prepare_tensorflow
 
@@ -32,7 +32,7 @@ MEASURED_HERE = "this machine"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonOptions:
     """States what to compare.
 
     backbones, sizes: empty: see `list_candidates`.
@@ -41,7 +41,7 @@ class Comparison:
 
     backbones: Sequence[str]
     sizes: Sequence[int]
-    limits: Limits
+    limits: ChoiceLimits
     latency: Path | None
 
 
@@ -55,7 +55,7 @@ class NetworkChoice:
     """
 
     folder: str
-    rows: tuple[Row, ...]
+    rows: tuple[CandidateRow, ...]
     choice: str
     nearest: str
     options: TrainOptions
@@ -65,7 +65,7 @@ class NetworkChoice:
 
 
 def select_network(
-    data: Path, folder: Path, options: TrainOptions, comparison: Comparison, *, cache: Path
+    data: Path, folder: Path, options: TrainOptions, comparison: ComparisonOptions, *, cache: Path
 ) -> NetworkChoice:
     """Compares the candidates on `data` and chooses one; writes the results into `folder`.
 
@@ -88,17 +88,17 @@ def select_network(
         prepared = prepare(data, folder, first, cache=cache, packages=("scipy",))
     report_dataset(prepared, strict=False)
     prepare_tensorflow()
-    worker = _Comparison(images, prepared.data, options, cache, measures=timings is None)
-    worker.compare(candidates)
+    evaluator = _CandidateEvaluator(images, prepared.data, options, cache, measures=timings is None)
+    evaluator.evaluate(candidates)
     if timings is None:
-        timings = _measure(worker.files, folder)
-    measured = [Measured(one, worker.right[one], timings[one.name]) for one in worker.right]
+        timings = _measure(evaluator.files, folder)
+    measured = [Measured(one, evaluator.right[one], timings[one.name]) for one in evaluator.right]
     return _write(folder, prepared.data, measured, options, comparison)
 
 
 def _timed(
-    candidates: Sequence[Candidate], timings: Mapping[str, Timing], path: Path
-) -> tuple[Candidate, ...]:
+    candidates: Sequence[NetworkCandidate], timings: Mapping[str, Timing], path: Path
+) -> tuple[NetworkCandidate, ...]:
     """Returns the candidates whose latency is known, and names the others."""
     unknown = [one.name for one in candidates if one.name not in timings]
     if unknown:
@@ -106,7 +106,7 @@ def _timed(
     return tuple(one for one in candidates if one.name in timings)
 
 
-class _Comparison:
+class _CandidateEvaluator:
     """Computes the answers of the candidates, and their model files if `measures` is set."""
 
     def __init__(
@@ -118,13 +118,13 @@ class _Comparison:
         *,
         measures: bool,
     ) -> None:
-        self.right: dict[Candidate, Any] = {}
+        self.right: dict[NetworkCandidate, Any] = {}
         self.files: dict[str, Path] = {}
         self._images, self._data, self._options = images, data, options
         self._cache, self._measures = cache, measures
         self._pixels: dict[int, PixelCache] = {}
 
-    def compare(self, candidates: Sequence[Candidate]) -> None:
+    def evaluate(self, candidates: Sequence[NetworkCandidate]) -> None:
         """Fills `right` and `files`; candidates without weights here are named and left out.
 
         Raises:
@@ -136,7 +136,7 @@ class _Comparison:
             if weights in missing:
                 continue
             try:
-                self._compute(candidate)
+                self._evaluate(candidate)
             except _WeightsMissing as error:
                 missing[weights] = error
         if not self.right:
@@ -144,7 +144,7 @@ class _Comparison:
         for fault in missing.values():
             say(f"left out: {fault}")
 
-    def _compute(self, candidate: Candidate) -> None:
+    def _evaluate(self, candidate: NetworkCandidate) -> None:
         with quiet(), requires_extra("train", "choosing a network"):
             from train.selection.candidate_model import build_candidate, model_file, right_answers
         options = candidate.options(self._options)
@@ -189,7 +189,7 @@ def _write(
     data: Dataset,
     measured: Sequence[Measured],
     options: TrainOptions,
-    comparison: Comparison,
+    comparison: ComparisonOptions,
 ) -> NetworkChoice:
     with quiet(), requires_extra("train", "choosing a network"):
         from train.selection.plot import plot_choice

@@ -30,7 +30,7 @@ OWN_BAR_MB, MEMORY_BAR_MB = 1.0, 10
 INSTALLED = ("runtime", "benchmarks")
 
 
-class Interpreter(NamedTuple):
+class InterpreterInstallation(NamedTuple):
     """Describes what runs files of `format`.
 
     pinned: distributions in the workstation's versions.
@@ -44,16 +44,16 @@ class Interpreter(NamedTuple):
 
 
 INTERPRETERS = {
-    "ai-edge-litert": Interpreter(
+    "ai-edge-litert": InterpreterInstallation(
         "tflite",
         ("numpy", "pillow", "ai-edge-litert"),
         ("flatbuffers", "protobuf", "tqdm", "typing_extensions", "ml_dtypes", "backports.strenum"),
         145,
     ),
-    "tflite-runtime": Interpreter(
+    "tflite-runtime": InterpreterInstallation(
         "tflite", ("pillow",), ("numpy<2", "tflite-runtime==2.14.0"), 145
     ),
-    "onnxruntime": Interpreter(
+    "onnxruntime": InterpreterInstallation(
         "onnx", ("numpy", "pillow", "onnxruntime", "flatbuffers", "packaging", "protobuf"), (), 165
     ),
 }

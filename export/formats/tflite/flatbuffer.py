@@ -11,7 +11,7 @@ CUSTOM = 32
 """The code of all operators that are not builtin ones; the field CUSTOM_CODE has their name."""
 
 
-class Operator(NamedTuple):
+class OperatorUse(NamedTuple):
     """Holds an operator's code in the enum BuiltinOperator, its version, and its name if custom."""
 
     code: int
@@ -19,12 +19,12 @@ class Operator(NamedTuple):
     custom: str | None
 
 
-def operators(content: bytes) -> list[Operator]:
+def operators(content: bytes) -> list[OperatorUse]:
     """Returns the operators that a TFLite model lists, each once."""
     return [_operator(content, table) for table in tables(content, root(content), OPERATOR_CODES)]
 
 
-def _operator(content: bytes, table: int) -> Operator:
+def _operator(content: bytes, table: int) -> OperatorUse:
     code, version = operator_code(content, table), unsigned(content, table, OPERATOR_VERSION, 1)
     custom = text(content, table, CUSTOM_CODE) if code == CUSTOM else None
-    return Operator(code, version, custom)
+    return OperatorUse(code, version, custom)

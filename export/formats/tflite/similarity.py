@@ -15,7 +15,7 @@ from export.graph.input_quantization import RAW, InputQuantization
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.file_formats.appended_zip import texts_in_tail
 from runtime.file_formats.output_activation import find_origin
-from runtime.file_formats.tflite import ACTIVATIONS, PASSING, read_graph
+from runtime.file_formats.tflite import ACTIVATIONS, PASSING, read_tflite_graph
 from runtime.models.manifest import Manifest
 from runtime.models.outputs import FEATURES, SIMILARITY
 from workstation.similarity.prototypes import Prototypes
@@ -83,7 +83,7 @@ class _Graft:
 
     def _find_features(self, content: bytes) -> int | None:
         """Returns the tensor that the last layer with a kernel reads."""
-        graph = read_graph(content)
+        graph = read_tflite_graph(content)
         logits = find_origin(graph.outputs[0], graph.producers, PASSING | ACTIVATIONS.keys())
         layer = graph.operators.get(logits)
         if layer is None or layer.code not in HEADS:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from runtime.backends.installed import INTERPRETERS, Interpreter
+from runtime.backends.installed import INTERPRETERS, InterpreterPackage
 from runtime.commands.doctor import interpreter_probe
 from runtime.commands.doctor.finding import Finding, Level
 from runtime.system.provenance import versions
@@ -35,13 +35,13 @@ def examine_interpreters() -> list[Finding]:
     return findings
 
 
-def _examine(interpreter: Interpreter) -> Finding:
+def _examine(interpreter: InterpreterPackage) -> Finding:
     probe = interpreter_probe.__file__
     result = ask_child(probe, interpreter.module, timeout_s=LOAD_TIMEOUT_S)
     return judge_interpreter(interpreter, result)
 
 
-def judge_interpreter(interpreter: Interpreter, result: ChildResult) -> Finding:
+def judge_interpreter(interpreter: InterpreterPackage, result: ChildResult) -> Finding:
     """Returns the finding for a child process that ran the tiny network."""
     package = interpreter.distribution
     version = versions(package).get(package, "of unknown version")
@@ -63,7 +63,7 @@ def judge_interpreter(interpreter: Interpreter, result: ChildResult) -> Finding:
     )
 
 
-def _judge_scores(interpreter: Interpreter, name: str, result: ChildResult) -> Finding:
+def _judge_scores(interpreter: InterpreterPackage, name: str, result: ChildResult) -> Finding:
     differences = np.subtract(result.answer["scores"], interpreter_probe.SCORES)
     error = float(np.abs(differences).max())
     if not error < MAX_SCORE_ERROR:  # also NaN
@@ -85,7 +85,7 @@ def _finding(level: Level, found: str, do: str = "") -> Finding:
     return Finding("interpreter", level, found, do)
 
 
-def _alternative(interpreter: Interpreter) -> str:
+def _alternative(interpreter: InterpreterPackage) -> str:
     first, last = INTERPRETERS[0], INTERPRETERS[-1]
     alternative = last if interpreter is first else first
     return f"pip install {alternative.distribution} instead"

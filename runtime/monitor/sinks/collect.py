@@ -17,7 +17,7 @@ from runtime.cli.identity import program_name
 from runtime.errors import QuinceError
 from runtime.images.preprocessing import preprocess
 from runtime.images.region import crop_region, region_text
-from runtime.inbox.collector import BY_THUMBNAIL, Collector, Limits, Looks
+from runtime.inbox.collector import BY_THUMBNAIL, AppearanceMeasure, Collector, InboxLimits
 from runtime.inbox.names import Reason
 from runtime.inbox.note import Note, local_time
 from runtime.inbox.selection import Floats
@@ -40,14 +40,14 @@ def open_collector(options: argparse.Namespace, context: SinkContext) -> Iterato
         InputRefused: the folder is a file.
     """
     measured, changed = _MeasuredByModel(), set[str]()
-    limits = Limits(options.collect_most, options.collect_megabytes * 10**6)
+    limits = InboxLimits(options.collect_most, options.collect_megabytes * 10**6)
     collectors = {
         view.name: Collector(
             options.collect,
             limits,
             context.errors.report,
             live=view.live,
-            looks=measured.looks,
+            current_measure=measured.current,
         )
         for view in context.views
     }
@@ -92,16 +92,16 @@ def _as_trained(result: FrameResult) -> Image.Image:
 
 
 class _MeasuredByModel:
-    """Measures looks by the features of the newest classifier, and without any by thumbnails."""
+    """Measures images by the features of the newest classifier, and without any by thumbnails."""
 
     classifier: Classifier | None = None
 
     def __init__(self) -> None:
         self._opened: Classifier | None = None
-        self._looks = BY_THUMBNAIL
+        self._measure = BY_THUMBNAIL
         self._lock = threading.Lock()
 
-    def looks(self) -> Looks:
+    def current(self) -> AppearanceMeasure:
         """Returns how images are measured now; the threads of the collectors call it.
 
         The model file is loaded once more for each classifier.
@@ -110,18 +110,18 @@ class _MeasuredByModel:
             classifier = self.classifier
             if classifier is not None and classifier is not self._opened:
                 self._opened = classifier
-                self._looks = _looks_of(classifier)
-            return self._looks
+                self._measure = _measure_of(classifier)
+            return self._measure
 
 
-def _looks_of(classifier: Classifier) -> Looks:
+def _measure_of(classifier: Classifier) -> AppearanceMeasure:
     # Imported here, because few cameras collect.
     from runtime.explanation.explainer import open_head
 
     with suppress(QuinceError):
         if head := open_head(classifier)[0]:
             side = classifier.preprocessing.decode_side
-            return Looks(classifier.id, partial(_features, classifier, head), side)
+            return AppearanceMeasure(classifier.id, partial(_features, classifier, head), side)
     return BY_THUMBNAIL
 
 
@@ -136,7 +136,7 @@ def _note(result: FrameResult, *, changed: bool) -> Note:
     region = result.preprocessing.region
     return Note(
         "change" if changed else reason,
-        result.view.source,
+        result.view.source_address,
         result.frame.name,
         local_time(),
         region_text(region) if region else "",

@@ -26,5 +26,5 @@ def change_fields(change: AnswerChange) -> dict[str, Any]:
     fields = asdict(change)
     model_ref = fields.pop("model_ref")
     predictions = [prediction._asdict() for prediction in change.predictions]
-    names = {"source": change.view.source, "view": change.view.name}
+    names = {"source": change.view.source_address, "view": change.view.name}
     return {**fields, "predictions": predictions, **names, **model_ref}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @contextmanager
 def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
     """Serves the page until the context ends."""
-    places = tuple(dict.fromkeys(view.place for view in context.views))
+    places = tuple(dict.fromkeys(view.source_name for view in context.views))
     with live_page_from_options(options, places) as live:
         assert isinstance(live, LivePage)
         announce_url(context.errors.program, live)
@@ -53,15 +53,15 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                     view=result.view.name,
                     region=result.preprocessing.region,
                 ),
-                result.view.place,
+                result.view.source_name,
             )
 
         def report_loss(change: AnswerChange) -> None:
             if change.state == "lost":
-                live.report_state("lost", change.view.place)
+                live.report_state("lost", change.view.source_name)
 
         def show_still(view: View, frame: Frame) -> None:
-            live.show_still(frame.image, frame.arrived_s, view.place)
+            live.show_still(frame.image, frame.arrived_s, view.source_name)
 
         yield Sink(on_change=report_loss, on_frame=show, on_still=show_still)
 

@@ -76,7 +76,7 @@ def command_environment(change: AnswerChange) -> dict[str, str]:
         "QUINCE_BEFORE": _label_text(change.before),
         "QUINCE_STATE": change.state,
         "QUINCE_TIME": change.at,
-        "QUINCE_SOURCE": escape_control_chars(change.view.source),
+        "QUINCE_SOURCE": escape_control_chars(change.view.source_address),
         "QUINCE_VIEW": change.view.name,
     }
 

@@ -8,13 +8,13 @@ import pytest
 
 from benchmarks.claims.scripts.quantizing import quantizers, timing
 from benchmarks.claims.scripts.quantizing.libraries import LIBRARIES
-from benchmarks.claims.scripts.quantizing.quantizers import Row, _claims, _line, _measure
+from benchmarks.claims.scripts.quantizing.quantizers import QuantizerRow, _claims, _line, _measure
 
 HERE = Path(sys.executable)
 
 
 @pytest.fixture(scope="module")
-def rows(trained: Path) -> list[Row]:
+def rows(trained: Path) -> list[QuantizerRow]:
     """ONNX Runtime is installed here, NNCF is not."""
     with pytest.MonkeyPatch.context() as patch:
         libraries = {name: LIBRARIES[name] for name in ("onnxruntime", "NNCF")}
@@ -23,7 +23,7 @@ def rows(trained: Path) -> list[Row]:
         return _measure(trained, {"onnxruntime": HERE, "nncf": HERE})
 
 
-def test_every_file_is_measured_and_a_failure_keeps_its_reason(rows: list[Row]) -> None:
+def test_every_file_is_measured_and_a_failure_keeps_its_reason(rows: list[QuantizerRow]) -> None:
     names = [(row.quantizer, row.suffix) for row in rows]
     assert names == [
         *(("ours", ".tflite"), ("float", ".tflite"), ("TFLiteConverter", ".tflite")),
@@ -48,7 +48,7 @@ def test_every_file_is_measured_and_a_failure_keeps_its_reason(rows: list[Row]) 
     assert all(row.parity and row.parity.agreement > 0.8 for row in integers)
 
 
-def test_claims_count_a_gain_as_no_drop_and_leave_float_files_out(rows: list[Row]) -> None:
+def test_claims_count_a_gain_as_no_drop_and_leave_float_files_out(rows: list[QuantizerRow]) -> None:
     ours, *_ = rows
     assert ours.parity
     other = replace(ours.parity, drop=-0.02)

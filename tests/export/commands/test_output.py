@@ -9,7 +9,7 @@ from export.exporter import ExportResult
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.layer_error import LayerError
 from export.parity.artifact_record import ArtifactInputs, ArtifactRecord, Attempt, DeviceParity
-from export.parity.gate import Outcome, ParityLimits
+from export.parity.gate import GateOutcome, ParityLimits
 from export.parity.latency import Latency
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityReport, TrueScores
@@ -37,7 +37,7 @@ FIGURES = {
 LAYER = LayerError("dense", "FULLY_CONNECTED", 1.0, 0.2, 0.1, "conv", 0.3)
 
 
-def result(file: str, outcome: Outcome = "undecided") -> ExportResult:
+def result(file: str, outcome: GateOutcome = "undecided") -> ExportResult:
     limits = ParityLimits()
     spec = ArtifactSpec("tflite", "int8")
     record = ArtifactRecord(

@@ -11,7 +11,7 @@ from export.formats.registry import FORMATS
 from runtime.classifier import Classifier
 from runtime.explanation.explainer import Explainer
 from runtime.explanation.tflite_head import AVERAGE_POOL
-from runtime.file_formats.tflite import read_graph
+from runtime.file_formats.tflite import read_tflite_graph
 
 CONV_2D = 3
 KINDS = [(name, precision) for name, row in FORMATS.items() for precision in row.precisions]
@@ -48,7 +48,7 @@ def test_a_pooling_and_a_convolution_of_one_pixel_are_such_a_head_too(
     spec = ArtifactSpec("tflite", precision)
     content = FORMATS["tflite"].convert.load()(model, spec, calibration, manifest).content
     (tmp_path / spec.file).write_bytes(content)
-    graph = read_graph(content)
+    graph = read_tflite_graph(content)
     assert {AVERAGE_POOL, CONV_2D} <= {operator.code for operator in graph.operators.values()}
     check_map(tmp_path / spec.file, calibration[:12], LOGIT_ERROR.get(precision, 1e-3))
 

@@ -35,11 +35,11 @@ def two_models(images: int, lost: int, gained: int):
 
 
 def test_a_drop_over_the_limit_is_refused_and_says_why() -> None:
-    verdict = apply_limits(
+    gate_result = apply_limits(
         two_models(1000, lost=30, gained=10), ParityLimits(max_drop=0.01, min_agreement=0.9)
     )
-    assert len(verdict.reasons) == 1
-    assert "fell by 0.0200 from 0.5000" in verdict.reasons[0]
+    assert len(gate_result.reasons) == 1
+    assert "fell by 0.0200 from 0.5000" in gate_result.reasons[0]
 
 
 def test_a_drop_at_the_limit_passes() -> None:

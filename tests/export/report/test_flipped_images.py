@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from export.report.flipped_images import FlippedAnswer, flipped_images
-from runtime.shared.parity import Flip
+from runtime.shared.parity import LabelChange
 
 
-def flip(image: str, label: str, reference_score: float = 0.6) -> Flip:
-    return Flip(image, "a", "a", reference_score, label, 0.5)
+def flip(image: str, label: str, reference_score: float = 0.6) -> LabelChange:
+    return LabelChange(image, "a", "a", reference_score, label, 0.5)
 
 
 def test_answers_of_all_artifacts_come_together_most_first(records) -> None:

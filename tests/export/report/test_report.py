@@ -9,7 +9,7 @@ import pytest
 
 from export.parity.artifact_record import ArtifactRecord
 from export.report.report import render
-from runtime.shared.parity import Flip
+from runtime.shared.parity import LabelChange
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -20,7 +20,7 @@ def models(exported: Path) -> dict[str, Path]:
 
 
 def with_flips(
-    records: dict[str, ArtifactRecord], flips: tuple[Flip, ...]
+    records: dict[str, ArtifactRecord], flips: tuple[LabelChange, ...]
 ) -> dict[str, ArtifactRecord]:
     return {
         file: replace(record, parity=replace(record.parity, flips=flips))
@@ -63,7 +63,7 @@ def test_same_records_give_the_same_bytes(opened, records, sets, models) -> None
 
 def test_shows_labels_and_file_names_as_text(opened, records, sets, models, elements) -> None:
     before = elements(render(opened, records, sets, models)).tags.count("img")
-    flip = Flip(HOSTILE, HOSTILE, HOSTILE, 0.9, HOSTILE, 0.8)
+    flip = LabelChange(HOSTILE, HOSTILE, HOSTILE, 0.9, HOSTILE, 0.8)
     records = {
         file: replace(
             record,
@@ -97,7 +97,7 @@ def test_a_flipped_image_is_shown_once_with_the_answer_of_each_artifact(
 ) -> None:
     image = opened.split("test")[0]
     other_label = next(label for label in opened.manifest.labels if label != image.label)
-    flip = Flip(image.path, image.label, image.label, 0.61, other_label, 0.57)
+    flip = LabelChange(image.path, image.label, image.label, 0.61, other_label, 0.57)
     records = with_flips(records, (flip,))
     page = render(opened, records, sets, models)
     assert page.count(f'<div class="path">{image.path}</div>') == 1
@@ -124,7 +124,7 @@ def test_many_flips_many_classes_and_many_layers_are_cut_and_said(
     opened, records, sets, models
 ) -> None:
     labels = tuple(f"class {number}" for number in range(300))
-    flips = tuple(Flip(f"{number}.jpg", "a", "b", 0.5, "c", 0.5) for number in range(500))
+    flips = tuple(LabelChange(f"{number}.jpg", "a", "b", 0.5, "c", 0.5) for number in range(500))
     records = with_flips(records, flips)
     int8 = records["model.int8.tflite"]
     records["model.int8.tflite"] = replace(int8, layers=int8.layers[:1] * 100)

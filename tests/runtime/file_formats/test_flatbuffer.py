@@ -50,10 +50,10 @@ def test_reads_what_the_flatbuffers_package_wrote() -> None:
 
 def test_damaged_bytes_raise_the_documented_errors_soon() -> None:
     content, generator, raised = _content(), np.random.default_rng(4), 0
-    for trial in range(2000):
+    for number in range(2000):
         broken = (
             bytearray(content[: int(generator.integers(1, len(content)))])
-            if trial % 4 == 0
+            if number % 4 == 0
             else bytearray(content)
         )
         for _ in range(2):

@@ -91,10 +91,10 @@ def test_damaged_files_are_refused_or_read_and_never_crash(onnx_model) -> None:
     content = onnx_model().read_bytes()
     generator = np.random.default_rng(5)
     refused = 0
-    for trial in range(600):
+    for number in range(600):
         broken = (
             bytearray(content[: int(generator.integers(1, len(content)))])
-            if trial % 2
+            if number % 2
             else bytearray(content)
         )
         broken[int(generator.integers(len(broken)))] ^= int(generator.integers(1, 256))

@@ -7,13 +7,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.file_formats.onnx import read_graph
+from runtime.file_formats.onnx import read_onnx_graph
 from runtime.file_formats.tensors import Quantization
 
 
 def test_agrees_with_the_onnx_package_on_an_exported_file(exported: Path) -> None:
     content = (exported / "model.fp32.onnx").read_bytes()
-    graph, model = read_graph(content), onnx.load_from_string(content)
+    graph, model = read_onnx_graph(content), onnx.load_from_string(content)
     assert [(node.operator, *node.inputs, *node.outputs) for node in graph.nodes] == [
         (node.op_type, *node.input, *node.output) for node in model.graph.node
     ]
@@ -44,7 +44,7 @@ def test_scale_and_zero_point_are_read_from_every_storage(make, zero: np.generic
     graph = helper.make_graph(
         nodes, "g", [inputs], [outputs], [many, make("scale", np.float32(0.5)), make("zero", zero)]
     )
-    found = read_graph(helper.make_model(graph).SerializeToString())
+    found = read_onnx_graph(helper.make_model(graph).SerializeToString())
     assert (
         found.input_quantization("in")
         == found.output_quantization("out")
@@ -58,7 +58,7 @@ def test_ring_of_operators_ends(onnx_model) -> None:
     model = onnx.load(onnx_model())
     model.graph.node.append(helper.make_node("Identity", ["b"], ["scores"]))
     model.graph.node.append(helper.make_node("Identity", ["scores"], ["b"]))
-    assert read_graph(model.SerializeToString()).output_activation() == "other"
+    assert read_onnx_graph(model.SerializeToString()).output_activation() == "other"
 
 
 def test_damaged_files_never_crash(onnx_model) -> None:
@@ -66,4 +66,4 @@ def test_damaged_files_never_crash(onnx_model) -> None:
     for _ in range(500):
         broken = bytearray(content)
         broken[int(generator.integers(len(broken)))] ^= int(generator.integers(1, 256))
-        read_graph(bytes(broken)).output_activation()
+        read_onnx_graph(bytes(broken)).output_activation()

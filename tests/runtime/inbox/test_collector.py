@@ -17,7 +17,7 @@ from PIL import Image
 from runtime.errors import QuinceError
 from runtime.images.decoding import header_size
 from runtime.inbox import collector as module
-from runtime.inbox.collector import Collector, Limits
+from runtime.inbox.collector import Collector, InboxLimits
 from runtime.inbox.names import Reason, burst_of, reason_of
 from runtime.inbox.note import Note, read_note
 
@@ -39,7 +39,7 @@ def collect(tmp_path: Path) -> Callable[..., list[str]]:
     ) -> list[str]:
         errors: list[QuinceError] = []
         collector = Collector(
-            tmp_path, Limits(**({"free_bytes": 0} | limits)), errors.append, live=False
+            tmp_path, InboxLimits(**({"free_bytes": 0} | limits)), errors.append, live=False
         )
         for image, reason in zip(seen, reasons or ["different"] * len(seen), strict=True):
             collector.offer(image, Note(reason, "clip", "clip #1"))
@@ -134,7 +134,7 @@ def test_size_limit_holds_and_the_images_before_count(collect, tmp_path: Path) -
 def test_labelled_images_are_not_collected_again(collect, tmp_path: Path) -> None:
     """A collector that runs sees what people and other collectors do to the folder."""
     errors: list[QuinceError] = []
-    collector = Collector(tmp_path, Limits(3, free_bytes=0), errors.append, live=False)
+    collector = Collector(tmp_path, InboxLimits(3, free_bytes=0), errors.append, live=False)
     collector.offer(scene(0), Note("different", "clip", ""))
     deadline = time.monotonic() + 20
     while collector.stored < 1:
@@ -190,7 +190,7 @@ def test_camera_is_looked_at_in_intervals_and_at_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "INTERVAL_S", 3600)
-    collector = Collector(tmp_path, Limits(free_bytes=0), print, live=True)
+    collector = Collector(tmp_path, InboxLimits(free_bytes=0), print, live=True)
     reasons: list[Reason] = ["different", "different", "unknown", "change"]
     for number, reason in enumerate(reasons):
         collector.offer(scene(number), Note(reason, "camera:0", ""))

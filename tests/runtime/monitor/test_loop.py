@@ -17,7 +17,7 @@ from runtime.errors import MachineError
 from runtime.images.decoding import open_image, small_copy
 from runtime.monitor.capture import EndOfStream
 from runtime.monitor.looking import ALWAYS, LookRule
-from runtime.monitor.loop import STALE_S, Watch, monitor
+from runtime.monitor.loop import STALE_S, FollowedSource, monitor
 from runtime.monitor.sinks.base import Sink
 from runtime.monitor.sinks.dispatcher import SinkDispatcher
 from runtime.monitor.sinks.error_reporter import ErrorReporter
@@ -63,14 +63,14 @@ class Script:
         return frame if wanted(frame) else None
 
 
-def watch(
+def followed(
     script: Script,
     settings: DecisionSettings = WINDOW_OF_3,
     *views: View,
     rule: LookRule = ALWAYS,
-) -> Watch:
+) -> FollowedSource:
     whole = View("", "camera:0", script.source.live)
-    return Watch(script, views or (whole,), settings, rule)  # type: ignore[arg-type]
+    return FollowedSource(script, views or (whole,), settings, rule)  # type: ignore[arg-type]
 
 
 class Recorder:
@@ -92,7 +92,9 @@ def run(onnx_model):
     ) -> tuple[Recorder, MonitorStats]:
         recorder, model = Recorder(), Classifier(onnx_model())
         dispatcher = SinkDispatcher({**sinks, "recorder": recorder.sink}, ErrorReporter("prog"))
-        (stats,) = monitor([watch(Script(*steps, live=live), settings)], lambda: model, dispatcher)
+        (stats,) = monitor(
+            [followed(Script(*steps, live=live), settings)], lambda: model, dispatcher
+        )
         return recorder, stats
 
     return run
@@ -177,7 +179,7 @@ def test_sinks_get_16_bit_grey_by_the_rule_of_the_model(onnx_model) -> None:
     image = Image.fromarray(np.arange(1000, 1256, dtype=np.uint16).reshape(16, 16))
     image.getexif()[ExifTags.Base.Orientation] = 3
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
-    monitor([watch(Script(image), SINGLE_FRAMES)], lambda: model, dispatcher)
+    monitor([followed(Script(image), SINGLE_FRAMES)], lambda: model, dispatcher)
     (result,) = recorder.frames
     shown = np.arange(256, dtype=np.uint8).reshape(16, 16)[::-1, ::-1]
     assert np.array_equal(np.asarray(result.frame.image), np.stack([shown] * 3, axis=-1))
@@ -196,7 +198,7 @@ def test_smoothing_starts_again_with_another_model(onnx_model) -> None:
     recorder = Recorder()
     models = [first, first, first, second, second, second]
     monitor(
-        [watch(Script(*["red"] * 4))],
+        [followed(Script(*["red"] * 4))],
         lambda: models.pop(0),
         SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog")),
     )
@@ -228,7 +230,7 @@ def test_regions_of_a_frame_have_answers_of_their_own(onnx_model) -> None:
     views = [View(name, "camera:0", True, region) for name, region in REGIONS.items()]
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
     script = Script(frame, frame.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-    (stats,) = monitor([watch(script, SINGLE_FRAMES, *views)], lambda: model, dispatcher)
+    (stats,) = monitor([followed(script, SINGLE_FRAMES, *views)], lambda: model, dispatcher)
     answers = [(change.view.name, change.label) for change in recorder.changes]
     assert answers == [
         ("own", "red"),
@@ -249,11 +251,11 @@ def test_sources_share_a_model_and_keep_their_own_state(onnx_model) -> None:
     model, recorder = Classifier(onnx_model()), Recorder()
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
     gate, yard = Script("red", "red", "lost", "red"), Script("blue", "blue", "blue", "blue", "lime")
-    watches = [
-        watch(script, SINGLE_FRAMES, View(name, name, True))
+    sources = [
+        followed(script, SINGLE_FRAMES, View(name, name, True))
         for name, script in (("gate", gate), ("yard", yard))
     ]
-    stats = monitor(watches, lambda: model, dispatcher)
+    stats = monitor(sources, lambda: model, dispatcher)
     by_source = {
         name: [(change.state, change.label) for change in recorder.changes if of(change) == name]
         for name in ("gate", "yard")
@@ -279,7 +281,9 @@ def test_still_frames_are_shown_and_not_classified_and_a_loss_makes_the_next_one
     dispatcher = SinkDispatcher({"recorder": sink}, ErrorReporter("prog"))
     steps = (*["red"] * 6, "lost", *["red"] * 6, *["blue"] * 6)
     rule = LookRule(on_motion=True)
-    (stats,) = monitor([watch(Script(*steps), SINGLE_FRAMES, rule=rule)], lambda: model, dispatcher)
+    (stats,) = monitor(
+        [followed(Script(*steps), SINGLE_FRAMES, rule=rule)], lambda: model, dispatcher
+    )
     assert recorder.answers() == [
         ("running", "red"),
         ("lost", None),
@@ -309,7 +313,7 @@ def test_jpeg_is_decoded_once_at_a_small_scale_for_all_regions(
     frames = [open_image(content.getvalue(), "f") for _ in range(4)]
     views = [View(name, "camera:0", True, region) for name, region in REGIONS.items()]
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
-    watched = watch(Script(*frames), SINGLE_FRAMES, *views, rule=LookRule(on_motion=True))
-    monitor([watched], lambda: model, dispatcher)
+    source = followed(Script(*frames), SINGLE_FRAMES, *views, rule=LookRule(on_motion=True))
+    monitor([source], lambda: model, dispatcher)
     assert decoded == [(800, 800)] * 4, "a quarter of it is 128 pixels or more"
     assert len(recorder.frames) == 2 * len(views)

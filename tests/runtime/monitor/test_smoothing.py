@@ -84,8 +84,8 @@ def test_scores_are_averaged_over_the_window_only() -> None:
     assert np.allclose(decisions[3].average, (BANANA + CHERRY + CHERRY) / 3)
     assert np.allclose(decisions[4].average, CHERRY)
     assert len(decisions[4].scores) == 3
-    assert decisions[0].candidate is not None
-    assert decisions[0].candidate.score == pytest.approx(0.9)
+    assert decisions[0].newest is not None
+    assert decisions[0].newest.score == pytest.approx(0.9)
 
 
 def test_stable_answer_keeps_its_score_up_to_date() -> None:

@@ -61,8 +61,8 @@ def test_views_have_the_names_of_source_and_region(words: tuple[str, ...], expec
 
 def test_place_is_the_source_and_no_name_has_a_password() -> None:
     (first, second) = views("--source", HTTP, "--source", f"yard={HTTP}", "--region", "a=0,0,1,1")
-    assert (first.place, first.name) == ("http-cam-stream", "http-cam-stream/a")
-    assert (second.place, second.source) == ("yard", "http://cam/stream")
+    assert (first.source_name, first.name) == ("http-cam-stream", "http-cam-stream/a")
+    assert (second.source_name, second.source_address) == ("yard", "http://cam/stream")
     assert "secret" not in repr((first, second))
 
 
@@ -94,8 +94,8 @@ def test_file_whose_name_looks_like_a_named_source_is_a_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a=b.jpg").touch()
-    assert [view.source for view in views("--source", "a=b.jpg")] == ["a=b.jpg"]
-    assert [view.source for view in views("--source", "a=c.jpg")] == ["c.jpg"]
+    assert [view.source_address for view in views("--source", "a=b.jpg")] == ["a=b.jpg"]
+    assert [view.source_address for view in views("--source", "a=c.jpg")] == ["c.jpg"]
 
 
 def test_interval_is_kept_by_the_source_or_by_the_rule() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.shared.parity import MAX_FLIPS, Flip, compare, select_true_scores
+from runtime.shared.parity import MAX_FLIPS, LabelChange, compare, select_true_scores
 from runtime.shared.statistics import paired_interval
 
 LABELS = ("a", "b", "c")
@@ -79,7 +79,9 @@ def test_flips_are_named_with_each_models_own_label_and_score() -> None:
         scores(0, 2, 2, height=0.6),
         LABELS,
     )
-    assert report.flips == (Flip("1.jpg", "a", "b", pytest.approx(0.9), "c", pytest.approx(0.6)),)
+    assert report.flips == (
+        LabelChange("1.jpg", "a", "b", pytest.approx(0.9), "c", pytest.approx(0.6)),
+    )
     assert report.agreement == pytest.approx(2 / 3)
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from runtime.errors import ImageRefused, MachineError
-from runtime.sources.pixel_formats import Layout, to_image
+from runtime.sources.pixel_formats import BufferLayout, to_image
 from runtime.sources.video_mode import OfferedFormat, SizeRange, choose_mode
 
 WIDTH, HEIGHT = 4, 2
@@ -47,24 +47,24 @@ def test_known_patch_has_its_colour_in_every_raw_format(
         "BGR24": (blue, green, red) * 2,
     }[pixels]
     row = bytes(pair * (WIDTH // 2)) + b"\x99" * padding
-    image = to_image(row * HEIGHT, Layout(pixels, WIDTH, HEIGHT, len(row)), "camera")
+    image = to_image(row * HEIGHT, BufferLayout(pixels, WIDTH, HEIGHT, len(row)), "camera")
     assert (image.mode, image.size) == ("RGB", (WIDTH, HEIGHT))
     assert np.abs(np.asarray(image, int) - COLOURS[colour]).max() <= 2
 
 
 def test_neighbouring_pixels_keep_their_places() -> None:
     content = bytes([16, 128, 235, 128, 235, 128, 16, 128, 235, 128, 235, 128, 16, 128, 16, 128])
-    image = to_image(content, Layout("YUYV", 4, 2, 8), "camera").convert("L")
+    image = to_image(content, BufferLayout("YUYV", 4, 2, 8), "camera").convert("L")
     assert np.asarray(image).tolist() == [[0, 255, 255, 0], [255, 255, 0, 0]]
 
 
 def test_grey_stays_grey_and_jpeg_is_opened() -> None:
-    assert to_image(bytes([0, 9, 255, 7]), Layout("GREY", 2, 2, 2), "camera").tobytes() == bytes(
-        [0, 9, 255, 7]
-    )
+    assert to_image(
+        bytes([0, 9, 255, 7]), BufferLayout("GREY", 2, 2, 2), "camera"
+    ).tobytes() == bytes([0, 9, 255, 7])
     out = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(out, "JPEG")
-    assert to_image(out.getvalue() + bytes(100), Layout("MJPEG", 8, 8, 0), "camera").getpixel(
+    assert to_image(out.getvalue() + bytes(100), BufferLayout("MJPEG", 8, 8, 0), "camera").getpixel(
         (4, 4)
     ) == (254, 0, 0)
 
@@ -72,7 +72,7 @@ def test_grey_stays_grey_and_jpeg_is_opened() -> None:
 @pytest.mark.parametrize("pixels", ["YUYV", "RGB24", "GREY", "MJPEG"])
 def test_short_buffer_is_refused(pixels: str) -> None:
     with pytest.raises(ImageRefused, match="camera"):
-        to_image(bytes(5), Layout(pixels, 4, 2, 0), "camera")
+        to_image(bytes(5), BufferLayout(pixels, 4, 2, 0), "camera")
 
 
 def only(width: int, height: int) -> SizeRange:

@@ -15,7 +15,7 @@ from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
 from train.distribution.strategy import WorkerShard
 from train.fitting.augmentation import build_augmentation, possible_families
-from train.fitting.frozen_features import Examples, FrozenFeatures
+from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
 from train.fitting.schedule import INPUT
 
 
@@ -35,8 +35,8 @@ def variants(
     def compute(folder: Path, flip: Flip, seed: int) -> list[np.ndarray]:
         augment = _augmentation(TrainOptions(flip=flip), seed)
         frozen = FrozenFeatures(folder, build(small), INPUT, pixels, augment)
-        examples = Examples.of_split(data, "train")
-        return [frozen.variant(examples, variant, INPUT).astype(np.float32) for variant in (1, 2)]
+        hashes = LabelledHashes.of_split(data, "train")
+        return [frozen.variant(hashes, variant, INPUT).astype(np.float32) for variant in (1, 2)]
 
     return compute
 
@@ -89,35 +89,35 @@ def test_augmentation_reaches_all_training_variants_but_the_first_and_never_vali
 
 
 def test_a_shard_keeps_images_and_targets_together(data: Dataset) -> None:
-    examples = Examples.of_split(data, "train")
-    target = dict(zip(examples.sha256s, examples.targets, strict=True))
-    shard = examples.shard(WorkerShard(1, 3))
-    assert len(shard.sha256s) == len(shard.targets) < len(examples.targets)
+    hashes = LabelledHashes.of_split(data, "train")
+    target = dict(zip(hashes.sha256s, hashes.targets, strict=True))
+    shard = hashes.shard(WorkerShard(1, 3))
+    assert len(shard.sha256s) == len(shard.targets) < len(hashes.targets)
     assert [target[sha256] for sha256 in shard.sha256s] == shard.targets
 
 
 def test_features_are_found_again_when_the_network_stops_learning(
     data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
 ) -> None:
-    """The trial of augmentations comes before the layers are frozen, the head after it."""
+    """The comparison of augmentations comes before the layers are frozen, the head after it."""
     model = build(lite)
     frozen = FrozenFeatures(
         tmp_path, model, "pool", pixels, build_augmentation(TrainOptions(), 7, ())
     )
-    examples = Examples.of_split(data, "val")
+    hashes = LabelledHashes.of_split(data, "val")
     for learns in (True, False):
         model.trainable = learns
-        frozen.plain(examples, "pool")
+        frozen.plain(hashes, "pool")
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_other_weights_have_other_features(
     data: Dataset, pixels: PixelCache, build, lite: TrainOptions, tmp_path: Path
 ) -> None:
-    examples = Examples.of_split(data, "val")
+    hashes = LabelledHashes.of_split(data, "val")
     augment = build_augmentation(TrainOptions(), 7, ())
     for weights in ("imagenet", "none"):
         options = replace(lite, weights=weights)
         model = build(options)
-        FrozenFeatures(tmp_path, model, "pool", pixels, augment).plain(examples, "pool")
+        FrozenFeatures(tmp_path, model, "pool", pixels, augment).plain(hashes, "pool")
     assert len(list(tmp_path.iterdir())) == 2

@@ -8,7 +8,7 @@ import pytest
 from runtime.images.preprocessing import Preprocessing
 from train.data.dataset import Dataset
 from train.data.image_folder import scan_image_folder
-from train.review.review import MAX_SHOWN, Finding, Review, write_review
+from train.review.review import MAX_SHOWN, ImageFinding, Review, write_review
 
 PHOTO = "mono/cell0001.png"
 
@@ -33,9 +33,9 @@ def write(cells: Path, tmp_path: Path):
     return make
 
 
-def _labels(count: int, kind: str = "label") -> tuple[Finding, ...]:
+def _labels(count: int, kind: str = "label") -> tuple[ImageFinding, ...]:
     return tuple(
-        Finding(kind, PHOTO, "mono", "train", n / 1000, f"class {n}.", f"command {n}.")
+        ImageFinding(kind, PHOTO, "mono", "train", n / 1000, f"class {n}.", f"command {n}.")
         for n in range(count)
     )
 
@@ -55,7 +55,7 @@ def test_worst_are_shown_and_the_rest_is_counted_and_in_the_table(write, tmp_pat
 
 
 def test_image_that_is_gone_is_listed_without_a_thumbnail(write) -> None:
-    gone = Finding("dark", "mono/gone.png", "mono", "val", 12.0, command="move it")
+    gone = ImageFinding("dark", "mono/gone.png", "mono", "val", 12.0, command="move it")
     text = write(Review((), (gone,), ("labels were not reviewed: why",)), ("a finding",))
     assert "<img" not in text
     for words in ("mono/gone.png", "move it", "labels were not reviewed: why", "a finding"):

@@ -54,7 +54,7 @@ class Made(NamedTuple):
     export_s: float
 
 
-class Row(NamedTuple):
+class QuantizerRow(NamedTuple):
     """Holds the figures of a file; without `parity` the quantizer failed, for `reason`."""
 
     quantizer: str
@@ -89,7 +89,7 @@ def main() -> int:
     return print_claims(*(claim for name, rows in tables.items() for claim in _claims(name, rows)))
 
 
-def _measure(folder: Path, pythons: dict[str, Path]) -> list[Row]:
+def _measure(folder: Path, pythons: dict[str, Path]) -> list[QuantizerRow]:
     """Returns a row for each quantizer, ours first in each format."""
     run = open_run(folder, None)
     with tempfile.TemporaryDirectory() as scratch, Session(run, OPTIONS, Path(scratch)) as session:
@@ -104,7 +104,7 @@ def _measure(folder: Path, pythons: dict[str, Path]) -> list[Row]:
                 took_s = quantize_with(library, source.file, place / "images.npy", target, pythons)
             except MachineError as error:
                 say(f"{folder.name}: {name}: {error}")
-                failed.append(Row(name, library.target, str(error)))
+                failed.append(QuantizerRow(name, library.target, str(error)))
             else:
                 made.append(Made(name, target, source.export_s + took_s))
         rows = _compare(session, made) + failed
@@ -133,7 +133,7 @@ def _made(name: str, file: Path, make: Callable[..., Any], *inputs: Any) -> Made
     return Made(name, file, process_time() - start)
 
 
-def _compare(session: Session, made: Sequence[Made]) -> list[Row]:
+def _compare(session: Session, made: Sequence[Made]) -> list[QuantizerRow]:
     run = session.run
     images, labels = run.split("test"), run.manifest.labels
     pixels = np.stack([preprocess(run.read(image), run.manifest.preprocessing) for image in images])
@@ -147,11 +147,13 @@ def _compare(session: Session, made: Sequence[Made]) -> list[Row]:
         scores = np.stack([classifier.scores(image) for image in pixels])
         parity = compare(names, truth, reference, scores, labels, groups)
         size = one.file.stat().st_size
-        rows.append(Row(one.quantizer, one.file.suffix, "", parity, time_ms, one.export_s, size))
+        rows.append(
+            QuantizerRow(one.quantizer, one.file.suffix, "", parity, time_ms, one.export_s, size)
+        )
     return rows
 
 
-def _line(network: str, row: Row) -> str:
+def _line(network: str, row: QuantizerRow) -> str:
     begin = f"| {network} | {row.quantizer}, {row.suffix} |"
     if row.parity is None:
         return f"{begin} {escaped(row.reason)} | | | | |"
@@ -163,7 +165,7 @@ def _line(network: str, row: Row) -> str:
     )
 
 
-def _claims(network: str, rows: Sequence[Row]) -> Iterator[Claim]:
+def _claims(network: str, rows: Sequence[QuantizerRow]) -> Iterator[Claim]:
     for suffix in FORMATS_MADE:
         measured = [row for row in rows if row.suffix == suffix and row.quantizer != FLOAT]
         drops = {row.quantizer: max(0, 100 * row.parity.drop) for row in measured if row.parity}

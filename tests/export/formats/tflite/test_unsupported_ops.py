@@ -8,7 +8,7 @@ from keras import layers
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
-from export.formats.tflite.flatbuffer import CUSTOM, Operator, operators
+from export.formats.tflite.flatbuffer import CUSTOM, OperatorUse, operators
 from export.formats.tflite.tf_converter import refuse_custom_operators
 from runtime.errors import InputRefused
 
@@ -60,7 +60,7 @@ def test_operators_are_those_that_the_schema_reader_finds(
     content = convert(keras_model, ArtifactSpec("tflite", "int8"), calibration, manifest).content
     codes = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0)).operatorCodes
     assert operators(content) == [
-        Operator(max(code.deprecatedBuiltinCode, code.builtinCode), code.version, None)
+        OperatorUse(max(code.deprecatedBuiltinCode, code.builtinCode), code.version, None)
         for code in codes
     ]
 
