@@ -51,13 +51,13 @@ class Schemas:
             return {"type": "object", "additionalProperties": self.of(arguments[1])}
         return {"type": PLAIN_TYPES[kind]}
 
-    def properties(self, kind: Any) -> Schema:
+    def properties(self, kind: Any, without: Sequence[str] = ()) -> Schema:
         """Returns the schemas of the fields of a dataclass or NamedTuple, by name."""
         from runtime.models.adopted_spec import AdoptedSpec  # a start of the runtime does without
 
         hints = get_type_hints(kind, localns={"AdoptedSpec": AdoptedSpec}, include_extras=True)
         names = [part.name for part in fields(kind)] if is_dataclass(kind) else kind._fields
-        return {name: self.of(hints[name]) for name in names}
+        return {name: self.of(hints[name]) for name in names if name not in without}
 
     def _dataclass(self, kind: Any) -> Schema:
         if self.shared is None:
@@ -184,8 +184,8 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     answer = {"image": of(str), **predictions}
     model = {"id": of(str), "verdict": of(Verdict), "unknown": of(bool), "similarity": of(float)}
     explained = {**model, "explanation": of(str)}
-    change = {**fields_of(AnswerChange), **predictions, **fields_of(ModelRef)}
-    del change["model_ref"]
+    change = fields_of(AnswerChange, without=("view", "model_ref"))
+    change |= predictions | fields_of(ModelRef)
     verified = {
         name: of(get_type_hints(value.fget)["return"])
         for name, value in vars(Verification).items()

@@ -33,7 +33,7 @@ from runtime.models.adopted_spec import AdoptedSpec
 from runtime.models.confidence import Confidence
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
-from runtime.models.model_spec import Channels, ModelSpec
+from runtime.models.model_spec import ChannelOrder, ModelSpec
 from runtime.shared.parity import calibration_error
 from runtime.shared.scoring import score_images
 from runtime.shared.statistics import accuracy_interval, count_objects
@@ -61,7 +61,7 @@ class Adoption:
     artifact: str
     bundle: str
     sha256: str
-    bytes: int
+    size_bytes: int
     precision: str
     images: int
     objects: int
@@ -162,10 +162,10 @@ def adopted_spec(classifier: Classifier) -> AdoptedSpec | None:
         return None
     outputs = getattr(backend, "outputs", {})
     chosen = [name for name, tensor in outputs.items() if tensor is backend.output]
-    channels: Channels = "bgr" if given.bgr else "rgb"
+    order: ChannelOrder = "bgr" if given.bgr else "rgb"
     return AdoptedSpec(
         layout=given.layout,
-        channels="grey" if given.grey else channels,
+        channel_order="grey" if given.grey else order,
         scores="logits" if given.softmax else "probabilities",
         mean=given.normalization.mean if given.normalization else (),
         std=given.normalization.std if given.normalization else (),
@@ -191,7 +191,7 @@ def _judge(run: TrainedRun, scores: NDArray[np.float32], bundle: Path, command: 
         artifact=artifact.file,
         bundle=str(bundle),
         sha256=artifact.sha256,
-        bytes=run.path.stat().st_size,
+        size_bytes=run.path.stat().st_size,
         precision=artifact.precision,
         images=len(images),
         objects=count_objects(groups),

@@ -136,7 +136,7 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
     """Returns everything that the artifact of a spec depends on."""
     options = session.options
     return ArtifactInputs(
-        calibration=options.calibration,
+        calibration_images=options.calibration_images,
         limits=options.limits,
         seed=options.seed,
         qat_epochs=options.qat_epochs,
@@ -263,7 +263,7 @@ def _artifact(
         doubts = session.calibration_description["doubts"]
         warnings += [f"calibration: {doubt}" for doubt in doubts]
     record = ArtifactRecord(
-        bytes=len(content),
+        size_bytes=len(content),
         command=session.options.command,
         versions=versions(*PACKAGES),
         made_by=artifact_inputs(session, spec),
@@ -277,7 +277,7 @@ def _artifact(
         similarity=result.similarity,
         classes=result.classes,
         latency=latency,
-        calibration=session.calibration.id if calibrated else None,
+        calibration_id=session.calibration.id if calibrated else None,
         warnings=tuple(warnings),
         layers=_layer_errors(session, spec, gate_result),
         reference=session.run.reference,

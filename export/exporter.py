@@ -163,7 +163,7 @@ class ExportTask:
         """
         session = self.session
         sets = {}
-        if any(artifact.record.calibration for artifact in made):
+        if any(artifact.record.calibration_id for artifact in made):
             sets = {session.calibration.id: session.calibration_description}
         passed = [artifact for artifact in made if not artifact.record.refused]
         if passed:

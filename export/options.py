@@ -19,7 +19,7 @@ Prefer = Literal["size", "speed"]
 class ExportOptions:
     """Everything beside the run and the specs that decides how artifacts are made.
 
-    calibration: images at most in the representative dataset.
+    calibration_images: at most in the representative dataset.
     qat_epochs: of quantization-aware fine-tuning at most; 0: none.
     targets: names of the runtimes that must read the artifacts.
     devices, device_images: the emulated devices on which each artifact is checked too, and on how
@@ -31,7 +31,7 @@ class ExportOptions:
     against: the bundle that the new one is to replace, with which it is compared too.
     """
 
-    calibration: int = 200
+    calibration_images: int = 200
     limits: ParityLimits = field(default_factory=ParityLimits)
     seed: int = 7
     qat_epochs: int = 0
@@ -46,7 +46,7 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         for flag, value, least in (
-            ("--calibration", self.calibration, 1),
+            ("--calibration-images", self.calibration_images, 1),
             ("--device-images", self.device_images, 1),
             ("--seed", self.seed, 0),
             ("--qat", self.qat_epochs, 0),

@@ -62,7 +62,7 @@ class Session:
     @cached_property
     def calibration(self) -> Calibration:
         """The representative dataset."""
-        return choose_calibration(self.run, self.options.calibration, self.options.seed)
+        return choose_calibration(self.run, self.options.calibration_images, self.options.seed)
 
     @cached_property
     def calibration_description(self) -> dict[str, Any]:

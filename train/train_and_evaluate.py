@@ -54,7 +54,7 @@ def train_and_evaluate(context: TrainingContext, folder: Path) -> dict[str, Any]
         "test_images": metrics.images,
         "test_objects": metrics.objects,
         "seconds": round(trained.seconds, 1),
-        "kept": f"{trained.kept}{start}",
+        "kept_weights": f"{trained.kept}{start}",
         "augmentation": list(trained.families),
     }
 

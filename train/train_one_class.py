@@ -107,7 +107,7 @@ def _measure(
         test_objects=count_objects(groups["test"]),
         bad_images=0,
         threshold=threshold,
-        kept=float((good >= threshold).mean()),
+        known_kept=float((good >= threshold).mean()),
         stopped=None,
         auroc=None,
         auroc_low=None,

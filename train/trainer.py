@@ -49,7 +49,7 @@ class TrainResult:
 
     test_accuracy_low, test_accuracy_high: the 95 % interval, over the objects.
     balanced_accuracy: the mean recall over the classes, on the test images.
-    kept: names the weights that the model has, as "fine-tune epoch 3".
+    kept_weights: names the weights that the model has, as "fine-tune epoch 3".
     augmentation: the families of augmentation that the training images got.
     reused: whether the run was there already.
     """
@@ -63,7 +63,7 @@ class TrainResult:
     test_images: int
     test_objects: int
     seconds: float
-    kept: str
+    kept_weights: str
     augmentation: list[str]
     reused: bool
 

@@ -10,6 +10,7 @@ from export.report.wording import milliseconds
 from runtime.bundles.bundle import REPORT
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
+from runtime.cli.parser import add_earlier_name
 from runtime.errors import DONE
 from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
@@ -24,7 +25,7 @@ NAME = program_name("export")
 
 
 def add_adopt_arguments(command: argparse.ArgumentParser) -> None:
-    """Adds the file, --verify, --bundle and the options of external models."""
+    """Adds the file, --verify, --output and the options of external models."""
     command.add_argument("file", type=Path, help="a .tflite or .onnx classifier of any maker")
     command.add_argument(
         "--verify",
@@ -35,11 +36,12 @@ def add_adopt_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "-o",
-        "--bundle",
+        "--output",
         type=Path,
         metavar="BUNDLE",
         help="bundle folder (default: bundles/NAME)",
     )
+    add_earlier_name(command, "--bundle", "output", type=Path)
     command.add_argument(
         "--allow-poor-model",
         action="store_true",
@@ -47,12 +49,12 @@ def add_adopt_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
     command.add_argument("--json", action="store_true", help="print the result as JSON")
-    add_external_model_arguments(command)
+    add_external_model_arguments(command, writes_folder=True)
 
 
 def run_adopt(arguments: argparse.Namespace) -> int:
     """Adopts the file, prints what was measured, and returns the exit code."""
-    bundle = arguments.bundle or Path("bundles") / arguments.file.resolve().stem
+    bundle = arguments.output or Path("bundles") / arguments.file.resolve().stem
     folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
     result = adopt(
         arguments.file,
@@ -74,7 +76,7 @@ def run_adopt(arguments: argparse.Namespace) -> int:
 
 def _text(result: Adoption) -> str:
     label, recall = next(iter(result.recalls.items()))
-    size, time = f"{result.bytes / 1e6:.2f} MB", milliseconds(result.latency.p50_ms)
+    size, time = f"{result.size_bytes / 1e6:.2f} MB", milliseconds(result.latency.p50_ms)
     threads = counted(result.latency.threads, "thread")
     interval = f"95 % interval {result.accuracy_low:.4f} to {result.accuracy_high:.4f}"
     lines = (

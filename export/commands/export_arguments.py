@@ -10,6 +10,7 @@ from export.formats.registry import FORMATS
 from export.formats.targets.targets import DEFAULT_TARGETS, choose_targets
 from export.options import ExportOptions
 from export.parity.gate import ParityLimits
+from runtime.cli.parser import add_earlier_name
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:
@@ -28,12 +29,13 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
     )
     _add_limits(command)
     command.add_argument(
-        "--calibration",
+        "--calibration-images",
         type=int,
-        default=ExportOptions.calibration,
+        default=ExportOptions.calibration_images,
         metavar="N",
         help="training images to measure int8 ranges on",
     )
+    add_earlier_name(command, "--calibration", "calibration_images", type=int)
     command.add_argument(
         "--data",
         type=Path,
@@ -64,7 +66,7 @@ def export_options(arguments: argparse.Namespace) -> ExportOptions:
     formats = list(FORMATS) if arguments.format == ALL else [arguments.format]
     devices = [choose_device(name) for name in arguments.device_check or ()]
     return ExportOptions(
-        calibration=arguments.calibration,
+        calibration_images=arguments.calibration_images,
         limits=ParityLimits(
             arguments.max_drop,
             arguments.min_agreement,

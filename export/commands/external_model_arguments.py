@@ -18,12 +18,13 @@ from export.inputs.external_model import (
 from export.inputs.model_file.onnx_classifier import OnnxClassifierOptions
 from export.inputs.saved_model_files import is_saved_model
 from runtime.cli.identity import program_name
+from runtime.cli.parser import add_earlier_name
 from runtime.errors import InputRefused
 from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
 from runtime.models.hugging_face.beside_model import BesideModel, read_beside
 from runtime.models.hugging_face.location import find_files_beside
-from runtime.models.model_spec import Channels, ModelSpec, Scores, merge, parse_input_size
+from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores, merge, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
 from runtime.shared.external_model_arguments import external_model_options
 from runtime.sources.paths import subfolders
@@ -32,7 +33,7 @@ ALL = "all"
 ONNX = ".onnx"
 
 FLAGS = ("labels", "calib", "verify", "fit", "normalize", "input_size", "logits", "scores_output")
-ONNX_FLAGS = ("layout", "channels", "scores")
+ONNX_FLAGS = ("layout", "channel_order", "scores")
 """Options of an `.onnx` file alone."""
 
 
@@ -95,10 +96,12 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         help="of an .onnx file: channels last or first (default: from its shape)",
     )
     group.add_argument(
-        "--channels",
-        choices=get_args(Channels),
-        help="of an .onnx file: their order (default: rgb); grey, if it leaves their number open",
+        "--channel-order",
+        choices=get_args(ChannelOrder),
+        help="of an .onnx file: the order of its channels (default: rgb); grey, if it leaves their"
+        " number open",
     )
+    add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
     group.add_argument(
         "--scores",
         choices=get_args(Scores),
@@ -159,7 +162,7 @@ def _stated(arguments: argparse.Namespace) -> BesideModel:
     files = files or find_files_beside(path)
     beside = read_beside(files, stated) if files else BesideModel()
     spec = merge(stated, beside.spec)
-    if spec.channels == "bgr" and spec.normalization and stated.normalization is None:
+    if spec.channel_order == "bgr" and spec.normalization and stated.normalization is None:
         spec = spec._replace(normalization=replace(spec.normalization, bgr=True))
     if spec.normalization == UNNORMALIZED:
         spec = spec._replace(normalization=None)
@@ -187,7 +190,7 @@ def _onnx_options(arguments: argparse.Namespace) -> OnnxClassifierOptions:
     if arguments.logits and arguments.scores == "probabilities":
         raise InputRefused("--scores", "found probabilities, but --logits states logits")
     scores = "logits" if arguments.logits else arguments.scores
-    stated = {**vars(arguments), "scores": scores, "output": arguments.scores_output}
+    stated = {**vars(arguments), "scores": scores}
     folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
     spec = external_model_options(argparse.Namespace(**stated), [folder.name for folder in folders])
     return OnnxClassifierOptions(

@@ -26,7 +26,7 @@ from workstation.similarity.measure import auroc
 
 NAME = program_name("export")
 MANY_NAMED = 0.05
-"""From this share of named strangers on, the text says what to do."""
+"""From this share of strangers that are taken for a class on, the text says what to do."""
 MAX_NAMED = 3
 """The most frequent classes that strangers were taken for, of which the text names so many."""
 
@@ -38,7 +38,8 @@ class Judgement:
     images: how many were read. refused: files that are no images. unknown, unsure: how many got
     these answers. unknown_low, unknown_high: the 95 % interval of the share of unknown ones, 0..1.
     auroc: the chance, 0..1, that a known test image is more similar to the classes than such an
-    image; None without similarities. named: how many were taken for each class, the most first.
+    image; None without similarities. predicted_counts: how many were taken for each class, the most
+    first.
     """
 
     artifact: str
@@ -49,7 +50,7 @@ class Judgement:
     unknown_high: float
     unsure: int
     auroc: float | None
-    named: dict[str, int]
+    predicted_counts: dict[str, int]
 
 
 def add_judge_arguments(command: argparse.ArgumentParser) -> None:
@@ -106,7 +107,7 @@ def judge(classifier: Classifier, bundle: Path, strangers: Path) -> Judgement:
         raise InputRefused(str(strangers), "holds no image that can be read")
     verdicts = Counter(answer.verdict for answer in answers)
     low, high = wilson_interval(verdicts["unknown"], len(answers))
-    named = Counter(answer[0].label for answer in answers if answer.verdict == "known")
+    predicted = Counter(answer[0].label for answer in answers if answer.verdict == "known")
     return Judgement(
         classifier.file.name,
         len(answers),
@@ -116,7 +117,7 @@ def judge(classifier: Classifier, bundle: Path, strangers: Path) -> Judgement:
         high,
         verdicts["unsure"],
         _auroc(classifier, bundle, answers),
-        dict(named.most_common()),
+        dict(predicted.most_common()),
     )
 
 
@@ -137,12 +138,12 @@ def _text(result: Judgement, strangers: Path) -> str:
     ]
     if result.auroc is not None:
         lines.append(f"  AUROC against the known test images {result.auroc:.4f}")
-    named = sum(result.named.values())
+    named = sum(result.predicted_counts.values())
     lines.append(f"  {result.unsure} unsure, {named} taken for a class")
     if named:
-        most = list(result.named.items())[:MAX_NAMED]
+        most = list(result.predicted_counts.items())[:MAX_NAMED]
         listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)
-        lines.append(f"  unrelated images land near {listed}")
+        lines.append(f"  strangers land near {listed}")
     if named > MANY_NAMED * result.images:
         lines.append("  next: add such images to training as a class of their own, or lower --keep")
     return "\n".join(lines)

@@ -109,7 +109,7 @@ def summary(result: ExportResult) -> str:
     if result.reused:
         outcome += " (already there, made by this command)"
     speed = f"{milliseconds(record.latency.p50_ms)} an image here"
-    size = f"{record.bytes / 1e6:.2f} MB"
+    size = f"{record.size_bytes / 1e6:.2f} MB"
     threads = counted(record.latency.threads, "thread")
     before = f"{record.reference} {parity.reference_accuracy:.4f}"
     accuracy = f"accuracy {parity.candidate_accuracy:.4f}, {before}"
@@ -176,7 +176,7 @@ def table_row(result: ExportResult) -> str:
     outcome: str = record.outcome
     if outcome == "undecided":
         outcome = "UNDECIDED"
-    size, time = f"{record.bytes / 1e6:.2f}", milliseconds(record.latency.p50_ms)
+    size, time = f"{record.size_bytes / 1e6:.2f}", milliseconds(record.latency.p50_ms)
     interval = f"({parity.drop_low:+.4f}..{parity.drop_high:+.4f})"
     start = f"{result.artifact:<20} {outcome:<9} {size:>6} {time:>7}"
     row = f"{start}  {parity.candidate_accuracy:.4f} {parity.drop:+.4f} {interval}"

@@ -16,18 +16,19 @@ from runtime.bundles.bundle import PARITY
 from runtime.errors import InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport
-from runtime.system.json_records import parse_json, read_text
+from runtime.system.json_records import parse_json, read_text, rename_old_keys
 from runtime.system.typed_json import read_as
 from workstation.similarity.measure import SimilarityRecord
 
-SCHEMA = 5
+SCHEMA = 6
+"""Schema 5, whose names of fields differ, is still read."""
 
 
 @dataclass(frozen=True)
 class ArtifactInputs:
     """Everything that an artifact and its comparison depend on: equal inputs give equal artifacts.
 
-    calibration: images at most in the representative dataset. keep: the fraction of known images
+    calibration_images: at most in the representative dataset. keep: the fraction of known images
     that the thresholds keep. qat_epochs: at most; 0: none.
     devices: how many test images each emulated device classifies at most, by the device's name.
     source: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails of
@@ -35,7 +36,7 @@ class ArtifactInputs:
     prefer: what --precision auto chose by.
     """
 
-    calibration: int
+    calibration_images: int
     limits: ParityLimits
     seed: int
     qat_epochs: int
@@ -100,7 +101,7 @@ class Attempt:
     float_layers: tuple[str, ...] = ()
     accuracy: float | None = None
     drop: float | None = None
-    bytes: int | None = None
+    size_bytes: int | None = None
     ms: float | None = None
     threads: int | None = None
 
@@ -112,7 +113,7 @@ class ArtifactRecord:
     command: as the user typed it. versions: of the packages that made it, by name.
     similarity: None if the file has no similarities. classes: what goes wrong in each class, the
     worst first.
-    devices: by the device's name. calibration: the id of the set in calibration.json, if any.
+    devices: by the device's name. calibration_id: of the set in calibration.json, if any.
     warnings: on that set and on the conversion.
     layers: the most damaged first; empty if they were not measured.
     ladder: all attempts of `--precision auto`, in order; empty without it.
@@ -122,7 +123,7 @@ class ArtifactRecord:
     against: the comparison with the old bundle; None without --against.
     """
 
-    bytes: int
+    size_bytes: int
     command: str
     versions: Mapping[str, str]
     made_by: ArtifactInputs
@@ -136,7 +137,7 @@ class ArtifactRecord:
     similarity: SimilarityRecord | None
     classes: tuple[ClassFinding, ...]
     latency: Latency
-    calibration: str | None
+    calibration_id: str | None
     warnings: tuple[str, ...]
     layers: tuple[LayerError, ...]
     ladder: tuple[Attempt, ...] = ()
@@ -178,11 +179,25 @@ def read_records(bundle: Path) -> dict[str, ArtifactRecord]:
     data = parse_json(read_text(bundle / PARITY, "not a bundle"))
     if not isinstance(data, dict) or not isinstance(data.get("artifacts"), dict):
         raise InputRefused(str(bundle / PARITY), "expected an object with schema and artifacts")
-    if data.get("schema") != SCHEMA:
+    if data.get("schema") not in (5, SCHEMA):
         raise InputRefused(str(bundle), "holds a bundle made by another version of Quince")
-    return {
-        file: ArtifactRecord.from_json(record, file) for file, record in data["artifacts"].items()
-    }
+    records = data["artifacts"]
+    if data["schema"] == 5:
+        records = {file: _upgrade(record) for file, record in records.items()}
+    return {file: ArtifactRecord.from_json(record, file) for file, record in records.items()}
+
+
+def _upgrade(record: Any) -> Any:
+    """Gives a record of schema 5 the names of schema 6; returns other data unchanged."""
+    if not isinstance(record, dict):
+        return record
+    size, ladder = {"bytes": "size_bytes"}, record.get("ladder", [])
+    record = rename_old_keys(record, size | {"calibration": "calibration_id"})
+    inputs = rename_old_keys(record.get("made_by"), {"calibration": "calibration_images"})
+    latency = rename_old_keys(record.get("latency"), {"runs": "calls"})
+    if isinstance(ladder, list):
+        ladder = [rename_old_keys(attempt, size) for attempt in ladder]
+    return record | {"made_by": inputs, "latency": latency, "ladder": ladder}
 
 
 def write_records(bundle: Path, records: Mapping[str, ArtifactRecord]) -> None:

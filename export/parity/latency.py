@@ -23,13 +23,13 @@ MAX_TIMED_S = 3.0
 
 @dataclass(frozen=True)
 class Latency:
-    """The median time of `Classifier.scores` on decoded pixels, over `runs` calls.
+    """The median time of `Classifier.scores` on decoded pixels, over some `calls`.
 
     cpu: this machine's processor. threads: of the interpreter.
     """
 
     p50_ms: float
-    runs: int
+    calls: int
     threads: int
     cpu: str
 
@@ -59,7 +59,7 @@ def measure_latency(
     return {
         name: Latency(
             p50_ms=round(1000 * median(seconds), 3),
-            runs=len(seconds),
+            calls=len(seconds),
             threads=classifiers[name].threads,
             cpu=cpu,
         )

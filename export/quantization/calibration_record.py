@@ -76,4 +76,4 @@ def write_sets(bundle: Path, sets: CalibrationSets, records: Mapping[str, Artifa
 
 def calibrated_on(key: str, records: Mapping[str, ArtifactRecord]) -> list[str]:
     """Returns the file names of the artifacts that were calibrated on the set of this id."""
-    return [file for file, record in records.items() if record.calibration == key]
+    return [file for file, record in records.items() if record.calibration_id == key]

@@ -40,7 +40,7 @@ def compared_attempt(record: ArtifactRecord) -> Attempt:
         float_layers=spec.float_layers,
         accuracy=record.parity.candidate_accuracy,
         drop=record.parity.drop,
-        bytes=record.bytes,
+        size_bytes=record.size_bytes,
         ms=record.latency.p50_ms,
         threads=record.latency.threads,
     )
@@ -90,7 +90,7 @@ def _cells(attempt: Attempt) -> tuple[str, ...]:
         attempt.name,
         "-" if attempt.accuracy is None else f"{attempt.accuracy:.4f}",
         "-" if attempt.drop is None else f"{attempt.drop:+.4f}",
-        "-" if attempt.bytes is None else f"{attempt.bytes / 1e6:.2f}",
+        "-" if attempt.size_bytes is None else f"{attempt.size_bytes / 1e6:.2f}",
         "-" if attempt.ms is None else f"{attempt.ms:.1f}",
         attempt.outcome,
     )

@@ -19,7 +19,7 @@ OUTCOMES = {"passed": "passed", "undecided": "undecided", "failed": "refused"}
 
 def one_line_verdict(record: ArtifactRecord) -> str:
     """Returns outcome, drop with its upper limit, size and latency in one line."""
-    size = f"{record.bytes / 1e6:.2f} MB"
+    size = f"{record.size_bytes / 1e6:.2f} MB"
     latency = f"{milliseconds(record.latency.p50_ms)} an image here"
     drop = drop_in_points(record.parity, record.reference)
     return f"{OUTCOMES[record.outcome]}: {drop}, {size}, {latency}"

@@ -38,6 +38,18 @@ def prints_json() -> bool:
     return _prints_json
 
 
+def add_earlier_name(
+    group: argparse._ActionsContainer, name: str, destination: str, **options: Any
+) -> None:
+    """Adds an option that sets what another one sets now; --help does not show it.
+
+    Scripts and service units of earlier versions still work.
+    """
+    group.add_argument(
+        name, dest=destination, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **options
+    )
+
+
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=HELP_WIDTH)

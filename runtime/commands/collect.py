@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     if options.model is not None:
         camera = vars(camera_parser("camera").parse_args([str(options.model)]))
-        inbox = {"collect": options.output, "output": None}
+        inbox = {"collect": options.output}
         return follow_sources(argparse.Namespace(**camera | vars(options) | inbox))
     (source, (view, *others)), *more = sources_from_options(options)
     if others or more:

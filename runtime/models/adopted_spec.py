@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Preprocessing
-from runtime.models.model_spec import Channels, ModelSpec, Scores
+from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores
 from runtime.models.normalization import Normalization
 
 
@@ -23,7 +23,7 @@ class AdoptedSpec:
     """
 
     layout: Layout
-    channels: Channels
+    channel_order: ChannelOrder
     scores: Scores
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -45,7 +45,7 @@ class AdoptedSpec:
             preprocessing.fit,
             (preprocessing.height, preprocessing.width),
             self.layout,
-            self.channels,
+            self.channel_order,
             self.scores,
             self.output,
         )

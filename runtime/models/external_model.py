@@ -73,12 +73,14 @@ def open_external(
             " outputs",
         )
     normalization = _normalization(name, backend, user_spec.normalization, spec.normalization)
-    bgr = spec.channels == "bgr"
+    bgr = spec.channel_order == "bgr"
     if normalization is not None and normalization.bgr:
-        if spec.channels == "rgb":
-            raise InputRefused("--channels", "found rgb, but --normalize caffe is blue, green, red")
+        if spec.channel_order == "rgb":
+            raise InputRefused(
+                "--channel-order", "found rgb, but --normalize caffe is blue, green, red"
+            )
         bgr = True
-    is_grey = spec.channels == "grey"
+    is_grey = spec.channel_order == "grey"
     input_spec = InputSpec((height, width), layout, normalization, bgr, grey=is_grey)
     encode = input_encoder(name, backend, input_spec)
     choose_output(
@@ -171,7 +173,7 @@ def _spec_in_onnx(path: Path, content: bytes, user_spec: ModelSpec) -> ModelSpec
         raise InputRefused(
             str(path),
             f"the table of its output {output} has the class {repeated[0]!r} twice, so it loses a"
-            " score; export it without ZipMap, or choose another output with --output",
+            " score; export it without ZipMap, or choose another output with --scores-output",
         )
     return ModelSpec(labels, f"{path}: ZipMap {output}", output=output)
 

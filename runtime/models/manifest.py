@@ -160,7 +160,8 @@ class Manifest:
                     from runtime.models.adopted_spec import AdoptedSpec
                     from runtime.system.typed_json import read_as
 
-                    data["adopted"] = read_as(AdoptedSpec, data["adopted"], "adopted")
+                    spec = rename_old_keys(data["adopted"], {"channels": "channel_order"})
+                    data["adopted"] = read_as(AdoptedSpec, spec, "adopted")
             return from_json_object(cls, data)
 
 

@@ -10,7 +10,7 @@ from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
 from runtime.models.normalization import Normalization
 
-Channels = Literal["rgb", "bgr", "grey"]
+ChannelOrder = Literal["rgb", "bgr", "grey"]
 Scores = Literal["probabilities", "logits"]
 
 MAX_SIDE = 4096
@@ -24,7 +24,7 @@ class ModelSpec(NamedTuple):
     labels_from: where they come from, for error messages.
     normalization: without one, a uint8 input takes the pixels as they are.
     input_size: (height, width) of the image.
-    channels: "grey" only matters if the file leaves the number of channels open.
+    channel_order: "grey" only matters if the file leaves the number of channels open.
     scores: without it, the output counts as logits unless the model ends with softmax or sigmoid.
     output: the name of the output that holds the scores, for a model with several.
     """
@@ -35,7 +35,7 @@ class ModelSpec(NamedTuple):
     fit: Fit | None = None
     input_size: tuple[int, int] | None = None
     layout: Layout | None = None
-    channels: Channels | None = None
+    channel_order: ChannelOrder | None = None
     scores: Scores | None = None
     output: str | None = None
 

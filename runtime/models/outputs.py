@@ -42,7 +42,7 @@ def choose_output(
     if wanted is not None:
         if wanted not in outputs:
             names = ", ".join(outputs) or "no names"
-            raise InputRefused("--output", f"found {wanted!r}, but {name} has {names}")
+            raise InputRefused("--scores-output", f"found {wanted!r}, but {name} has {names}")
         backend.choose_output(wanted)
         return
     if len(outputs) < 2:
@@ -61,7 +61,7 @@ def choose_output(
     expected = f"one of them with {classes} scores" if classes else "class names, with --labels"
     raise InputRefused(
         name,
-        f"has {len(outputs)} outputs ({listed}); expected {expected}, or --output NAME",
+        f"has {len(outputs)} outputs ({listed}); expected {expected}, or --scores-output NAME",
     )
 
 

@@ -8,16 +8,25 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import get_args
 
+from runtime.cli.parser import add_earlier_name
 from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
-from runtime.models.model_spec import Channels, ModelSpec, Scores, parse_input_size
+from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
 
-FLAGS = ("labels", "normalize", "fit", "input_size", "layout", "channels", "scores", "output")
+FLAGS = (
+    *("labels", "normalize", "fit", "input_size", "layout"),
+    *("channel_order", "scores", "scores_output"),
+)
 
 
-def add_external_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options, in a group of their own."""
+def add_external_model_arguments(
+    parser: argparse.ArgumentParser, *, writes_folder: bool = False
+) -> None:
+    """Adds the options, in a group of their own.
+
+    With `writes_folder`, --output is the folder that the command writes, not an earlier name.
+    """
     group = parser.add_argument_group(
         "a .tflite or .onnx file from elsewhere", "state what the file itself does not"
     )
@@ -50,21 +59,24 @@ def add_external_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="channels last or first (default: from its shape, or the name of an axis)",
     )
     group.add_argument(
-        "--channels",
-        choices=get_args(Channels),
+        "--channel-order",
+        choices=get_args(ChannelOrder),
         help="order of its channels (default: rgb); grey, if it leaves their number open",
     )
+    add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
     group.add_argument(
         "--scores",
         choices=get_args(Scores),
         help="what it returns (default: logits, unless it ends with softmax or sigmoid)",
     )
     group.add_argument(
-        "--output",
+        "--scores-output",
         metavar="NAME",
         help="its output with the scores, if it has several (default: the only one with as many"
         " numbers as there are labels)",
     )
+    if not writes_folder:
+        add_earlier_name(group, "--output", "scores_output")
 
 
 def external_model_options(
@@ -94,7 +106,7 @@ def external_model_options(
         fit=options.fit,
         input_size=parse_input_size(options.input_size),
         layout=options.layout,
-        channels=options.channels,
+        channel_order=options.channel_order,
         scores=options.scores,
-        output=options.output,
+        output=options.scores_output,
     )

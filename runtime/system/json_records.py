@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -111,11 +111,11 @@ def _children(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def rename_old_keys(data: Any) -> Any:
+def rename_old_keys(data: Any, names: Mapping[str, str] = OLD_KEYS) -> Any:
     """Gives a JSON object of an older version the keys of today; returns other data unchanged."""
     if not isinstance(data, dict):
         return data
-    return {OLD_KEYS.get(key, key): value for key, value in data.items()}
+    return {names.get(key, key): value for key, value in data.items()}
 
 
 def from_json_object(record: type[Record], data: Any) -> Record:

@@ -89,7 +89,7 @@ def test_verify_finds_another_normalization_in_the_manifest(
         ("mean", 3),
         ("std", [0]),
         ("output", 3),
-        ("channels", None),
+        ("channel_order", None),
         ("more", 1),
     ],
 )
@@ -104,6 +104,14 @@ def test_damaged_description_of_the_input_is_refused_in_one_line(
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "manifest" in done.stderr
+
+
+def test_bundle_of_an_earlier_version_says_channels(adopted, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(adopted[0], tmp_path / "bundle"))
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["adopted"]["channels"] = manifest["adopted"].pop("channel_order")
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    assert Bundle.open(bundle).manifest == Bundle.open(adopted[0]).manifest
 
 
 def test_folders_inside_a_class_count_as_objects_and_the_report_shows_wrong_answers(
@@ -134,7 +142,7 @@ def test_poor_model_is_adopted_only_on_request(
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 0, weight.name))
     path = tmp_path / "poor.onnx"
     onnx.save(model, path)
-    words = ("export", "adopt", path, "--verify", cells, "-o", tmp_path / "bundle")
+    words = ("export", "adopt", path, "--verify", cells, "--bundle", tmp_path / "bundle")
     done = run_cli(*words, *float_onnx.options)
     assert done.returncode == 3
     assert "the model itself answers" in done.stderr

@@ -64,7 +64,9 @@ def test_a_network_made_to_break_int8_ends_in_equalized_int8_and_its_layers_are_
     assert [(number, attempt.name) for number, attempt in seen.items()] == list(
         enumerate((attempt.name for attempt in done.attempts), start=1)
     )
-    assert all(attempt.ms > 0 and attempt.threads and attempt.bytes for attempt in done.attempts)
+    assert all(
+        attempt.ms > 0 and attempt.threads and attempt.size_bytes for attempt in done.attempts
+    )
     assert [artifact.file for artifact in Classifier(run.path / "bundle").manifest.artifacts] == [
         "model.int8.tflite"
     ]

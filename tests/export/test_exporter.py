@@ -134,7 +134,7 @@ def test_one_calibration_image_is_warned_of_and_judged(
 ) -> None:
     limits = ("--max-drop", "1", "--min-agreement", "0")
     done = run_cli(
-        "export", "tflite", trained, "-o", tmp_path / "bundle", "--calibration", "1", *limits
+        "export", "tflite", trained, "-o", tmp_path / "bundle", "--calibration-images", "1", *limits
     )
     assert done.returncode == 0, done.stderr
     assert "calibration: the ranges come from a single image; take 100 or more" in done.stderr
@@ -152,7 +152,7 @@ def test_one_calibration_image_is_warned_of_and_judged(
     [
         (["--precision", "int4"], 2),
         (["--max-drop", "2"], 2),
-        (["--calibration", "0"], 2),
+        (["--calibration-images", "0"], 2),
         (["--prec", "int8"], 2),
     ],
 )

@@ -96,7 +96,7 @@ def test_a_second_export_keeps_the_records_and_the_calibration_of_the_first(
         return json.loads((bundle / name).read_text())
 
     records, (first,) = read("parity.json")["artifacts"], read("calibration.json")["sets"]
-    assert {record["calibration"] for record in records.values()} == {first, None}
+    assert {record["calibration_id"] for record in records.values()} == {first, None}
     assert all(record["latency"]["p50_ms"] > 0 for record in records.values())
     done = run_cli(
         "export",
@@ -107,7 +107,7 @@ def test_a_second_export_keeps_the_records_and_the_calibration_of_the_first(
         *LOOSE,
         "--precision",
         "int16x8",
-        "--calibration",
+        "--calibration-images",
         "10",
     )
     assert done.returncode == 0, done.stderr
@@ -116,14 +116,14 @@ def test_a_second_export_keeps_the_records_and_the_calibration_of_the_first(
     sets = read("calibration.json")["sets"]
     assert {key: calibration_set["artifacts"] for key, calibration_set in sets.items()} == {
         first: ["model.int8.tflite"],
-        extended["model.int16x8.tflite"]["calibration"]: ["model.int16x8.tflite"],
+        extended["model.int16x8.tflite"]["calibration_id"]: ["model.int16x8.tflite"],
     }
     for calibration_set in sets.values():
         listed = {image["sha256"] for image in calibration_set["images"]}
         assert len(listed) == calibration_set["count"] == sum(calibration_set["classes"].values())
         assert listed <= {image.sha256 for image in opened.split("train")}
     page = (bundle / "report.html").read_text()
-    assert "--calibration 10" in page
+    assert "--calibration-images 10" in page
     assert page.count("Stability on two halves") == 2
     done = run_cli(
         "export", "tflite", trained, "-o", bundle, *LOOSE, "--calibration", "12", "--overwrite"

@@ -14,7 +14,7 @@ from export.session import Session
 from runtime.errors import CheckFailed, InputRefused
 from runtime.images.preprocessing import Preprocessing
 
-OPTIONS = ExportOptions(calibration=20, seed=1, qat_epochs=1)
+OPTIONS = ExportOptions(calibration_images=20, seed=1, qat_epochs=1)
 
 
 @pytest.fixture

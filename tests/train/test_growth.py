@@ -243,7 +243,7 @@ def test_command_keeps_the_better_start_and_images_may_arrive_meanwhile(
     is_better = (old_accuracy, -old_loss) > (base_accuracy, -base_loss)
     assert found[5] == ("old" if is_better else "base")
     manifest = json.loads((tmp_path / "run/manifest.json").read_text())
-    assert manifest["provenance"]["results"]["kept"].endswith(
+    assert manifest["provenance"]["results"]["kept_weights"].endswith(
         f"from the {found[5]}" + (" weights" if is_better else "")
     )
     images = read_images(tmp_path / "run")

@@ -145,5 +145,5 @@ def test_run_reports_the_validation_accuracy_of_the_weights_it_kept(
         epochs = {f"{row['stage']} epoch {row['epoch']}": row for row in csv.DictReader(file)}
     results = manifest.provenance["results"]
     assert results["val_accuracy"] == pytest.approx(
-        float(epochs[results["kept"]]["val_accuracy"]), abs=1e-5
+        float(epochs[results["kept_weights"]]["val_accuracy"]), abs=1e-5
     )

@@ -105,7 +105,7 @@ def _lines(result: Evaluation) -> Iterator[str]:
     for mistake in result.mistakes:
         yield (
             f"    {escape_control_chars(mistake.path)}: is {escape_control_chars(mistake.label)}, "
-            f"predicted as {escape_control_chars(mistake.said)} with {mistake.score:.3f}"
+            f"predicted as {escape_control_chars(mistake.predicted)} with {mistake.score:.3f}"
         )
 
 

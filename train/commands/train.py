@@ -153,7 +153,7 @@ def _text(result: TrainResult) -> str:
         f"(95 % interval {result.test_accuracy_low:.4f} to {result.test_accuracy_high:.4f} "
         f"on {counted_images(result.test_images, result.test_objects)}), "
         f"balanced {result.balanced_accuracy:.4f}, "
-        f"validation {result.val_accuracy:.4f} ({result.kept})"
+        f"validation {result.val_accuracy:.4f} ({result.kept_weights})"
     )
 
 
@@ -164,8 +164,8 @@ def _one_class_text(result: OneClassResult) -> str:
         f"{escape_control_chars(result.run)}: one class, from"
         f" {counted(figures['train_images'], 'training image')}"
         f"{', already there' if result.reused else ''}",
-        f"  kept {figures['kept']:.1%} of {images} of good parts for testing, at a similarity of"
-        f" {figures['threshold']:.3f}",
+        f"  kept {figures['known_kept']:.1%} of {images} of good parts for testing, at a similarity"
+        f" of {figures['threshold']:.3f}",
     ]
     if figures["auroc"] is None:
         lines.append(

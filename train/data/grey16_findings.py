@@ -18,7 +18,7 @@ MAX_LOSS = 2
 class Grey16Summary:
     """Describes the used images of 16-bit grey; `low` and `high` are the values that they use.
 
-    values: the median number of different values in an image. kept: the smallest, median and
+    values: the median number of different values in an image. levels_kept: the smallest, median and
     largest number of grey levels that the upper 8 bits keep of them. example: the path of the image
     that keeps the fewest. fitted: the range that training uses instead, if any.
     """
@@ -27,7 +27,7 @@ class Grey16Summary:
     low: int
     high: int
     values: int
-    kept: tuple[int, int, int]
+    levels_kept: tuple[int, int, int]
     example: str
     fitted: tuple[int, ...] | None
 
@@ -45,7 +45,7 @@ def summarize_grey16(
         low=min(use.low for use in uses.values()),
         high=max(use.high for use in uses.values()),
         values=int(statistics.median(use.values for use in uses.values())),
-        kept=(kept[0], int(statistics.median(kept)), kept[-1]),
+        levels_kept=(kept[0], int(statistics.median(kept)), kept[-1]),
         example=min(uses, key=lambda path: uses[path].kept),
         fitted=tuple(fitted) if fitted else None,
     )
@@ -55,7 +55,7 @@ def grey16_faults(summary: Grey16Summary | None) -> Iterator[str]:
     """Yields a sentence if the upper 8 bits keep little, and they are what training uses."""
     if summary is None or summary.fitted:
         return
-    fewest, median, most = summary.kept
+    fewest, median, most = summary.levels_kept
     span = (summary.high >> 8) - (summary.low >> 8) + 1
     if (span < MIN_SPAN or median < MIN_KEPT) and summary.values > MAX_LOSS * median:
         yield (

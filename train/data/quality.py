@@ -57,7 +57,8 @@ class DataQuality:
 
     left_out: hidden files and folders, files of file managers, links to a parent; not in `files`.
     copies: used files whose exact content another used file has.
-    near_duplicates: used files in a group of different files that look the same.
+    near_duplicates: used files in one of `duplicate_groups` groups of different files that look
+        the same.
     grey16: what the images of 16-bit grey use and keep, or None without any.
     sides: the smallest, median and largest shorter side in pixels.
     faults: sentences on what makes an accuracy wrong.
@@ -71,7 +72,7 @@ class DataQuality:
     refused: int
     copies: int
     near_duplicates: int
-    groups: int
+    duplicate_groups: int
     largest_group: int
     grey: int
     grey16: Grey16Summary | None
@@ -107,7 +108,7 @@ def examine_quality(
         refused=len(data.images) - len(used),
         copies=len(used) - len({image.sha256 for image in used}),
         near_duplicates=group_sizes.total(),
-        groups=len(group_sizes),
+        duplicate_groups=len(group_sizes),
         largest_group=max(group_sizes.values(), default=0),
         grey=sum(image.sha256 in similarity.grey for image in used),
         grey16=summary,

@@ -14,8 +14,8 @@ from train.evaluation.predictions import LabelledPrediction
 class OneClassFigures:
     """Holds what was measured of a model of one class; fractions are 0..1.
 
-    threshold: the similarity that keeps DEFAULT_KEEP of the validation images. kept: the fraction
-        of good test images that are at least so similar.
+    threshold: the similarity that keeps DEFAULT_KEEP of the validation images. known_kept: the
+        fraction of good test images that are at least so similar.
     stopped: the fraction of bad test images below it. auroc: the chance that a good test image is
         more similar than a bad one, with its 95 % interval over objects. These are None without bad
         ones.
@@ -27,7 +27,7 @@ class OneClassFigures:
     test_objects: int
     bad_images: int
     threshold: float
-    kept: float
+    known_kept: float
     stopped: float | None
     auroc: float | None
     auroc_low: float | None
@@ -40,7 +40,7 @@ class ClassScore:
     """Holds the scores of one class; fractions are 0..1, or None for 0/0.
 
     images: how many images have the class.
-    said: how many images are predicted to have it.
+    predicted_images: how many images are predicted to have it.
     recall: the fraction of its images that are predicted correctly.
     precision: the fraction of the images predicted to have it that do have it.
     f1: the harmonic mean of the two.
@@ -48,7 +48,7 @@ class ClassScore:
 
     label: str
     images: int
-    said: int
+    predicted_images: int
     recall: float | None
     precision: float | None
     f1: float | None
@@ -56,10 +56,10 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts the images of the class `label` that are predicted to be `said`."""
+    """Counts the images of the class `label` for which the model predicts `predicted`."""
 
     label: str
-    said: str
+    predicted: str
     images: int
 
 
@@ -136,7 +136,7 @@ def confusion_matrix(
     index = {label: number for number, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)), np.int64)
     for prediction in predictions:
-        counts[index[prediction.label], index[prediction.said]] += 1
+        counts[index[prediction.label], index[prediction.predicted]] += 1
     return counts
 
 

@@ -23,7 +23,7 @@ class LabelledPrediction:
 
     path: below the data folder.
     label: the class of the image.
-    said: the class that the model predicts.
+    predicted: the class that the model predicts.
     score: the probability of the predicted class, 0..1.
     sha256: of the file's content.
     group: the object that the image shows, as in ImageRecord.
@@ -31,7 +31,7 @@ class LabelledPrediction:
 
     path: str
     label: str
-    said: str
+    predicted: str
     score: float
     sha256: str
     group: str = ""
@@ -39,7 +39,7 @@ class LabelledPrediction:
     @property
     def correct(self) -> bool:
         """Tells whether the predicted class is the image's."""
-        return self.said == self.label
+        return self.predicted == self.label
 
 
 def label_predictions(
@@ -63,7 +63,7 @@ def label_predictions(
 def write_predictions(path: Path, predictions: Sequence[LabelledPrediction]) -> None:
     """Writes the table, with one row per image."""
     rows = (
-        [image.path, image.label, image.said, f"{image.score:.6f}", image.sha256, image.group]
+        [image.path, image.label, image.predicted, f"{image.score:.6f}", image.sha256, image.group]
         for image in predictions
     )
     write_table(path, COLUMNS, rows)

@@ -70,7 +70,8 @@ def _images(run: Path) -> Iterator[tuple[str, bytes]]:
         png = io.BytesIO()
         pixels = preprocess(content, manifest.preprocessing)
         Image.fromarray(pixels.squeeze()).convert("RGB").save(png, "PNG")
-        name = f"mistakes/{number:02} {mistake.label}, called {mistake.said} {mistake.score:.2f}"
+        answer = f"called {mistake.predicted} {mistake.score:.2f}"
+        name = f"mistakes/{number:02} {mistake.label}, {answer}"
         yield name, png.getvalue()
 
 

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         as_json=options.json,
         text=lambda: describe_diagnosis(diagnosis, options.model),
     )
-    return DONE if diagnosis.runs else MACHINE
+    return DONE if diagnosis.can_run else MACHINE
 
 
 def describe_diagnosis(diagnosis: Diagnosis, model: Path | None) -> str:
@@ -47,5 +47,5 @@ def describe_diagnosis(diagnosis: Diagnosis, model: Path | None) -> str:
     subject = "a bundle with a file for a working interpreter"
     if model:
         subject = escape_control_chars(str(model))
-    lines.append(f"{subject} {'can' if diagnosis.runs else 'CANNOT'} run here")
+    lines.append(f"{subject} {'can' if diagnosis.can_run else 'CANNOT'} run here")
     return "\n".join(lines)

@@ -18,12 +18,12 @@ from runtime.system.machine import Machine, read_machine
 class Diagnosis:
     """The machine, the findings, and whether the model can run here.
 
-    runs: without a model, whether any model can.
+    can_run: without a model, whether any model can.
     """
 
     machine: Machine
     findings: tuple[Finding, ...]
-    runs: bool
+    can_run: bool
 
 
 def diagnose(model: Path | None = None, root: Path = Path("/")) -> Diagnosis:
@@ -32,11 +32,11 @@ def diagnose(model: Path | None = None, root: Path = Path("/")) -> Diagnosis:
     Raises:
         InputRefused: `model` is neither a bundle nor a model file.
     """
-    models, runs = examine_model(model) if model else ([], False)
+    models, can_run = examine_model(model) if model else ([], False)
     machine = read_machine(root)
     interpreters = examine_interpreters()
     if not model:
-        runs = any(finding.level in ("ok", "warning") for finding in interpreters)
+        can_run = any(finding.level in ("ok", "warning") for finding in interpreters)
     findings = [
         *examine_system(root, machine, 8 * struct.calcsize("P"), sys.version_info[:2]),
         *interpreters,
@@ -44,4 +44,4 @@ def diagnose(model: Path | None = None, root: Path = Path("/")) -> Diagnosis:
         *examine_conditions(machine, model or Path()),
         *examine_cameras(root),
     ]
-    return Diagnosis(machine, tuple(findings), runs)
+    return Diagnosis(machine, tuple(findings), can_run)

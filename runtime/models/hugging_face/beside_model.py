@@ -56,8 +56,8 @@ def read_beside(files: FilesBeside, stated: ModelSpec) -> BesideModel:
             geometry = read_geometry(table)
         if stated.normalization is None:
             normalization = read_normalization(table)
-            channels = "bgr" if is_bgr(table) else spec.channels
-            spec = spec._replace(normalization=normalization, channels=channels)
+            order = "bgr" if is_bgr(table) else spec.channel_order
+            spec = spec._replace(normalization=normalization, channel_order=order)
     if geometry.size or not stated.fit:
         spec = spec._replace(fit=geometry.fit, input_size=geometry.size or spec.input_size)
     remark = ""
@@ -92,7 +92,7 @@ def _from_config(config: Path, data: dict[str, Any], stated: ModelSpec) -> Model
         labels,
         f"{config}: id2label" if labels else None,
         input_size=size,
-        channels="grey" if data.get("num_channels") == 1 else None,
+        channel_order="grey" if data.get("num_channels") == 1 else None,
     )
 
 

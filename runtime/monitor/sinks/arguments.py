@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runtime.cli.parser import positive_int_argument
+from runtime.cli.parser import add_earlier_name, positive_int_argument
 from runtime.monitor.live_page.arguments import add_live_arguments
 
 EARLIER_NAMES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
@@ -13,7 +13,7 @@ EARLIER_NAMES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("--save-most", "collect_most", positive_int_argument),
     ("--save-megabytes", "collect_megabytes", positive_int_argument),
 )
-"""(name, what it sets now, type): service units of earlier versions still start."""
+"""(name, what it sets now, type)."""
 
 
 def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +46,7 @@ def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_collect_limits(group)
     for name, option, value_type in EARLIER_NAMES:
-        group.add_argument(
-            name,
-            dest=option,
-            type=value_type,
-            default=argparse.SUPPRESS,
-            help=argparse.SUPPRESS,
-        )
+        add_earlier_name(group, name, option, type=value_type)
     add_live_arguments(parser)
 
 

@@ -41,12 +41,12 @@ def test_records_have_a_latency_and_the_calibration_set_of_the_integer_ones(
 ) -> None:
     records = json.loads((everything / "parity.json").read_text())["artifacts"]
     assert all(
-        0 < record["latency"]["p50_ms"] < 10_000 and record["latency"]["runs"]
+        0 < record["latency"]["p50_ms"] < 10_000 and record["latency"]["calls"]
         for record in records.values()
     )
     ((key, one),) = json.loads((everything / "calibration.json").read_text())["sets"].items()
     assert set(one["artifacts"]) == {
-        file for file, record in records.items() if record["calibration"] == key
+        file for file, record in records.items() if record["calibration_id"] == key
     }
     assert set(one["artifacts"]) == {"model.int8.tflite", "model.int16x8.tflite", "model.int8.onnx"}
     assert records["model.int8.tflite"]["layers"]

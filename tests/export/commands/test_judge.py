@@ -35,7 +35,7 @@ def test_each_image_gets_one_of_the_three_answers(bundle: Path, strangers: Path,
         verdicts.count("unknown"),
         verdicts.count("unsure"),
     )
-    assert sum(result["named"].values()) == verdicts.count("known")
+    assert sum(result["predicted_counts"].values()) == verdicts.count("known")
     assert result["unknown_low"] <= result["unknown"] / 12 <= result["unknown_high"]
     record = read_records(bundle)[result["artifact"]].similarity
     assert record is not None

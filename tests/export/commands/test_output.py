@@ -41,7 +41,7 @@ def result(file: str, outcome: GateOutcome = "undecided") -> ExportResult:
     limits = ParityLimits()
     spec = ArtifactSpec("tflite", "int8")
     record = ArtifactRecord(
-        bytes=106_000_000,
+        size_bytes=106_000_000,
         command="",
         versions={},
         made_by=ArtifactInputs(200, limits, 7, 0, 0.95, {}, "", "", "", spec),
@@ -55,7 +55,7 @@ def result(file: str, outcome: GateOutcome = "undecided") -> ExportResult:
         similarity=None,
         classes=(),
         latency=Latency(1234.5, 30, 2, "a processor"),
-        calibration=None,
+        calibration_id=None,
         warnings=("calibration: all of one class",),
         layers=(),
     )

@@ -24,7 +24,7 @@ def test_every_artifact_is_timed_with_its_conditions(exported: Path, pixels) -> 
     )
     assert set(latencies) == {"model.int8.tflite", "model.fp32.onnx"}
     for latency_of_file in latencies.values():
-        assert latency_of_file.runs == ROUNDS
+        assert latency_of_file.calls == ROUNDS
         assert 0 < latency_of_file.p50_ms < 1000
         assert latency_of_file.threads == allowed_cores()
         assert latency_of_file.cpu
@@ -52,7 +52,7 @@ def test_a_slow_one_is_bounded_and_takes_turns_with_the_others(pixels, monkeypat
     latencies = measure_latency(
         {"slow": Sleeper(slow, calls), "fast": Sleeper(fast, calls)}, pixels
     )
-    assert (latencies["fast"].runs, latencies["slow"].runs) == (ROUNDS, 2)
+    assert (latencies["fast"].calls, latencies["slow"].calls) == (ROUNDS, 2)
     assert (latencies["slow"].p50_ms, latencies["fast"].p50_ms) == (62.5, 0.977)
     assert calls.count(slow) == 1 + 2 * 2, "one run to warm up, then two in each turn"
     assert calls[4:8] == [slow, slow, fast, fast]

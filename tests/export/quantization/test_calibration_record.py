@@ -15,8 +15,8 @@ from runtime.errors import InputRefused
 def test_written_sets_are_read_with_the_artifacts_of_each(opened, records, tmp_path: Path) -> None:
     (record, *_) = records.values()
     records = {
-        "model.int8.tflite": replace(record, calibration="aa"),
-        "model.fp32.tflite": replace(record, calibration=None),
+        "model.int8.tflite": replace(record, calibration_id="aa"),
+        "model.fp32.tflite": replace(record, calibration_id=None),
     }
     calibration = choose_calibration(opened, 10, seed=5)
     described = describe_calibration(calibration, opened.manifest.labels, None)
@@ -45,6 +45,6 @@ def test_a_damaged_file_is_refused(bundle: Path, opened, text: str) -> None:
 def test_an_export_without_calibration_writes_an_empty_list(
     exported: Path, records, tmp_path: Path
 ) -> None:
-    assert records["model.fp32.onnx"].calibration is None
+    assert records["model.fp32.onnx"].calibration_id is None
     write_sets(tmp_path, read_sets(exported), {"model.fp32.onnx": records["model.fp32.onnx"]})
     assert json.loads((tmp_path / "calibration.json").read_text()) == {"schema": 2, "sets": {}}

@@ -60,7 +60,7 @@ def test_body_has_size_drop_and_latency_of_every_artifact(exported: Path, opened
     for file, record in records.items():
         (row,) = [line for line in card.splitlines() if line.startswith(f"| {file} |")]
         assert f"| {record.parity.candidate_accuracy:.4f} |" in row
-        assert f"| {record.bytes / 1e6:.2f} |" in row
+        assert f"| {record.size_bytes / 1e6:.2f} |" in row
         assert " ms |" in row
         assert row.count("|") == 8
     assert f": {next(iter(records.values())).parity.sample}." in card

@@ -40,7 +40,7 @@ def test_verdict_of_a_refused_one(records) -> None:
     refused = replace(
         record,
         outcome="failed",
-        bytes=4_000_000,
+        size_bytes=4_000_000,
         parity=replace(record.parity, drop=0.5, drop_high=0.6),
         latency=replace(record.latency, p50_ms=5.234),
     )

@@ -1,11 +1,14 @@
 """Tests external models on the command line: a line names what is missing, options give it."""
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from runtime.shared.external_model_arguments import add_external_model_arguments
 
 MakeModel = Callable[..., Path]
 
@@ -37,7 +40,7 @@ def test_every_option_reaches_the_model(
         "pad",
         "--layout",
         "nchw",
-        "--channels",
+        "--channel-order",
         "bgr",
     ]
     done = run_cli(
@@ -103,7 +106,7 @@ def test_model_of_ours_takes_none_of_them(
         ["--normalize", "imagenet"],
         ["--input-size", "0"],
         ["--labels", "missing.txt"],
-        ["--channels", "grb"],
+        ["--channel-order", "grb"],
     ],
     ids=" ".join,
 )
@@ -111,3 +114,11 @@ def test_option_that_is_not_understood_is_refused(
     external_onnx: MakeModel, image: Path, run_cli, refuses, words
 ) -> None:
     refuses(run_cli("runtime", "predict", external_onnx(), image, *words), 2, words[1])
+
+
+def test_options_of_earlier_versions_still_work() -> None:
+    parser = argparse.ArgumentParser()
+    add_external_model_arguments(parser)
+    old = parser.parse_args(["--channels", "bgr", "--output", "scores"])
+    assert old == parser.parse_args(["--channel-order", "bgr", "--scores-output", "scores"])
+    assert not {"--channels", "--output"} & set(parser.format_help().split())

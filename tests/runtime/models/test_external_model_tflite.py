@@ -54,7 +54,7 @@ def test_float_input_gets_what_normalize_says(
 
 
 def test_bgr_turns_the_channels_round(tflite_model: MakeModel, colour) -> None:
-    external = ModelSpec(LABELS, normalization=UNIT, channels="bgr")
+    external = ModelSpec(LABELS, normalization=UNIT, channel_order="bgr")
     assert scores(tflite_model(), colour, external) == probabilities(MEANS[::-1])
 
 

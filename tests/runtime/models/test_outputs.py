@@ -114,13 +114,13 @@ def test_two_outputs_with_a_score_for_each_label_are_asked_for(
 ) -> None:
     spec = ModelSpec(("red", "green", "blue"), normalization=UNIT)
     path = many_outputs(["means", "probabilities"])
-    with pytest.raises(InputRefused, match=r"has 2 outputs \(means float32 .*--output NAME"):
+    with pytest.raises(InputRefused, match=r"has 2 outputs \(means float32 .*--scores-output NAME"):
         Classifier(path, spec=spec)
     # Only the last activation of the chosen output counts: `means` are logits.
     for output in ("means", "probabilities"):
         found = answers(path, colour, spec._replace(output=output))
         assert found["red"] == pytest.approx(0.5223, abs=1e-3)
-    with pytest.raises(InputRefused, match=r"--output: found 'x', but .* has means, prob"):
+    with pytest.raises(InputRefused, match=r"--scores-output: found 'x', but .* has means, prob"):
         Classifier(path, spec=spec._replace(output="x"))
 
 
@@ -139,7 +139,7 @@ def test_the_keys_of_a_zipmap_are_the_labels(many_outputs: MakeModel, colour, ke
 def test_a_zipmap_with_a_key_twice_is_refused(many_outputs: MakeModel) -> None:
     with pytest.raises(InputRefused, match="expected one input and an output of numbers"):
         Classifier(many_outputs(["table"], ("r", "r", "b")), spec=ModelSpec(normalization=UNIT))
-    with pytest.raises(InputRefused, match=r"output table has the class 'r' twice.*--output"):
+    with pytest.raises(InputRefused, match=r"table has the class 'r' twice.*--scores-output"):
         Classifier(
             many_outputs(["top", "table"], ("r", "r", "b")), spec=ModelSpec(normalization=UNIT)
         )
@@ -180,7 +180,7 @@ def test_open_channels_may_be_grey(tmp_path: Path, colour) -> None:
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path
     )
     spec = ModelSpec(("a", "b", "c"), normalization=UNIT, input_size=(8, 8), scores="probabilities")
-    found = answers(path, colour, spec._replace(channels="grey"))
+    found = answers(path, colour, spec._replace(channel_order="grey"))
     assert found["a"] == pytest.approx((0.299 * 255 + 0.587 * 102) / 255, abs=3e-3)
     with pytest.raises(InputRefused, match="fails when it is run"):
         answers(path, colour, spec)

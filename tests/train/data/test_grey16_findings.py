@@ -58,8 +58,8 @@ def test_levels_that_the_upper_bits_keep_are_measured(run_cli, deep, save: Save,
     result = check(run_cli, deep(save))
     (fault,) = [fault for fault in result["faults"] if "16-bit grey" in fault]
     assert result["grey16"]["images"] == 52
-    assert 1 <= result["grey16"]["kept"][2] <= most
-    assert f"to {result['grey16']['kept'][2]} of 256 grey levels" in fault
+    assert 1 <= result["grey16"]["levels_kept"][2] <= most
+    assert f"to {result['grey16']['levels_kept'][2]} of 256 grey levels" in fault
     assert "--grey16 data-range" in fault
     fitted = check(run_cli, deep(save), "--grey16", "data-range")
     assert not [fault for fault in fitted["faults"] if "16-bit" in fault]

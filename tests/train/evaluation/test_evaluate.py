@@ -57,7 +57,7 @@ def test_own_test_images_give_the_accuracy_of_the_training(trained: Path, run_cl
         results["test_accuracy_high"],
     )
     assert (result["own_test"], result["trained_on"], result["refused"]) == (True, 0, 0)
-    assert all(mistake["label"] != mistake["said"] for mistake in result["mistakes"])
+    assert all(mistake["label"] != mistake["predicted"] for mistake in result["mistakes"])
 
 
 def test_text_names_interval_classes_and_mistakes(trained: Path, run_cli) -> None:

@@ -79,7 +79,7 @@ def test_shows_what_was_measured(page: str, manifest: Manifest, trained: Path, e
     assert "python -m train cells -o cells --backbone simple-cnn" in text
     assert "The seed is 7" in text
     assert "keras 3." in text
-    assert results["kept"] in text
+    assert results["kept_weights"] in text
 
 
 def test_shows_the_wrong_images_and_the_augmented_ones(page: str, trained: Path) -> None:
@@ -110,7 +110,7 @@ def test_rare_classes_do_not_hide(manifest: Manifest, elements) -> None:
 def test_names_are_text(manifest: Manifest, elements) -> None:
     predictions = [LabelledPrediction(HOSTILE, HOSTILE, "b", 0.9, "")]
     training = TrainingSection(
-        results={"seconds": 1.0, "kept": HOSTILE, "val_accuracy": 0.5, "augmentation": []},
+        results={"seconds": 1.0, "kept_weights": HOSTILE, "val_accuracy": 0.5, "augmentation": []},
         options={"seed": 1, "augment": "auto", "backbone": HOSTILE},
         curves={},
         augmented=(),

@@ -93,7 +93,10 @@ VARIANTS = {
     "torch": ({}, ModelSpec(normalization=TORCH)),
     "tf": ({}, ModelSpec(normalization=TF)),
     "caffe": ({}, ModelSpec(normalization=CAFFE)),
-    "unit, bgr": ({}, ModelSpec(normalization=Normalization((0.0,), (255.0,)), channels="bgr")),
+    "unit, bgr": (
+        {},
+        ModelSpec(normalization=Normalization((0.0,), (255.0,)), channel_order="bgr"),
+    ),
     "nhwc": ({"layout": "nhwc"}, ModelSpec(normalization=TORCH)),
     "softmax": ({"ending": "Softmax"}, ModelSpec(normalization=TF)),
     "grey": ({"channels": 1}, ModelSpec(normalization=TF)),

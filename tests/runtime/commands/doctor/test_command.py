@@ -37,7 +37,7 @@ def test_json_is_one_object_with_machine_findings_and_verdict(run_cli, pi_root: 
     done = run_cli("runtime", "doctor", "--json", "--root", pi_root())
     assert (done.returncode, done.stderr) == (0, "")
     diagnosis = json.loads(done.stdout)
-    assert (diagnosis["schema"], diagnosis["runs"], diagnosis["machine"]["board"]) == (
+    assert (diagnosis["schema"], diagnosis["can_run"], diagnosis["machine"]["board"]) == (
         JSON_SCHEMA,
         True,
         "Raspberry Pi 4 Model B Rev 1.4",
