@@ -134,8 +134,8 @@ class BundleUpdate:
     """Everything that `publish` adds to a bundle.
 
     artifacts: those that passed. reference, seed: the Keras model's scores and the seed of the
-    choice, for the golden samples. sets: the calibration sets that `artifacts` used.
-    devices: on which the golden samples are repeated. sample: has the training images that travel
+    choice, for the golden images. sets: the calibration sets that `artifacts` used.
+    devices: on which the golden images are repeated. sample: has the training images that travel
     with the bundle; None leaves them out.
     """
 
@@ -224,7 +224,7 @@ def _write_examples(folder: Path, old: Path | None, update: BundleUpdate, kept: 
 
 
 def _write_golden_samples(folder: Path, old: Path | None, update: BundleUpdate) -> None:
-    """Writes the golden samples, those of the old bundle if there is one, with all new scores."""
+    """Writes the golden images, those of the old bundle if there is one, with all new scores."""
     if old:
         shutil.copytree(old / FOLDER, folder / FOLDER)
         samples = read_golden(folder)

@@ -61,7 +61,7 @@ def add_judge_arguments(command: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="a folder of images that show none of the classes",
+        help="a folder of strangers: images that show none of the classes",
     )
     command.add_argument("--artifact", metavar="FILE", help="the model file of the bundle")
     command.add_argument("--json", action="store_true", help="print the result as JSON")

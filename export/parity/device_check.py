@@ -87,7 +87,7 @@ def record_device_scores(
     files: Mapping[str, str],
     devices: Sequence[Device],
 ) -> None:
-    """Writes the scores of the golden samples on the devices; drops those of files that are gone.
+    """Writes the scores of the golden images on the devices; drops those of files that are gone.
 
     `files` are the new model files: their SHA-256 by name.
     """

@@ -146,7 +146,7 @@ def _measure_similarity(
 
 
 def judge_similarity(record: SimilarityRecord | None, limits: ParityLimits) -> Iterator[str]:
-    """Yields the reason to refuse a file whose similarities tell known from strange images worse.
+    """Yields the reason to refuse a file whose similarities tell strangers from known images worse.
 
     The limit does not count where a single pair of images could break it.
     """

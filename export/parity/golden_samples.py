@@ -1,4 +1,4 @@
-"""Chooses the golden samples of a bundle, and records what each stage gives for them here."""
+"""Chooses the golden images of a bundle, and records what each stage gives for them here."""
 
 import re
 from collections.abc import Sequence

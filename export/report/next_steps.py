@@ -64,7 +64,7 @@ def _strangers_near(left_out: Sequence[LeftOutClass]) -> list[str]:
         )
         more = f" and of {len(rows) - MAX_LISTED} more" if len(rows) > MAX_LISTED else ""
         sentences.append(
-            f"unrelated images land near {near}: {listed}{more}, when that class is left out. If"
+            f"strangers land near {near}: {listed}{more}, when that class is left out. If"
             f" the camera will see other things like {near}, add images of them as a class of"
             " their own"
         )

@@ -1,1 +1,1 @@
-"""Reads and checks a bundle, the folder that travels to the device, with its golden samples."""
+"""Reads and checks a bundle, the folder that travels to the device, with its golden images."""

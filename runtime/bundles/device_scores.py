@@ -1,4 +1,4 @@
-"""Reads and writes golden/devices.json: scores of the golden samples on other processors.
+"""Reads and writes golden/devices.json: scores of the golden images on other processors.
 
 `export --device-check` measures them.
 """
@@ -17,7 +17,7 @@ FILE = "devices.json"
 SCHEMA = 1
 
 Scores = Mapping[str, Mapping[str, tuple[float, ...]]]
-"""Holds (classes,) scores by the sha256 of a model file and the file of a golden sample."""
+"""Holds (classes,) scores by the sha256 of a model file and the file of a golden image."""
 
 
 @dataclass(frozen=True)

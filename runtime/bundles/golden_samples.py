@@ -1,4 +1,4 @@
-"""Reads and writes golden samples: held-out images with the workstation's result of each stage.
+"""Reads and writes golden images: held-out images with the workstation's result of each stage.
 
 They travel with the bundle. golden.json holds digests and scores; pixels/, beside the images, holds
 the input of the model for each.
@@ -94,8 +94,8 @@ def read_golden(bundle: Path) -> tuple[GoldenSample, ...]:
         InputRefused: golden.json is missing or not valid.
     """
     path = bundle / FOLDER / FILE
-    text = read_text(path, "has no golden samples")
-    with naming(path, "not usable golden samples: {}"):
+    text = read_text(path, "has no golden images")
+    with naming(path, "not usable golden images: {}"):
         data = parse_json(text)
         if (
             not isinstance(data, dict)

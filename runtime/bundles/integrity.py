@@ -1,4 +1,4 @@
-"""Detects edits of a bundle's records, such as parity.json or the golden samples.
+"""Detects edits of a bundle's records, such as parity.json or the golden images.
 
 The manifest holds the hash of each model file, and one more over these records.
 """

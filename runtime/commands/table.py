@@ -22,7 +22,7 @@ VERBS = {
     ),
     "verify": Verb(
         "runtime.commands.verify",
-        "repeat the bundle's golden samples here: is it still the model that was exported?",
+        "repeat the bundle's golden images here: is it still the model that was exported?",
     ),
     "install": Verb(
         "runtime.commands.install",

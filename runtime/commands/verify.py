@@ -1,4 +1,4 @@
-"""Runs `python -m runtime verify BUNDLE`, which repeats the bundle's golden samples here."""
+"""Runs `python -m runtime verify BUNDLE`, which repeats the bundle's golden images here."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""Copies a bundle, and repeats its golden samples with the copy, before anybody uses that.
+"""Copies a bundle, and repeats its golden images with the copy, before anybody uses that.
 
 Installing, publishing and fetching a bundle trust it only after this.
 """

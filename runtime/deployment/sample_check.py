@@ -1,4 +1,4 @@
-"""Repeats one golden sample here and measures the difference of each stage from its export."""
+"""Repeats one golden image here and measures the difference of each stage from its export."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Repeats a bundle's golden samples here and reports which stage differs from export, and how much.
+"""Repeats a bundle's golden images here and reports which stage differs from export, and how much.
 
 An image goes through these stages: the file itself, decoding, resizing, the model. If the bundle
 holds the pixels that the model got at export, the model is checked on these, apart from the stages
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """Holds the result of one artifact on the golden samples.
+    """Holds the result of one artifact on the golden images.
 
     mean_score_difference, worst_score_difference: of scores from file to answer.
     differences: the stages that differ, in order.
@@ -95,7 +95,7 @@ class Verification:
 
 
 def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Verification:
-    """Repeats the golden samples through one artifact of the bundle.
+    """Repeats the golden images through one artifact of the bundle.
 
     Raises:
         InputRefused: the bundle is damaged.

@@ -149,7 +149,7 @@ def open_to_all():
 
 @pytest.fixture
 def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """A whole bundle of such a model, with two golden samples: a reddish and a greenish image."""
+    """A whole bundle of such a model, with two golden images: a reddish and a greenish image."""
 
     def make(
         name: str,

@@ -117,7 +117,7 @@ def mean_auroc(rows: Sequence[LeftOutClass]) -> float | None:
 
 
 def auroc(known: Values, strangers: Values) -> float:
-    """Returns the chance, 0..1, that a known value is above a strange one; ties count half.
+    """Returns the chance, 0..1, that a known value is above one of a stranger; ties count half.
 
     It is the area under the ROC curve (Fawcett, "An introduction to ROC analysis", Pattern
     Recognition Letters 27, 2006, section 7).

@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 MAX_LOOKS = 4
 """Prototypes of a class at most. On grocery-fruit, clothing-120 and sign-digits more did not
-separate unrelated images better (1, 2, 4 and 8 were tried)."""
+separate strangers better (1, 2, 4 and 8 were tried)."""
 ONE_CLASS_LOOKS = 64
 """Prototypes of the only class at most: there is no other class to compare with, so what counts is
 the nearest of many looks. Cosines to 4, 16, 64 and 600 prototypes told 617 held-out defective solar

@@ -48,7 +48,7 @@ def test_classes_that_strangers_land_near_are_named_with_the_measurement() -> No
     )
     lime, plum = next_steps((), 0.95, left_out)
     assert lime.startswith(
-        "unrelated images land near lime: 20 of 30 test images of orange, 15 of 20 test images of"
+        "strangers land near lime: 20 of 30 test images of orange, 15 of 20 test images of"
         " lemon, when that class is left out. "
     )
-    assert plum.startswith("unrelated images land near plum: 2 of 3 test images of fig, ")
+    assert plum.startswith("strangers land near plum: 2 of 3 test images of fig, ")

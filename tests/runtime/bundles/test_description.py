@@ -8,6 +8,7 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.description import TensorDescription, describe_model
+from runtime.cli.output import JSON_SCHEMA
 from runtime.commands import doctor
 from runtime.errors import InputRefused
 
@@ -64,7 +65,7 @@ def test_in_words_and_as_json(fruit: Path, run_cli) -> None:
     ):
         assert words in done.stdout
     record = json.loads(run_cli("runtime", "info", fruit, "--json").stdout)
-    assert record["schema"] == 2
+    assert record["schema"] == JSON_SCHEMA
     assert record["models"][0]["input"] == {
         "dtype": "uint8",
         "shape": [1, 8, 8, 3],

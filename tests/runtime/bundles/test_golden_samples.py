@@ -1,4 +1,4 @@
-"""Tests that verify names the stage that differs, and refuses invalid golden samples."""
+"""Tests that verify names the stage that differs, and refuses invalid golden images."""
 
 import json
 import shutil
@@ -216,13 +216,13 @@ def test_samples_that_do_not_hold_up_are_refused_by_name(
 )
 def test_golden_json_that_is_none_is_refused_by_name(bundle: Path, text: str) -> None:
     (bundle / "golden/golden.json").write_text(text)
-    with pytest.raises(InputRefused, match=r"golden\.json: not usable golden samples"):
+    with pytest.raises(InputRefused, match=r"golden\.json: not usable golden images"):
         verified(bundle)
 
 
 def test_bundle_without_golden_samples_is_refused(bundle: Path) -> None:
     shutil.rmtree(bundle / "golden")
-    with pytest.raises(InputRefused, match="golden: has no golden samples"):
+    with pytest.raises(InputRefused, match="golden: has no golden images"):
         verified(bundle)
 
 

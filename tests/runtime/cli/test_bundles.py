@@ -127,7 +127,8 @@ def test_verify_reports_each_artifact_as_json(exported: Path, run_cli) -> None:
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert [result["artifact"] for result in results] == [FP32, INT8]
     assert all(
-        result["passed"] and result["stage"] == "" and result["schema"] == 2 for result in results
+        result["passed"] and result["stage"] == "" and result["schema"] == JSON_SCHEMA
+        for result in results
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.cli.output import JSON_SCHEMA
 from runtime.system.terminal import escape_control_chars
 
 ROOT = Path(__file__).parents[3]
@@ -229,7 +230,9 @@ def test_json_is_one_valid_object_an_image_for_any_name(
     assert (done.returncode, done.stderr) == (0, b"")
     answers = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
     assert len(answers) == len(names)
-    assert all(answer["schema"] == 2 and len(answer["predictions"]) == 1 for answer in answers)
+    assert all(
+        answer["schema"] == JSON_SCHEMA and len(answer["predictions"]) == 1 for answer in answers
+    )
     assert all(answer["image"].isprintable() for answer in answers), (
         "no terminal codes, no half characters"
     )

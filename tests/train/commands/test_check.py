@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from runtime.cli.output import JSON_SCHEMA
 from runtime.errors import InputRefused, MachineError
 from train.commands.table import main
 
@@ -99,7 +100,7 @@ def test_faults_are_named_and_only_strict_refuses_them(run_cli, leaky: Path) -> 
 
 def test_json_holds_what_the_text_says(run_cli, leaky: Path) -> None:
     result = json.loads(run_cli("train", "check", leaky, "--json").stdout)
-    assert result["schema"] == 2
+    assert result["schema"] == JSON_SCHEMA
     assert result["counts"]["a"] == {"train": 20, "val": 2, "test": 5, "refused": 1}
     assert [row["path"] for row in result["refused_files"]] == ["Test/a/notes.txt"]
     (pair,) = result["pairs"]
