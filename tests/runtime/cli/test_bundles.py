@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runtime.cli.output import JSON_SCHEMA
+
 INT8, FP32 = "model.int8.tflite", "model.fp32.onnx"
 Edit = Callable[[Path, Callable[[dict], object]], None]
 MakeModel = Callable[..., Path]
