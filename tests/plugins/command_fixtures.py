@@ -3,21 +3,18 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import venv
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from threading import Lock, Timer
 from types import MappingProxyType
 
 import pytest
 from jsonschema import Draft202012Validator
+from warm_python import WarmPython
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())["$defs"]
@@ -57,58 +54,6 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
 """
 
 
-class WarmPython:
-    """Runs commands in forks of warm_python.py, one at a time."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self._process: subprocess.Popen[str] | None = None
-
-    def run(
-        self, command: list[str], environment: dict[str, str], cwd: str | Path
-    ) -> subprocess.CompletedProcess[str]:
-        process = self._started()
-        assert process.stdin
-        assert process.stdout
-        with tempfile.TemporaryDirectory() as folder:
-            files = Path(folder, "out"), Path(folder, "err")
-            for file in files:
-                file.touch()
-            out, err = map(str, files)
-            request = {"package": command[0], "words": command[1:], "env": environment}
-            process.stdin.write(json.dumps({**request, "cwd": str(cwd), "out": out, "err": err}))
-            process.stdin.write("\n")
-            process.stdin.flush()
-            limit = Timer(TIMEOUT_S, self.close)
-            limit.start()
-            answer = process.stdout.readline()
-            limit.cancel()
-            assert answer, f"{command} took longer than {TIMEOUT_S} s"
-            texts = [file.read_text(errors="surrogateescape") for file in files]
-        return subprocess.CompletedProcess(command, int(answer), *texts)
-
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("warm_python.py")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                start_new_session=True,
-            )
-        return self._process
-
-    def close(self) -> None:
-        """Ends the process and the command that it runs."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.communicate()
-            self._process = None
-
-
 @pytest.fixture(scope="session")
 def warm_python() -> Iterator[WarmPython]:
     python = WarmPython()
@@ -134,11 +79,15 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
         usual = python == sys.executable and options.keys() <= {"cwd"}
         usual = usual and not any(name.startswith(AT_A_START) for name in env)
         program = words[1] if words[0] == CONSOLE_SCRIPT else words[0]
-        if usual and program in ("train", "export") and warm_python.lock.acquire(blocking=False):
+        if usual and program in ("train", "export"):
+            texts = {"env": environment, "errors": "surrogateescape"}
+            process = warm_python.start(words, **texts, **options)
             try:
-                done = warm_python.run(words, environment, options.get("cwd", os.getcwd()))
+                printed = process.communicate(timeout=TIMEOUT_S)
             finally:
-                warm_python.lock.release()
+                process.kill()
+                process.wait()
+            done = subprocess.CompletedProcess(words, process.returncode, *printed)
         else:
             done = subprocess.run(
                 [python, "-m", *words],

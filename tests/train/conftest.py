@@ -4,13 +4,13 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from warm_python import WarmPython
 
 from runtime.images.preprocessing import Preprocessing
 from train.data.decoded_cache import PixelCache
@@ -41,16 +41,13 @@ def refused() -> Callable[..., str]:
 
 
 @pytest.fixture
-def start_train() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start_train(warm_python: WarmPython) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `python -m train ...`, and kills it at the end of the test."""
     processes = []
 
     def begin(*words: str | Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "train", *map(str, words)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = warm_python.start(["train", *map(str, words)], env=environment)
         processes.append(process)
         return process
 
