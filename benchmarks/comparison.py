@@ -49,7 +49,9 @@ class Ratio:
         return escape_control_chars(f"{self.what}: {figures} {interval}: {verdict}")
 
 
-def compare(old: LatencyReport, new: LatencyReport, names: tuple[str, str]) -> tuple[Ratio, ...]:
+def compare_reports(
+    old: LatencyReport, new: LatencyReport, names: tuple[str, str]
+) -> tuple[Ratio, ...]:
     """Returns the ratio of every model file and thread count that both reports have.
 
     Args:

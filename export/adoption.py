@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.formats.file_precision import find_precision
-from export.inputs.external_images import ExternalImages, find_images
+from export.inputs.external_images import ExternalImages, find_external_images
 from export.inputs.model_file.first_load import try_model_file
 from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import SCHEMA
 from export.parity.baseline import PoorModel, check_answers
 from export.parity.confidence_fit import fit_confidence
 from export.parity.golden_samples import write_golden_images
-from export.parity.latency import Latency, measure_latency
+from export.parity.latency import Latency, measure_in_turn
 from export.publish import require_replaceable, require_writable_target
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT
@@ -108,7 +108,7 @@ def adopt(
     require_replaceable(bundle, overwrite=overwrite)
     content = try_model_file(path, spec or ModelSpec())
     classifier = Classifier(path, spec=spec, checked=True)
-    external = find_images(verify, None, classifier.labels)
+    external = find_external_images(verify, None, classifier.labels)
     run = _run(path, content, classifier, external)
     fast = Classifier(path, spec=spec, checked=True, throughput=True)
     _, (scores,) = score_images([fast], run.split("test"), run.read)
@@ -116,7 +116,7 @@ def adopt(
     result = replace(
         result,
         notes=tuple(filter(None, (classifier.remark, *external.notes))),
-        latency=measure_latency({"": classifier}, _pixels(run, 0))[""],
+        latency=measure_in_turn({"": classifier}, _pixels(run, 0))[""],
     )
     if result.poor_model and not allow_poor_model:
         raise PoorModel(

@@ -14,7 +14,7 @@ from export.parity.gate import GateResult, ParityLimits, apply_limits
 from export.quantization.calibration_record import read_sets
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
-from runtime.deployment.comparison import identities
+from runtime.deployment.replacement_check import identities
 from runtime.errors import InputRefused
 from runtime.shared.parity import ParityFigures, compare
 from runtime.shared.scoring import score_images

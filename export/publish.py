@@ -31,8 +31,8 @@ from runtime.bundles.examples import (
 from runtime.bundles.golden_samples import FOLDER, read_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
-from runtime.deployment.comparison import AGAINST, REPLACES
 from runtime.deployment.export_time import EXPORTED
+from runtime.deployment.replacement_check import AGAINST, REPLACES
 from runtime.errors import InputRefused
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest

@@ -15,7 +15,7 @@ from export.formats.artifact_spec import ArtifactSpec
 from export.inputs.trained_run import TrainedRun, stratified_sample
 from export.options import ExportOptions
 from export.parity.evaluate import ReferenceOutputs
-from export.parity.latency import Latency, measure_latency
+from export.parity.latency import Latency, measure_in_turn
 from export.parity.similarity_sample import SimilaritySample, choose_sample
 from export.quantization.calibration import Calibration, choose_calibration
 from export.quantization.calibration_record import describe_calibration
@@ -76,9 +76,13 @@ class Session:
     def model(self) -> Any:
         """The Keras model on raw pixels; its scores of a few test images are probabilities."""
         with tensorflow_imports():
-            from export.inputs.keras_loader import check_probabilities, check_scores_differ, load
+            from export.inputs.keras_loader import (
+                check_probabilities,
+                check_scores_differ,
+                load_flat_model,
+            )
         one_class = self.run.is_one_class
-        model = load(self.run.model, self.run.preparation, one_class=one_class)
+        model = load_flat_model(self.run.model, self.run.preparation, one_class=one_class)
         shape, expected = model.input_shape[1:], self.run.manifest.preprocessing.shape
         if shape != expected:
             raise InputRefused(
@@ -144,9 +148,9 @@ class Session:
             QuinceError: the model cannot take it.
         """
         with self.imports():
-            from export.inputs.keras_loader import load, scores
+            from export.inputs.keras_loader import load_flat_model, scores
         changed = replace(self.run.preparation, normalization=normalization)
-        return scores(load(self.run.model, changed), pixels)
+        return scores(load_flat_model(self.run.model, changed), pixels)
 
     def imports(self) -> AbstractContextManager[None]:
         """Allows imports of what conversion needs in its block."""
@@ -185,7 +189,7 @@ class Session:
     def latencies(self, files: Mapping[str, Path]) -> dict[str, Latency]:
         """Measures how long one test image takes with each model file, by the same names."""
         classifiers = {name: Classifier(path, checked=True) for name, path in files.items()}
-        return measure_latency(classifiers, self.test_pixels(1)[0])
+        return measure_in_turn(classifiers, self.test_pixels(1)[0])
 
     def test_pixels(self, count: int) -> NDArray[np.uint8]:
         """Returns (n, height, width, channels) uint8 of at most `count` test images."""

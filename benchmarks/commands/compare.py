@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.commands.arguments import number_argument
 from benchmarks.commands.table import VERBS
-from benchmarks.comparison import Ratio, compare, in_one_only
+from benchmarks.comparison import Ratio, compare_reports, in_one_only
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         for doubt in report.doubts():
             say(f"{NAME}: {path}: doubt: {doubt}")
     old, new = reports[options.old], reports[options.new]
-    ratios = compare(old, new, (str(options.old), str(options.new)))
+    ratios = compare_reports(old, new, (str(options.old), str(options.new)))
     for ratio in ratios:
         print_result(asdict(ratio), as_json=options.json, text=ratio.__str__)
     only_old, only_new = in_one_only(old, new)

@@ -36,7 +36,7 @@ TOP = 3
 
 
 @dataclass(frozen=True)
-class Start:
+class ProcessStart:
     """Holds what was read before the imports: when the process and Python began, and its memory."""
 
     started_ns: int
@@ -44,7 +44,7 @@ class Start:
     bare_bytes: int
 
 
-def measure_task(text: str, start: Start) -> None:
+def measure_task(text: str, start: ProcessStart) -> None:
     """Prints the answer to a task, both as JSON; a QuinceError is an answer too."""
 
     def answer() -> dict[str, Any]:
@@ -56,7 +56,7 @@ def measure_task(text: str, start: Start) -> None:
     print_answer(answer)
 
 
-def _answer(task: dict[str, Any], start: Start) -> dict[str, Any]:
+def _answer(task: dict[str, Any], start: ProcessStart) -> dict[str, Any]:
     source, artifact, threads = Path(task["source"]), task["artifact"] or None, task["threads"]
     suffix = Path(artifact or source.name).suffix
     if suffix in BACKENDS:

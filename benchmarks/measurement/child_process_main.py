@@ -22,9 +22,12 @@ def main() -> int:
     text = sys.stdin.read()
     if not text:
         return 0
-    from benchmarks.measurement.child_process import Start, measure_task  # imports the interpreter
+    from benchmarks.measurement.child_process import (  # imports the interpreter
+        ProcessStart,
+        measure_task,
+    )
 
-    start = Start(int(sys.argv[1]), BARE_NS, BARE_BYTES)
+    start = ProcessStart(int(sys.argv[1]), BARE_NS, BARE_BYTES)
     measure_task(text, start)
     return 0
 

@@ -16,7 +16,7 @@ from benchmarks.peers.adapters.litert_benchmark import RUNS, WARMUP
 from benchmarks.peers.environments import Environment
 from benchmarks.peers.process import PeerAnswer, PeerProcess
 from benchmarks.peers.registry import OUR_NAME, Peer
-from benchmarks.peers.result import PeerComparison, Side
+from benchmarks.peers.result import PeerComparison, SideFigures
 from runtime.errors import InputRefused, MachineError
 from runtime.shared.progress import Progress
 from runtime.system.hashing import sha256_of
@@ -27,11 +27,11 @@ OUR_DISTRIBUTIONS = {
     ".tflite": ("numpy", "pillow", "ai-edge-litert"),
     ".onnx": ("numpy", "pillow", "onnxruntime"),
 }
-Start = Callable[[], PeerProcess]
+ProcessStarter = Callable[[], PeerProcess]
 
 
 @dataclass(frozen=True)
-class Work:
+class PeerWork:
     """Holds what both sides get.
 
     model: the file that our side runs. their_model: the one that the peer runs, often the same.
@@ -47,7 +47,7 @@ class Work:
 
 
 def compare_images(
-    name: str, peer: Peer, ours: Environment, theirs: Environment, work: Work
+    name: str, peer: Peer, ours: Environment, theirs: Environment, work: PeerWork
 ) -> PeerComparison:
     """Asks both about the same images.
 
@@ -55,7 +55,7 @@ def compare_images(
         MachineError: the peer cannot be run.
         InputRefused: one side can take none of the images.
     """
-    starts: tuple[Start, Start] = (
+    starts: tuple[ProcessStarter, ProcessStarter] = (
         lambda: PeerProcess(OUR_NAME, ours, OUR_SCRIPT, work.model, work.threads),
         lambda: PeerProcess(name, theirs, peer.script, work.their_model, work.threads),
     )
@@ -87,7 +87,7 @@ def compare_images(
         peaks = [process.peak_bytes() for process in processes]
     labels = (tuple(our_labels), tuple(their_labels))
     our_side, their_side = (
-        Side(
+        SideFigures(
             versions[side],
             tuple(samples_ms[side]),
             tuple(cold_ms[side]),
@@ -103,7 +103,7 @@ def compare_images(
 
 
 def compare_model(
-    name: str, peer: Peer, ours: Environment, theirs: Environment, work: Work
+    name: str, peer: Peer, ours: Environment, theirs: Environment, work: PeerWork
 ) -> PeerComparison:
     """Times the model alone: our p50 of `Classifier.scores` and the peer's figure.
 
@@ -134,8 +134,8 @@ def compare_model(
             bar.advance()
         versions = process.versions(peer.versions_of)
     interpreter = {"interpreter": measured.interpreter}
-    our_side = Side(interpreter, tuple(our_ms), (), (), ours.size_bytes, None)
-    their_side = Side(versions, tuple(their_ms), (), (), theirs.size_bytes, None)
+    our_side = SideFigures(interpreter, tuple(our_ms), (), (), ours.size_bytes, None)
+    their_side = SideFigures(versions, tuple(their_ms), (), (), theirs.size_bytes, None)
     return _comparison(name, peer, work, (), our_side, their_side)
 
 
@@ -173,7 +173,7 @@ def _ask_labels(
     return taken, our_labels, their_labels
 
 
-def _cold_ms(start: Start, image: Path) -> float:
+def _cold_ms(start: ProcessStarter, image: Path) -> float:
     begin = perf_counter_ns()
     with start() as process:
         process.answer(image)
@@ -185,7 +185,12 @@ def _right_label(image: Path, labels: Sequence[str]) -> str | None:
 
 
 def _comparison(
-    name: str, peer: Peer, work: Work, truth: tuple[str | None, ...], ours: Side, theirs: Side
+    name: str,
+    peer: Peer,
+    work: PeerWork,
+    truth: tuple[str | None, ...],
+    ours: SideFigures,
+    theirs: SideFigures,
 ) -> PeerComparison:
     return PeerComparison(
         peer=name,

@@ -14,7 +14,7 @@ MIN_MS = 1e-3
 
 
 @dataclass(frozen=True)
-class Side:
+class SideFigures:
     """Holds the figures of one side.
 
     samples_ms: a row for each round; in a row each image from its file to its label, or one median
@@ -63,8 +63,8 @@ class PeerComparison:
     threads: int
     images: bool
     truth: tuple[str | None, ...]
-    ours: Side
-    theirs: Side
+    ours: SideFigures
+    theirs: SideFigures
     their_model: str = ""
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class PeerComparison:
         """How many images the peer could not take; we could take all of them."""
         return self.theirs.labels.count(None)
 
-    def accuracy(self, side: Side) -> float | None:
+    def accuracy(self, side: SideFigures) -> float | None:
         """Returns the share of images, 0..1, that a side labels right.
 
         None stands for images whose right labels are not all known.

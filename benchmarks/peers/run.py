@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.measurement.models_under_test import find_models_under_test, spread
 from benchmarks.peers.environments import Environment, installed_environment
-from benchmarks.peers.measure import Work, compare_images, compare_model
+from benchmarks.peers.measure import PeerWork, compare_images, compare_model
 from benchmarks.peers.process import make_file
 from benchmarks.peers.registry import FOLDER, OUR_NAME, OURS, Peer
 from benchmarks.peers.result import PeerComparison
@@ -59,8 +59,8 @@ def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
         MachineError: it cannot be installed or run.
     """
     # Looked for first, before gigabytes are installed for a bundle without it.
-    model = None if peer.own_model else model_file(name, peer.model, settings)
-    our_model = model_file(name, peer.ours, settings) if peer.ours else model
+    model = None if peer.own_model else bundle_model_file(name, peer.model, settings)
+    our_model = bundle_model_file(name, peer.ours, settings) if peer.ours else model
     python = settings.pythons.get(name)
     theirs = installed_environment(Path(peer.script).stem, peer.requirements, python=python)
     if model is None:
@@ -75,12 +75,12 @@ def run_peer(name: str, peer: Peer, settings: PeerSettings) -> PeerComparison:
         python=settings.pythons.get(OUR_NAME),
     )
     labels = Classifier(our_model, threads=settings.threads).labels
-    work = Work(our_model, model, settings.images, labels, settings.threads, settings.rounds)
+    work = PeerWork(our_model, model, settings.images, labels, settings.threads, settings.rounds)
     compare = compare_images if peer.images else compare_model
     return compare(name, peer, ours, theirs, work)
 
 
-def model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
+def bundle_model_file(name: str, pattern: str, settings: PeerSettings) -> Path:
     """Returns the bundle's file that fits `pattern`, preferably of the precision in the settings.
 
     A `source` that is a model file may have any name, but must have the right suffix.

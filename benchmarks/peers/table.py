@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 
 from benchmarks.measurement.summary import short
-from benchmarks.peers.result import PeerComparison, Side
+from benchmarks.peers.result import PeerComparison, SideFigures
 from benchmarks.recorded.docs_table import run_notes, wrapped
 from benchmarks.recorded.runs_file import RecordedRun, ResultType
 from benchmarks.reporting.markdown import MB, UNKNOWN, escaped
@@ -73,7 +73,7 @@ def _note(result: PeerComparison) -> str:
     )
 
 
-def _versions(side: Side) -> str:
+def _versions(side: SideFigures) -> str:
     return ", ".join(f"{name} {version}" for name, version in side.versions.items())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from benchmarks.measurement.records import Measurement, label, label_with_threads, threads_text
 from benchmarks.measurement.summary import short
 from benchmarks.reporting.charts import count_above, pareto_chart, samples_chart, stages_chart
-from benchmarks.reporting.markdown import TEXT_COLUMNS, halves
+from benchmarks.reporting.markdown import TEXT_COLUMNS, table_halves
 from benchmarks.reporting.pareto import fastest, pareto
 from benchmarks.reporting.result_file import LatencyReport
 from benchmarks.reporting.terminal import conditions_rows
@@ -59,7 +59,7 @@ def _body(report: LatencyReport) -> Iterator[str]:
 def _figures(report: LatencyReport) -> Iterator[str]:
     yield "<h2>One image, from its pixels to the scores</h2>"
     yield _note(f"The times are milliseconds, for one image after another. {_rule(report)}")
-    samples, others = halves(report.measurements)
+    samples, others = table_halves(report.measurements)
     yield _table(samples)
     yield _note(
         "A cold start is a fresh process up to its first answer, with its files in the page cache. "

@@ -77,7 +77,7 @@ def columns(measurements: Sequence[Measurement]) -> dict[str, list[str]]:
     return table
 
 
-def halves(
+def table_halves(
     measurements: Sequence[Measurement],
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Returns the columns as two tables that fit a page: the samples, and everything else."""

@@ -37,8 +37,8 @@ def _convert(model_file: Path, pixels_file: Path, output: Path) -> Mapping[str, 
     """Converts the model; the ranges are measured on the (n, height, width, 3) uint8 pixels."""
     prepare_tensorflow()
     with quiet(), requires_extra("export"):
-        from export.inputs.keras_loader import load
-    model = load(model_file)
+        from export.inputs.keras_loader import load_flat_model
+    model = load_flat_model(model_file)
     height, width = model.input_shape[1:3]
     labels = tuple(f"class {number}" for number in range(model.output_shape[-1]))
     manifest = Manifest(NAME, labels, Preprocessing(width, height))

@@ -12,7 +12,7 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from export.graph.input_normalization import PixelHead, PixelTransform, find_pixel_head
-from export.graph.signature import Signature
+from export.graph.model_signature import ModelSignature
 from export.graph.wrapping import Wrapping
 from runtime.errors import InputRefused
 from runtime.models.normalization import Normalization
@@ -36,7 +36,7 @@ TRAINING_ONLY = AUGMENTATION | {
 """All layers that return their input at inference."""
 
 
-def flatten(model: keras.Model, signature: Signature, wrapping: Wrapping) -> keras.Model:
+def flatten(model: keras.Model, signature: ModelSignature, wrapping: Wrapping) -> keras.Model:
     """Returns `model` as one flat model that takes float pixels in 0..255, RGB or grey.
 
     The input is (batch, height, width, channels) and the weights are the same. A model comes back
@@ -56,7 +56,7 @@ def flatten(model: keras.Model, signature: Signature, wrapping: Wrapping) -> ker
     return _with_one_layer_for(head, model) if head else model
 
 
-def _is_plain(model: keras.Model, signature: Signature) -> bool:
+def _is_plain(model: keras.Model, signature: ModelSignature) -> bool:
     """Checks for a functional model with bare tensors, a fixed image size and a free batch size."""
     if isinstance(model, keras.Sequential):
         return False
@@ -65,7 +65,7 @@ def _is_plain(model: keras.Model, signature: Signature) -> bool:
     return tuple(model.input_shape) == (None, *_shape(signature))
 
 
-def _shape(signature: Signature) -> tuple[int, int, int]:
+def _shape(signature: ModelSignature) -> tuple[int, int, int]:
     return signature.height, signature.width, signature.channels
 
 
@@ -81,7 +81,7 @@ def _is_nested(operation: Any) -> bool:
     return isinstance(operation, Functional | keras.Sequential)
 
 
-def _flattened(model: keras.Model, signature: Signature, wrapping: Wrapping) -> keras.Model:
+def _flattened(model: keras.Model, signature: ModelSignature, wrapping: Wrapping) -> keras.Model:
     copier = _LayerCopier()
     pixels = keras.Input(_shape(signature), name="pixels")
     values = pixels

@@ -36,7 +36,9 @@ class ExternalImages:
     notes: tuple[str, ...]
 
 
-def find_images(verify: Path, calib: Path | None, labels: tuple[str, ...]) -> ExternalImages:
+def find_external_images(
+    verify: Path, calib: Path | None, labels: tuple[str, ...]
+) -> ExternalImages:
     """Finds the images to verify with and to calibrate with.
 
     Files that are no images are left out, and so are calibration images whose content is in

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from export.graph.wrapping import NO_WRAPPING, Wrapping
-from export.inputs.external_images import find_images
+from export.inputs.external_images import find_external_images
 from export.inputs.keras2 import check_keras2_file, is_hdf5, saved_model_of
 from export.inputs.sandbox import try_loading
 from export.inputs.saved_model_files import check_saved_model_folder, digest_folder, is_saved_model
@@ -72,7 +72,7 @@ def open_external_model(path: Path, options: ExternalModelOptions) -> TrainedRun
         labels = read_labels(options.labels, [folder.name for folder in folders])
     else:
         labels = make_labels_unique(options.labels)
-    external = find_images(options.verify, options.calib, labels)
+    external = find_external_images(options.verify, options.calib, labels)
     require_packages("export", "export", "tensorflow", "keras")
     model = saved_model_of(path) if is_hdf5(path) else path
     with Progress("try the model", 1) as bar, naming(path):

@@ -86,7 +86,7 @@ def saved_model_of(path: Path) -> Path:
     return target
 
 
-def convert(path: Path, limit: int, folder: str) -> Mapping[str, Any]:
+def convert_in_child(path: Path, limit: int, folder: str) -> Mapping[str, Any]:
     """Writes the SavedModel to `folder`, in the child."""
     from export.inputs.keras2_config import check_hdf5  # the parent does not need its h5py
 
@@ -102,4 +102,4 @@ def convert(path: Path, limit: int, folder: str) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    answer_limited(convert)
+    answer_limited(convert_in_child)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from export.graph.batch_size import safe_batch_size
 from export.graph.flatten import flatten
 from export.graph.input_normalization import scales_pixels
-from export.graph.signature import Signature, choose_output, read_signature
+from export.graph.model_signature import ModelSignature, read_signature, scores_output_name
 from export.graph.two_scores import with_two_scores
 from export.graph.wrapping import NO_WRAPPING, Wrapping
 from export.inputs.saved_model import open_saved_model, served_scales_pixels
@@ -22,7 +22,7 @@ SUM_TOLERANCE = 1e-2
 """How far the scores of one image may add up to another sum than 1: float16 keeps three digits."""
 
 
-def load(
+def load_flat_model(
     path: Path, preparation: Wrapping = NO_WRAPPING, *, one_class: bool = False
 ) -> keras.Model:
     """Returns the checked `.keras` file or SavedModel folder as a flat model on raw pixels.
@@ -45,7 +45,7 @@ def _read(path: Path, preparation: Wrapping) -> keras.Model:
         return model
     names = dict(zip(model.output_names, outputs, strict=True))
     shapes = {name: tuple(tensor.shape) for name, tensor in names.items()}
-    chosen = names[choose_output(shapes, preparation, str(path))]
+    chosen = names[scores_output_name(shapes, preparation, str(path))]
     return keras.Model(model.inputs, chosen, name=model.name)
 
 
@@ -67,7 +67,7 @@ def _flat(
     return flat
 
 
-def try_keras_model(path: Path, preparation: Wrapping) -> Signature:
+def try_keras_model(path: Path, preparation: Wrapping) -> ModelSignature:
     """Loads a model, runs it on one grey image and returns its signature.
 
     Raises:
@@ -84,7 +84,7 @@ def try_keras_model(path: Path, preparation: Wrapping) -> Signature:
         scales = served_scales_pixels(original)
     elif preparation.normalization:
         scales = scales_pixels(_flat(original, path, replace(preparation, normalization=None)))
-    return Signature(height, width, output.shape[-1], channels, scales)
+    return ModelSignature(height, width, output.shape[-1], channels, scales)
 
 
 def scores(model: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

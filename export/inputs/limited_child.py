@@ -16,7 +16,7 @@ BASE_SECONDS, BYTES_PER_SECOND = 240, 2**20
 """What loading and running a model on a few images may take."""
 OUT_OF_MEMORY = ("ResourceExhausted", "MemoryError", "bad_alloc")
 """Words in the errors of TensorFlow, Python and C++ when memory is short."""
-Work = Callable[..., Mapping[str, Any]]
+LimitedWork = Callable[..., Mapping[str, Any]]
 
 
 def ask_limited_child(
@@ -51,7 +51,7 @@ def ask_limited_child(
     return result.value()
 
 
-def answer_limited(work: Work) -> None:
+def answer_limited(work: LimitedWork) -> None:
     """Prints what `work(path, limit, *words)` returns, for `ask_limited_child`.
 
     `work` sets the limit, in bytes, after the import of its libraries.
@@ -60,7 +60,7 @@ def answer_limited(work: Work) -> None:
     print_answer(lambda: name_damage(work, Path(path), int(limit), *words))
 
 
-def name_damage(work: Work, path: Path, limit: int, *words: str) -> Mapping[str, Any]:
+def name_damage(work: LimitedWork, path: Path, limit: int, *words: str) -> Mapping[str, Any]:
     """Returns what `work(path, limit, *words)` returns, or raises one line about the file.
 
     Raises:

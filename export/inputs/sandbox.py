@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from export.graph.signature import Signature
+from export.graph.model_signature import ModelSignature
 from export.graph.wrapping import Wrapping
 from export.inputs.limited_child import answer_limited, ask_limited_child
 from export.inputs.saved_model_files import files, is_saved_model
@@ -19,7 +19,7 @@ from workstation.keras_archive import check_keras_file
 from workstation.keras_setup import prepare_tensorflow
 
 
-def try_loading(path: Path, preparation: Wrapping) -> Signature:
+def try_loading(path: Path, preparation: Wrapping) -> ModelSignature:
     """Loads the model in a child, runs it on one image and returns its signature.
 
     Raises:
@@ -33,7 +33,7 @@ def try_loading(path: Path, preparation: Wrapping) -> Signature:
     else:
         size = path.stat().st_size
     words = json.dumps(asdict(preparation))
-    return Signature(**ask_limited_child(__name__, path, size, words, library="Keras"))
+    return ModelSignature(**ask_limited_child(__name__, path, size, words, library="Keras"))
 
 
 def load_signature(path: Path, limit: int, preparation: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from export.graph.signature import choose_output, keras_class_count, keras_image_shape
+from export.graph.model_signature import keras_class_count, keras_image_shape, scores_output_name
 from export.graph.wrapping import NO_WRAPPING, Wrapping
 from export.inputs.saved_model_files import GRAPH, check_saved_model_folder, variables_size
 from export.inputs.saved_model_graph import check_functions, item_size
@@ -150,7 +150,7 @@ def _endpoint(graph: Any, path: Path, wrapping: Wrapping) -> Endpoint:
     signature = signatures[name]
     input_name = _only_name(signature.inputs, f"{name} to have one input", path)
     shapes = {output: _shape(tensor) for output, tensor in sorted(signature.outputs.items())}
-    output_name = choose_output(shapes, wrapping, str(path))
+    output_name = scores_output_name(shapes, wrapping, str(path))
     pixels, scores = signature.inputs[input_name], signature.outputs[output_name]
     dtype = tf.dtypes.as_dtype(pixels.dtype)
     if dtype not in (tf.float32, tf.uint8):

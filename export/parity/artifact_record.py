@@ -73,7 +73,7 @@ class AgainstBundle(ParityFigures):
     Only images of classes that both know are compared.
 
     file: the model file of the old bundle. replaces: identifies the old bundle and those before it
-    (runtime.deployment.comparison). better, worse: images that became right, and wrong.
+    (runtime.deployment.replacement_check). better, worse: images that became right, and wrong.
     new_images, new_right: test images of classes that the old bundle does not know, and how many
     of them are right. seen: test images that the old bundle is known to have been trained with.
     """

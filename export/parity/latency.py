@@ -34,7 +34,7 @@ class Latency:
     cpu: str
 
 
-def measure_latency(
+def measure_in_turn(
     classifiers: Mapping[str, Classifier], pixels: NDArray[np.uint8]
 ) -> dict[str, Latency]:
     """Returns the latency of each classifier on one image, in up to 30 rounds over all of them.

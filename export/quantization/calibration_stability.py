@@ -52,7 +52,7 @@ def measure_stability(
         return None
     with requires_extra("export"):
         from export.quantization.activation_ranges import activation_ranges, scores_with_ranges
-    first = halves([image.label for image in calibration.images])
+    first = in_first_half([image.label for image in calibration.images])
     activations = activation_ranges(model, calibration.pixels)
     if not activations.layers:
         return None
@@ -81,7 +81,7 @@ def measure_stability(
     )
 
 
-def halves(labels: list[str]) -> NDArray[np.bool_]:
+def in_first_half(labels: list[str]) -> NDArray[np.bool_]:
     """Returns which images, (n,), are in the first half: every second image of each class.
 
     The first class begins in one half, the next class in the other, and so on.

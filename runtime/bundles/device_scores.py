@@ -16,7 +16,7 @@ from runtime.system.typed_json import read_as
 FILE = "devices.json"
 SCHEMA = 1
 
-Scores = Mapping[str, Mapping[str, tuple[float, ...]]]
+ScoresByFile = Mapping[str, Mapping[str, tuple[float, ...]]]
 """Holds (classes,) scores by the sha256 of a model file and the file of a golden image."""
 
 
@@ -32,7 +32,7 @@ class DeviceScores:
     architecture: str
     system: str
     versions: Mapping[str, str]
-    scores: Scores
+    scores: ScoresByFile
 
     def __post_init__(self) -> None:
         expect_names(self, "processor", "architecture", "system")

@@ -11,7 +11,6 @@ from typing import Literal
 
 from runtime.bundles.bundle import Bundle
 from runtime.deployment.checked_copy import copy_and_verify, open_unchanged
-from runtime.deployment.comparison import refuse_uncompared
 from runtime.deployment.export_time import bundle_exported_at, refuse_future, refuse_older
 from runtime.deployment.install_slots import (
     activate,
@@ -25,6 +24,7 @@ from runtime.deployment.install_slots import (
     staging_path,
     swap_with_previous,
 )
+from runtime.deployment.replacement_check import refuse_uncompared
 from runtime.deployment.signature import check_signed
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import locked, new_folder

@@ -25,7 +25,7 @@ from runtime.models.labels import check_label_count, make_labels_unique, parse_l
 from runtime.models.manifest import Manifest
 from runtime.models.model_spec import ModelSpec, Scores, merge
 from runtime.models.normalization import MODES, Normalization
-from runtime.models.outputs import choose_output
+from runtime.models.outputs import select_scores_output
 from runtime.models.ultralytics_metadata import NORMALIZATION, read_ultralytics
 
 OUTPUT_ACTIVATION_READERS: Mapping[str, Callable[[bytes, int], OutputActivation]] = {
@@ -83,7 +83,7 @@ def open_external(
     is_grey = spec.channel_order == "grey"
     input_spec = InputSpec((height, width), layout, normalization, bgr, grey=is_grey)
     encode = input_encoder(name, backend, input_spec)
-    choose_output(
+    select_scores_output(
         name,
         backend,
         spec.output,

@@ -16,7 +16,7 @@ FEATURES = "features"
 """The second output of a file that `export` has not finished: the input of its last layer."""
 
 
-def choose_output(
+def select_scores_output(
     name: str,
     backend: Any,
     wanted: str | None,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.comparison import Ratio, compare, compare_pair, in_one_only, interval
+from benchmarks.comparison import Ratio, compare_pair, compare_reports, in_one_only, interval
 from runtime.errors import InputRefused
 
 
@@ -17,11 +17,11 @@ def test_slower_and_the_same_are_told_apart(report, measurement) -> None:
     old, same, slower = (
         report(measurement(noise(centre, seed))) for centre, seed in ((10, 1), (10, 2), (11, 3))
     )
-    (ratio,) = compare(old, slower, ("a", "b"))
+    (ratio,) = compare_reports(old, slower, ("a", "b"))
     assert 1.05 < ratio.low < ratio.ratio < ratio.high < 1.15
     assert str(ratio).endswith(": slower")
-    assert str(compare(slower, old, ("a", "b"))[0]).endswith(": faster")
-    assert str(compare(old, same, ("a", "b"))[0]).endswith("no difference shown")
+    assert str(compare_reports(slower, old, ("a", "b"))[0]).endswith(": faster")
+    assert str(compare_reports(old, same, ("a", "b"))[0]).endswith("no difference shown")
 
 
 def test_interval_is_the_same_in_every_run_and_covers_the_truth() -> None:
@@ -86,7 +86,7 @@ def test_too_few_samples_and_what_one_report_lacks_are_not_compared(report, meas
     with pytest.raises(
         InputRefused, match=r"1 sample of model\.int8\.tflite; an interval needs 20"
     ):
-        compare(report(measurement((10.0,))), report(), ("a", "b"))
+        compare_reports(report(measurement((10.0,))), report(), ("a", "b"))
     more = report(
         measurement(),
         measurement(threads=2),
@@ -106,7 +106,7 @@ def test_one_model_in_several_bundles_is_compared_in_each(report, measurement) -
         )
         for speeds in ((1, 2, 3), (2, 2, 3))
     ]
-    assert [ratio.ratio for ratio in compare(*both, ("old", "new"))] == [2, 1, 1]
+    assert [ratio.ratio for ratio in compare_reports(*both, ("old", "new"))] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_other_machines_and_states_are_refused_with_both_values(
     report, conditions, changes: dict, values: list[str]
 ) -> None:
     with pytest.raises(InputRefused) as refused:
-        compare(report(), report(before=conditions(**changes)), ("old.json", "new.json"))
+        compare_reports(report(), report(before=conditions(**changes)), ("old.json", "new.json"))
     assert all(value in str(refused.value) for value in ("old.json", "new.json", *values))
 
 
@@ -135,10 +135,12 @@ def test_other_models_are_refused_with_both_hashes(report, measurement) -> None:
     with pytest.raises(
         InputRefused, match=r"another model \(sha256 abababababab\.\.\. and cdcdcdcdcdcd\.\.\.\)"
     ):
-        compare(report(), report(measurement(sha256="cd" * 32)), ("a", "b"))
+        compare_reports(report(), report(measurement(sha256="cd" * 32)), ("a", "b"))
     with pytest.raises(
         InputRefused, match=r"no model and number of threads in common: .*1 thread .*2 threads"
     ):
-        compare(report(), report(measurement(threads=2)), ("a", "b"))
+        compare_reports(report(), report(measurement(threads=2)), ("a", "b"))
     with pytest.raises(InputRefused, match="--pair"):
-        compare(report(), report(measurement(), measurement(), pair_loads=(100, 100)), ("a", "b"))
+        compare_reports(
+            report(), report(measurement(), measurement(), pair_loads=(100, 100)), ("a", "b")
+        )

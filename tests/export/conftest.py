@@ -19,9 +19,9 @@ import keras
 import tensorflow as tf
 
 from export.commands.export import main
-from export.graph.signature import Signature
+from export.graph.model_signature import ModelSignature
 from export.graph.wrapping import Wrapping
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 from export.inputs.limited_child import name_damage
 from export.inputs.sandbox import load_signature
 from export.inputs.trained_run import open_run
@@ -52,7 +52,7 @@ def opened(trained: Path):
 
 @pytest.fixture(scope="session")
 def keras_model(trained: Path):
-    return load(trained / "model.keras")
+    return load_flat_model(trained / "model.keras")
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +139,7 @@ def save_into():
 @pytest.fixture
 def widened(trained: Path, widen):
     """The trained network, with a channel too wide for int8 after each of three convolutions."""
-    model = load(trained / "model.keras")
+    model = load_flat_model(trained / "model.keras")
     for number in range(3):
         widen(model, number)
     return model
@@ -199,9 +199,9 @@ def sets(exported: Path) -> dict[str, Any]:
 def loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries models here, not in a child that imports TensorFlow; test_sandbox.py does that."""
 
-    def try_loading(path: Path, preparation: Wrapping) -> Signature:
+    def try_loading(path: Path, preparation: Wrapping) -> ModelSignature:
         words = json.dumps(asdict(preparation))
-        return Signature(**name_damage(load_signature, path, 2**40, words))
+        return ModelSignature(**name_damage(load_signature, path, 2**40, words))
 
     monkeypatch.setattr("export.inputs.external_model.try_loading", try_loading)
 

@@ -11,7 +11,7 @@ from export.against import compare_with_old, judge_against, open_old
 from export.parity.gate import GateResult, ParityLimits
 from runtime.bundles.bundle import Bundle
 from runtime.classifier import Classifier
-from runtime.deployment.comparison import identities
+from runtime.deployment.replacement_check import identities
 from runtime.errors import InputRefused
 from runtime.shared.scoring import score_images
 
@@ -118,9 +118,9 @@ def test_export_compares_and_writes_the_record(
 def test_a_worse_model_is_exit_3_and_not_published(
     run_copy: Path, exported: Path, tmp_path: Path, run_cli, save_into
 ) -> None:
-    from export.inputs.keras_loader import load
+    from export.inputs.keras_loader import load_flat_model
 
-    model = load(run_copy / "model.keras")
+    model = load_flat_model(run_copy / "model.keras")
     layer = model.layers[-1]
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel[:, ::-1], bias[::-1]])

@@ -12,7 +12,7 @@ from keras import layers
 from export.auto_precision import _AttemptedSpec, _best, _can_pass, _fastest, search_precision
 from export.formats.artifact_spec import ArtifactSpec
 from export.graph.surgery import copy_of, fold_batch_norms, rebuild
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 from export.inputs.trained_run import TrainedRun, open_run
 from export.options import ExportOptions
 from export.parity.artifact_record import Attempt
@@ -161,7 +161,7 @@ def test_a_larger_file_must_pass_and_be_faster_by_more_than_noise(rows: list, ch
 def test_the_worst_layers_are_left_in_float_one_after_another_where_nothing_else_helps(
     run_copy: Path, widen
 ) -> None:
-    model = load(run_copy / "model.keras")
+    model = load_flat_model(run_copy / "model.keras")
     widen(model, 0)
     run = save_into(run_copy, not_equalizable(model))
     done = search_precision(run, run.path / "bundle", OPTIONS, overwrite=False)
@@ -183,7 +183,7 @@ def test_a_network_that_cannot_be_taken_apart_climbs_on_without_equalization(
     monkeypatch.setattr(
         "export.exporter.require_deciding", lambda *_: None
     )  # so that every attempt fails
-    model = load(run_copy / "model.keras")
+    model = load_flat_model(run_copy / "model.keras")
     inputs, twice = keras.Input((64, 64, 3)), layers.Conv2D(3, 1, name="twice")
     x = twice(twice(layers.Rescaling(1 / 128, -127 / 128)(inputs)))
     after_input = keras.Model(model.layers[1].output, model.output)

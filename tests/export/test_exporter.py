@@ -13,9 +13,9 @@ from runtime.system.hashing import sha256_of
 
 @pytest.fixture
 def unquantizable(run_copy: Path, widen, save_into) -> Path:
-    from export.inputs.keras_loader import load
+    from export.inputs.keras_loader import load_flat_model
 
-    model = load(run_copy / "model.keras")
+    model = load_flat_model(run_copy / "model.keras")
     for number in range(3):
         widen(model, number)
     save_into(run_copy, model)
@@ -81,9 +81,9 @@ def test_auto_stops_at_int8_where_that_passes(trained: Path, run_cli, tmp_path: 
 
 
 def test_nan_weights_are_refused_naming_the_layer(run_copy: Path, run_cli, save_into) -> None:
-    from export.inputs.keras_loader import load
+    from export.inputs.keras_loader import load_flat_model
 
-    model = load(run_copy / "model.keras")
+    model = load_flat_model(run_copy / "model.keras")
     kernel = model.get_layer("conv2").get_weights()[0]
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("conv2").set_weights([kernel])

@@ -13,7 +13,7 @@ from keras import layers
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.onnx.from_keras import convert as convert_onnx
 from export.formats.tflite.convert import convert as convert_tflite
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from runtime.classifier import Classifier
 from runtime.images.preprocessing import Preprocessing, preprocess
 from runtime.models.manifest import Manifest
@@ -35,7 +35,7 @@ def grey_run(
 def test_a_grey_network_is_trained_exported_and_verified(grey_run: Path, run_cli) -> None:
     manifest = json.loads((grey_run / "manifest.json").read_text())
     assert manifest["preprocessing"]["channels"] == 1
-    assert load(grey_run / "model.keras").input_shape == (None, 64, 64, 1)
+    assert load_flat_model(grey_run / "model.keras").input_shape == (None, 64, 64, 1)
     bundle = grey_run / "bundle"
     limits = ("--max-drop", "0.2", "--min-agreement", "0.8")
     done = run_cli("export", "all", grey_run, *limits)
@@ -78,7 +78,7 @@ def test_digits_as_in_the_first_tutorial_of_keras_keep_their_scores_in_int8(
     steps = [layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(16, activation="relu")]
     made = keras.Sequential([keras.Input(shape), *steps, layers.Dense(10, activation="softmax")])
     made.save(tmp_path / "digits.keras")
-    model = load(tmp_path / "digits.keras")
+    model = load_flat_model(tmp_path / "digits.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
     manifest = Manifest("digits", tuple(map(str, range(10))), Preprocessing(28, 28, channels=1))
     content = CONVERT[kind](model, ArtifactSpec(kind, "int8"), pixels, manifest).content

@@ -40,9 +40,9 @@ def test_images_are_compared_by_their_region(frames: Path, tmp_path: Path) -> No
     folder = scan_image_folder(frames)
     found = {cache: build_dataset(folder, cache, SplitFractions(), 7) for cache in (whole, part)}
     images = len(found[part].images)
-    alike = {cache: sum(map(len, data.similarity.groups)) for cache, data in found.items()}
+    alike = {cache: sum(map(len, data.appearance.groups)) for cache, data in found.items()}
     assert alike[part] < images / 4 < images / 2 < alike[whole]
-    assert set(found[part].similarity.sizes.values()) == {(100, 100)}
+    assert set(found[part].appearance.sizes.values()) == {(100, 100)}
     for image in found[part].images:
         pixels = part.read([image.sha256])[0]
         assert np.array_equal(pixels, preprocess(frames / image.path, part.preprocessing))

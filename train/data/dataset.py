@@ -17,8 +17,8 @@ from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
 from train.data.decoded_cache import Grey16Use, PixelCache, colour16_peak, fit_grey16
 from train.data.groups import assign_groups, name_objects
+from train.data.image_appearance import ImageAppearance, examine_appearance
 from train.data.image_folder import ClassFolder, ImageFolder
-from train.data.similarity import ImageSimilarity, examine_similarity
 from train.data.split import SplitFractions, assign_splits
 from train.distribution.strategy import WorkerShard
 from workstation.run_folder import ImageRecord, Split
@@ -82,7 +82,7 @@ class Dataset:
     root: Path
     labels: tuple[str, ...]
     images: tuple[ImageRecord, ...]
-    similarity: ImageSimilarity = field(default_factory=ImageSimilarity)
+    appearance: ImageAppearance = field(default_factory=ImageAppearance)
     note: str = ""
     left_out: tuple[str, ...] = ()
     unmarked_ends: tuple[str, ...] = ()
@@ -145,8 +145,8 @@ def build_dataset(
     ]
     records = growth.keep_old(records) if growth else records
     records = _refuse_leaks(_refuse_conflicts(records))
-    similarity = examine_similarity(records, cache, sizes)
-    records = assign_groups(records, objects, similarity.groups)
+    appearance = examine_appearance(records, cache, sizes)
+    records = assign_groups(records, objects, appearance.groups)
     split = growth.split_new if growth else assign_splits
     records = split(records, fractions, seed)
     _require_enough(folder, records)
@@ -154,7 +154,7 @@ def build_dataset(
         folder.root,
         folder.labels,
         tuple(records),
-        similarity,
+        appearance,
         folder.note,
         left_out=tuple(str(path.relative_to(folder.root)) for path in folder.left_out),
         unmarked_ends=tuple(file.record.path for file in files if file.unmarked_end),

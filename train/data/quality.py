@@ -91,13 +91,13 @@ def examine_quality(
     high) of 16-bit grey that was fitted to the training images, if there is one.
     """
     used = [image for image in data.images if image.split != "refused"]
-    similarity = data.similarity
+    appearance = data.appearance
     group_of = {
-        sha256: number for number, group in enumerate(similarity.groups) for sha256 in group
+        sha256: number for number, group in enumerate(appearance.groups) for sha256 in group
     }
     group_sizes = Counter(group_of[image.sha256] for image in used if image.sha256 in group_of)
     sides = sorted(
-        min(similarity.sizes[image.sha256]) for image in used if image.sha256 in similarity.sizes
+        min(appearance.sizes[image.sha256]) for image in used if image.sha256 in appearance.sizes
     ) or [0]
     summary = summarize_grey16(data, used, grey16)
     split_pairs = _pairs_across(data, "split")
@@ -110,7 +110,7 @@ def examine_quality(
         near_duplicates=group_sizes.total(),
         duplicate_groups=len(group_sizes),
         largest_group=max(group_sizes.values(), default=0),
-        grey=sum(image.sha256 in similarity.grey for image in used),
+        grey=sum(image.sha256 in appearance.grey for image in used),
         grey16=summary,
         sides=(sides[0], int(statistics.median(sides)), sides[-1]),
         faults=(
@@ -160,8 +160,8 @@ def _pairs_across(data: Dataset, field: str) -> dict[RecordPair, int]:
         if image.split != "refused":
             files[image.sha256].append(image)
     pairs: dict[RecordPair, int] = {}
-    similarity = data.similarity
-    for (first, second), distance in zip(similarity.pairs, similarity.distances, strict=True):
+    appearance = data.appearance
+    for (first, second), distance in zip(appearance.pairs, appearance.distances, strict=True):
         candidates = [
             *((image, files[second][0]) for image in files[first]),
             *((files[first][0], image) for image in files[second]),

@@ -102,7 +102,7 @@ def _shared_between_splits(
         images = data.split(split)
         near_seen = {
             sha256
-            for group in data.similarity.groups
+            for group in data.appearance.groups
             if seen_splits & set(map(split_of.get, group))
             for sha256 in group
         }
@@ -203,7 +203,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _mixed_colour(data: Dataset, used: Sequence[ImageRecord]) -> Iterator[str]:
-    grey = Counter(image.label for image in used if image.sha256 in data.similarity.grey)
+    grey = Counter(image.label for image in used if image.sha256 in data.appearance.grey)
     if 0 < grey.total() < len(used):
         totals = Counter(image.label for image in used)
         label = max(sorted(grey), key=lambda name: grey[name] / totals[name])
@@ -215,7 +215,7 @@ def _mixed_colour(data: Dataset, used: Sequence[ImageRecord]) -> Iterator[str]:
 
 
 def _small_images(data: Dataset, used: Sequence[ImageRecord], input_size: int) -> Iterator[str]:
-    sizes = data.similarity.sizes
+    sizes = data.appearance.sizes
     sides = {image.path: min(sizes[image.sha256]) for image in used if image.sha256 in sizes}
     small = {path: side for path, side in sides.items() if 2 * side < input_size}
     if small:

@@ -13,7 +13,7 @@ from runtime.images.preprocessing import preprocess
 from runtime.models.manifest import Manifest
 from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import quiet
-from train.evaluation.labelled_images import find_images, read_batches
+from train.evaluation.labelled_images import list_labelled_images, read_batches
 from train.evaluation.metrics import Metrics, compute_metrics, confident_mistakes
 from train.evaluation.predictions import LabelledPrediction, label_predictions
 from workstation.keras_setup import prepare_tensorflow
@@ -84,7 +84,7 @@ def evaluate(run: Path, folder: Path | None, moved_to: Path | None) -> Evaluated
     if folder is None:
         images = [image for image in records if image.split == "test"]
     else:
-        images = find_images(folder, manifest.labels)
+        images = list_labelled_images(folder, manifest.labels)
     if not images:
         raise InputRefused(
             str(run),

@@ -24,7 +24,7 @@ LabelledBatch = tuple[ImageRecord, NDArray[np.uint8] | None]
 """A record with its hash, and (height, width, 3) uint8 RGB pixels; a refused image has none."""
 
 
-def find_images(folder: Path, labels: Sequence[str]) -> list[ImageRecord]:
+def list_labelled_images(folder: Path, labels: Sequence[str]) -> list[ImageRecord]:
     """Lists every file below `folder`, which has class folders for some or all of `labels`.
 
     The files are not read, so the records have no hash.

@@ -26,7 +26,7 @@ from train.fitting.batches import Batches, reseed
 from train.fitting.callbacks import TrainingCallback
 from train.fitting.frozen_features import FrozenFeatures
 from train.fitting.loss import smoothed, weighted_examples
-from train.fitting.run_state import RunState, checkpoint_of, evaluate, losses_of, restore
+from train.fitting.run_state import RunState, checkpoint_of, evaluate_tail, losses_of, restore
 from train.fitting.schedule import Stage
 from train.fitting.solved_head import WeightedFeatures, solve_head
 from train.fitting.tail import compiled_tail
@@ -180,7 +180,7 @@ def _validate(
     run: RunState, tail: keras.Model, features: NDArray[np.float32], callback: TrainingCallback
 ) -> None:
     """Measures the validation loss and accuracy, and adds the epoch to the history."""
-    callback.record_epoch(*evaluate(run, tail, features))
+    callback.record_epoch(*evaluate_tail(run, tail, features))
 
 
 def predict(

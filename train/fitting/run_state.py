@@ -47,7 +47,7 @@ class RunState:
         return time.monotonic() - self.started_at
 
 
-def evaluate(
+def evaluate_tail(
     run: RunState, tail: keras.Model, features: NDArray[np.float32]
 ) -> tuple[float, float]:
     """Returns the validation loss and accuracy, over the images of all workers."""

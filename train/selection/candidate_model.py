@@ -64,7 +64,9 @@ def right_answers(
     return np.asarray(scores.argmax(1) == val.targets.argmax(1))
 
 
-def model_file(model: keras.Model, pixels: NDArray[np.uint8], name: str, cache: Path) -> Path:
+def timing_model_file(
+    model: keras.Model, pixels: NDArray[np.uint8], name: str, cache: Path
+) -> Path:
     """Returns the int8 `.tflite` file of a network with an untrained head, kept in `cache`.
 
     `pixels` are some (n, height, width, 3) images, on which its ranges are measured.

@@ -146,7 +146,11 @@ class _CandidateEvaluator:
 
     def _evaluate(self, candidate: NetworkCandidate) -> None:
         with quiet(), requires_extra("train", "choosing a network"):
-            from train.selection.candidate_model import build_candidate, model_file, right_answers
+            from train.selection.candidate_model import (
+                build_candidate,
+                right_answers,
+                timing_model_file,
+            )
         options = candidate.options(self._options)
         pixels, data = self._pixels_of(options), self._data
         try:
@@ -158,7 +162,7 @@ class _CandidateEvaluator:
         if self._measures:
             some = [image.sha256 for image in data.split("train")]
             some = some[:: max(1, len(some) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
-            self.files[candidate.name] = model_file(
+            self.files[candidate.name] = timing_model_file(
                 model, pixels.read(some), candidate.name, self._cache / "candidates"
             )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from export.graph.onnx_model import OnnxModel
 from export.graph.wrapping import Wrapping
-from export.inputs.external_images import find_images
+from export.inputs.external_images import find_external_images
 from export.inputs.model_file.first_load import CleanedFile, try_model_file
 from export.inputs.trained_run import TrainedRun
 from runtime.classifier import Classifier
@@ -64,7 +64,7 @@ def open_onnx_classifier(path: Path, options: OnnxClassifierOptions) -> TrainedR
         bar.advance()
     classifier = Classifier(path, spec=options.spec, checked=True)
     fed = classifier.model.spec
-    external = find_images(options.verify, options.calib, classifier.labels)
+    external = find_external_images(options.verify, options.calib, classifier.labels)
     is_grey = classifier.backend.input.shape[1 if fed.layout == "nchw" else 3] == 1 or fed.grey
     preprocessing = replace(classifier.preprocessing, channels=1 if is_grey else 3)
     verified = sorted(

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.peers.environments import installed_environment
 from benchmarks.peers.registry import FOLDER, ONNX, OURS, PEERS, PIXELS_ONNX, Peer
 from benchmarks.peers.result import PeerComparison
-from benchmarks.peers.run import PeerSettings, model_file, run_peer
+from benchmarks.peers.run import PeerSettings, bundle_model_file, run_peer
 from runtime import Classifier
 from runtime.errors import MachineError
 from runtime.images.preprocessing import Preprocessing
@@ -96,7 +96,7 @@ def test_the_model_file_has_the_precision_and_input_that_were_asked_for(tmp_path
         ("*-float-io.onnx", "int8", "fp32-float-io"),
     ):
         settings = PeerSettings(tmp_path, (), 1, 1, {}, precision)
-        assert model_file("p", pattern, settings).name == f"model.{name}.onnx"
+        assert bundle_model_file("p", pattern, settings).name == f"model.{name}.onnx"
 
 
 def test_cold_start_takes_longer_than_an_image_and_memory_is_that_of_the_process(compared) -> None:

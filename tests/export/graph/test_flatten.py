@@ -13,16 +13,16 @@ from export.formats.tflite.convert import convert
 from export.graph.flatten import TRAINING_ONLY, flatten
 from export.graph.input_normalization import split_input_normalization
 from export.graph.input_quantization import RAW, InputQuantization
-from export.graph.signature import Signature
+from export.graph.model_signature import ModelSignature
 from export.graph.wrapping import Wrapping
-from export.inputs.keras_loader import check_probabilities, load, scores
+from export.inputs.keras_loader import check_probabilities, load_flat_model, scores
 from runtime.classifier import Classifier
 from runtime.errors import CheckFailed, InputRefused
 from runtime.images.preprocessing import Preprocessing
 from runtime.models.normalization import MODES, Normalization, parse_normalization
 
 SIDE = 32
-SIGNATURE = Signature(SIDE, SIDE, 3)
+SIGNATURE = ModelSignature(SIDE, SIDE, 3)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_a_transfer_model_of_keras_applications_keeps_its_scores(
         ]
     )
     model.save(tmp_path / "model.keras")
-    loaded = load(tmp_path / "model.keras")
+    loaded = load_flat_model(tmp_path / "model.keras")
     expected = scores_of(model, pixels)
     np.testing.assert_allclose(scores_of(loaded, pixels), expected, atol=1e-5)
     file = tmp_path / "model.fp32.tflite"
@@ -298,7 +298,7 @@ def test_nan_in_a_nested_model_names_the_layer(tmp_path) -> None:
     inner.get_layer("conv").set_weights([kernel, bias])
     keras.Sequential([keras.Input((SIDE, SIDE, 3)), inner]).save(tmp_path / "nan.keras")
     with pytest.raises(CheckFailed, match="layer 'conv' has weights that are NaN or infinite"):
-        load(tmp_path / "nan.keras")
+        load_flat_model(tmp_path / "nan.keras")
 
 
 def test_scores_that_are_no_probabilities_are_refused(pixels: np.ndarray) -> None:

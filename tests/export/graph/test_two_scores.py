@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from export.graph.wrapping import NO_WRAPPING, Wrapping
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 from runtime.errors import InputRefused
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 8, 8, 3)).astype(np.float32)
@@ -46,7 +46,7 @@ def test_the_scores_are_the_rest_and_the_score(
     else:
         model.export(path, verbose=False)
     score = np.asarray(model(PIXELS))
-    found = np.asarray(load(path, NO_WRAPPING)(PIXELS))
+    found = np.asarray(load_flat_model(path, NO_WRAPPING)(PIXELS))
     np.testing.assert_allclose(found, np.concatenate([1 - score, score], axis=1), atol=1e-6)
 
 
@@ -54,7 +54,7 @@ def test_a_logit_gets_a_sigmoid(tmp_path: Path) -> None:
     model = network(layers.Dense(1, bias_initializer="ones"))
     model.save(tmp_path / "m.keras")
     score = 1 / (1 + np.exp(-np.asarray(model(PIXELS))))
-    found = np.asarray(load(tmp_path / "m.keras", Wrapping(softmax=True))(PIXELS))
+    found = np.asarray(load_flat_model(tmp_path / "m.keras", Wrapping(softmax=True))(PIXELS))
     np.testing.assert_allclose(found, np.concatenate([1 - score, score], axis=1), atol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_the_logit_is_no_tensor_of_its_own_which_would_tie_in_8_bits(
     """As a tensor of its own it left 56 different scores of 240 images; folded it leaves 239."""
     model = network(layers.Dense(1), *(layers.Activation(name) for name in endings))
     model.save(tmp_path / "m.keras")
-    loaded = load(tmp_path / "m.keras", Wrapping(softmax=endings != ["sigmoid"]))
+    loaded = load_flat_model(tmp_path / "m.keras", Wrapping(softmax=endings != ["sigmoid"]))
     sizes = [layer.units for layer in loaded.layers if isinstance(layer, layers.Dense)]
     assert sizes == ([2] if endings != ["linear"] else [1, 2])
 
@@ -74,7 +74,7 @@ def test_a_logit_behind_an_activation_keeps_it(tmp_path: Path) -> None:
     model = network(layers.Dense(1, "tanh"))
     model.save(tmp_path / "m.keras")
     score = 1 / (1 + np.exp(-np.asarray(model(PIXELS))))
-    found = np.asarray(load(tmp_path / "m.keras", Wrapping(softmax=True))(PIXELS))
+    found = np.asarray(load_flat_model(tmp_path / "m.keras", Wrapping(softmax=True))(PIXELS))
     np.testing.assert_allclose(found, np.concatenate([1 - score, score], axis=1), atol=1e-6)
 
 
@@ -92,13 +92,17 @@ def test_the_output_with_a_score_for_each_label_is_taken(kind: str, tmp_path: Pa
             model.export(path, verbose=False)
     expected = np.asarray(single(PIXELS))
     two, three = (tmp_path / f"{count}{path.suffix}" for count in (2, 3))
-    np.testing.assert_allclose(load(two, Wrapping(classes=3))(PIXELS), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        load_flat_model(two, Wrapping(classes=3))(PIXELS), expected, atol=1e-6
+    )
     with pytest.raises(InputRefused, match=r"has 3 outputs \(.*--scores-output NAME"):
-        load(three, Wrapping(classes=3))
+        load_flat_model(three, Wrapping(classes=3))
     with pytest.raises(InputRefused, match=r"has no output 'x' \(--scores-output\); it has "):
-        load(three, Wrapping(classes=3, output="x"))
+        load_flat_model(three, Wrapping(classes=3, output="x"))
     name = "three" if kind == "keras" else "output_1"
-    np.testing.assert_allclose(load(three, Wrapping(output=name))(PIXELS), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        load_flat_model(three, Wrapping(output=name))(PIXELS), expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,4 +117,4 @@ def test_a_score_that_means_something_else_is_refused(
 ) -> None:
     network(layers.Dense(1, activation)).save(tmp_path / "m.keras")
     with pytest.raises(InputRefused, match=f"m.keras: .*{reason}"):
-        load(tmp_path / "m.keras", wrapping)
+        load_flat_model(tmp_path / "m.keras", wrapping)

@@ -12,7 +12,7 @@ import pytest
 
 from export.inputs.keras2 import check_keras2_file, saved_model_of
 from export.inputs.keras2_config import check_hdf5
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from runtime.errors import InputRefused
 
 MAKE = """
@@ -62,7 +62,9 @@ def test_a_keras_2_file_gives_the_scores_that_keras_2_gives(
     folder = saved_model_of(files / "good.h5")
     assert tmp_path in folder.parents
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
-    assert np.allclose(scores(load(folder), pixels), np.load(files / "scores.npy"), atol=1e-5)
+    assert np.allclose(
+        scores(load_flat_model(folder), pixels), np.load(files / "scores.npy"), atol=1e-5
+    )
     written = (folder / "saved_model.pb").stat().st_mtime_ns
     assert saved_model_of(files / "good.h5") == folder
     assert (folder / "saved_model.pb").stat().st_mtime_ns == written

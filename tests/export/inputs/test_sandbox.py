@@ -9,7 +9,7 @@ import keras
 import pytest
 from keras import layers
 
-from export.graph.signature import Signature
+from export.graph.model_signature import ModelSignature
 from export.graph.wrapping import Wrapping
 from export.inputs import limited_child
 from export.inputs.sandbox import try_loading
@@ -38,7 +38,7 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def test_a_plain_model_gives_its_signature(plain: Path) -> None:
-    assert try_loading(plain, Wrapping()) == Signature(32, 48, 3)
+    assert try_loading(plain, Wrapping()) == ModelSignature(32, 48, 3)
 
 
 def test_a_saved_model_with_a_normalization_gives_its_signature(
@@ -46,7 +46,7 @@ def test_a_saved_model_with_a_normalization_gives_its_signature(
 ) -> None:
     keras.models.load_model(plain).export(tmp_path / "saved", verbose=False)
     normalization = parse_normalization("127,128")
-    assert try_loading(tmp_path / "saved", Wrapping(normalization)) == Signature(32, 48, 3)
+    assert try_loading(tmp_path / "saved", Wrapping(normalization)) == ModelSignature(32, 48, 3)
 
 
 def test_a_model_that_blows_up_only_when_it_runs_ends_the_child_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 from export.graph.wrapping import Wrapping
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 from export.inputs.saved_model import check_saved_model
 from runtime.errors import CheckFailed, InputRefused
 from runtime.models.normalization import MODES
@@ -59,19 +59,19 @@ def pool(image):
 
 def test_gives_what_the_model_gives(folder: Path, model) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3)).astype(np.float32)
-    loaded = load(folder)
+    loaded = load_flat_model(folder)
     assert loaded.input_shape == (None, SIDE, SIDE, 3)
     np.testing.assert_allclose(
         loaded.predict_on_batch(pixels), model.predict_on_batch(pixels), atol=1e-6
     )
-    scaled = load(folder, Wrapping(MODES["tf"]))
+    scaled = load_flat_model(folder, Wrapping(MODES["tf"]))
     np.testing.assert_allclose(
         scaled.predict_on_batch(pixels), model.predict_on_batch(pixels / 127.5 - 1), atol=1e-6
     )
 
 
 def test_an_input_of_uint8_is_taken(tmp_path: Path) -> None:
-    loaded = load(save(tmp_path / "m", lambda image: {"scores": pool(image)}, tf.uint8))
+    loaded = load_flat_model(save(tmp_path / "m", lambda image: {"scores": pool(image)}, tf.uint8))
     assert loaded.output_shape == (None, 3)
 
 
@@ -196,9 +196,11 @@ def test_a_folder_that_is_not_whole_or_holds_more_is_refused(
 
 def test_two_inputs_two_outputs_and_other_shapes_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match=r"has 2 outputs \(a .*, b .*--scores-output NAME"):
-        load(save(tmp_path / "outputs", lambda image: {"a": pool(image), "b": pool(image)}))
+        load_flat_model(
+            save(tmp_path / "outputs", lambda image: {"a": pool(image), "b": pool(image)})
+        )
     with pytest.raises(InputRefused, match="expected one vector of class scores"):
-        load(save(tmp_path / "map", lambda image: {"scores": image}))
+        load_flat_model(save(tmp_path / "map", lambda image: {"scores": image}))
     module = tf.Module()
     spec = tf.TensorSpec((None, SIDE, SIDE, 3))
     module.serve = tf.function(
@@ -208,7 +210,7 @@ def test_two_inputs_two_outputs_and_other_shapes_are_refused_by_name(tmp_path: P
         module, str(tmp_path / "inputs"), signatures={"serving_default": module.serve}
     )
     with pytest.raises(InputRefused, match=r"to have one input, found 2 \(left .*, right "):
-        load(tmp_path / "inputs")
+        load_flat_model(tmp_path / "inputs")
 
 
 def test_a_nan_variable_is_exit_3_naming_it(tmp_path: Path) -> None:
@@ -216,4 +218,4 @@ def test_a_nan_variable_is_exit_3_naming_it(tmp_path: Path) -> None:
     model.layers[-1].set_weights([np.full((4, 3), np.nan, np.float32), np.zeros(3, np.float32)])
     model.export(tmp_path / "m", verbose=False)
     with pytest.raises(CheckFailed, match="variable '.*' has values that are NaN"):
-        load(tmp_path / "m")
+        load_flat_model(tmp_path / "m")

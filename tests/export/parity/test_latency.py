@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from export.parity import latency
-from export.parity.latency import ROUNDS, measure_latency
+from export.parity.latency import ROUNDS, measure_in_turn
 from runtime.classifier import Classifier
 from runtime.system.cpu_quota import allowed_cores
 
@@ -18,7 +18,7 @@ def pixels(calibration) -> np.ndarray:
 
 
 def test_every_artifact_is_timed_with_its_conditions(exported: Path, pixels) -> None:
-    latencies = measure_latency(
+    latencies = measure_in_turn(
         {name: Classifier(exported / name) for name in ("model.int8.tflite", "model.fp32.onnx")},
         pixels,
     )
@@ -49,7 +49,7 @@ def test_a_slow_one_is_bounded_and_takes_turns_with_the_others(pixels, monkeypat
     calls: list[float] = []
     monkeypatch.setattr(latency, "time", SimpleNamespace(perf_counter=lambda: sum(calls)))
     slow, fast = 1 / 16, 1 / 1024
-    latencies = measure_latency(
+    latencies = measure_in_turn(
         {"slow": Sleeper(slow, calls), "fast": Sleeper(fast, calls)}, pixels
     )
     assert (latencies["fast"].calls, latencies["slow"].calls) == (ROUNDS, 2)

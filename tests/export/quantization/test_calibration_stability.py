@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from export.quantization.calibration import Calibration, choose_calibration
 from export.quantization.calibration_doubts import calibration_doubts
-from export.quantization.calibration_stability import halves, measure_stability
+from export.quantization.calibration_stability import in_first_half, measure_stability
 from workstation.run_folder import ImageRecord
 
 
@@ -18,12 +18,12 @@ def reference(keras_model):
 
 def test_halves_are_even_over_classes_and_in_size() -> None:
     labels = [*"abcabcabc", "a"]
-    first = halves(labels)
+    first = in_first_half(labels)
     for label in "abc":
         in_first = [name for name, half in zip(labels, first, strict=True) if half]
         assert abs(2 * in_first.count(label) - labels.count(label)) <= 1
     assert first.sum() == 5
-    assert halves(list("ab")).tolist() == halves(list("aa")).tolist() == [True, False]
+    assert in_first_half(list("ab")).tolist() == in_first_half(list("aa")).tolist() == [True, False]
 
 
 def test_enough_images_are_stable(opened, keras_model, reference) -> None:
@@ -55,7 +55,7 @@ def test_images_that_have_nothing_in_common_are_not_stable(
 
 
 def test_a_layer_without_a_range_is_named(opened, trained, calibration) -> None:
-    model = load(trained / "model.keras")
+    model = load_flat_model(trained / "model.keras")
     norm = model.get_layer("conv1_bn")
     norm.set_weights([np.zeros_like(weight) for weight in norm.get_weights()])
     stability = measure_stability(

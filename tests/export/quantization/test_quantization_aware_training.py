@@ -7,7 +7,7 @@ import pytest
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from export.quantization import quantization_aware_training
 from export.quantization.fake_quantization import fake_quantize
 from export.quantization.quantization_aware_training import fine_tune
@@ -19,7 +19,7 @@ QAT = ArtifactSpec("tflite", "int8", qat=True)
 @pytest.fixture
 def damaged(trained, widen):
     """Returns a model whose scores int8 changes but does not destroy."""
-    model = load(trained / "model.keras")
+    model = load_flat_model(trained / "model.keras")
     for number in range(3):
         widen(model, number, by=300)
     return model

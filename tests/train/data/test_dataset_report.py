@@ -4,7 +4,7 @@ from pathlib import Path
 
 from train.data.dataset import Dataset
 from train.data.dataset_report import class_table
-from train.data.similarity import ImageSimilarity
+from train.data.image_appearance import ImageAppearance
 from workstation.run_folder import ImageRecord
 
 
@@ -16,7 +16,7 @@ def test_table_is_no_wider_than_80_columns(tmp_path: Path) -> None:
         tuple(
             ImageRecord("train", label, str(n), f"{label}{n}") for label in labels for n in range(5)
         ),
-        ImageSimilarity(),
+        ImageAppearance(),
     )
     lines = list(class_table(data))
     assert all(len(line) + line.count("猫") <= 80 and line.isprintable() for line in lines)

@@ -10,6 +10,7 @@ from PIL import Image
 from train.data.dataset import Dataset, build_dataset
 from train.data.dataset_report import class_table, size_line
 from train.data.decoded_cache import PixelCache
+from train.data.image_appearance import ImageAppearance
 from train.data.image_folder import scan_image_folder
 from train.data.quality import (
     MAX_PAIRS,
@@ -18,7 +19,6 @@ from train.data.quality import (
     examine_quality,
     health_record,
 )
-from train.data.similarity import ImageSimilarity
 from train.data.split import SplitFractions
 from workstation.run_folder import ImageRecord
 
@@ -265,12 +265,12 @@ def test_image_that_is_alike_only_through_another_is_counted_apart_and_all_pairs
         )
     ]
     pairs = tuple((f"left{number}", f"right{number}") for number in range(9))
-    similarity = ImageSimilarity(
+    appearance = ImageAppearance(
         groups=(("direct", "indirect", "seen"), *pairs),
         pairs=(("direct", "seen"), *pairs),
         distances=(3, *(8 - number for number in range(9))),
     )
-    data = Dataset(Path(), ("a", "b"), tuple(images), similarity)
+    data = Dataset(Path(), ("a", "b"), tuple(images), appearance)
     quality = examine_quality(data, 32, "pairs.csv")
     assert quality.faults[0].startswith(
         "1 of 2 test images are near-duplicates of images in training or validation "

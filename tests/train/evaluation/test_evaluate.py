@@ -15,7 +15,7 @@ from runtime.errors import InputRefused
 from runtime.images.preprocessing import preprocess
 from runtime.system.hashing import sha256_of
 from train.evaluation.evaluate import evaluate
-from train.evaluation.labelled_images import find_images
+from train.evaluation.labelled_images import list_labelled_images
 from workstation.run_folder import read_images
 
 
@@ -107,7 +107,7 @@ def test_another_folder_is_evaluated_and_training_images_are_counted(
 def test_a_folder_without_images_is_refused(tmp_path: Path, make, reason: str) -> None:
     make(tmp_path / "x")
     with pytest.raises(InputRefused, match=reason):
-        find_images(tmp_path / "x", ("mono", "poly"))
+        list_labelled_images(tmp_path / "x", ("mono", "poly"))
 
 
 def test_images_that_moved_are_found_with_data_and_missed_without(

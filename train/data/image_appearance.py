@@ -1,4 +1,4 @@
-"""Examines the looks of the images of a data set: sizes, colour and near-duplicates."""
+"""Examines the appearance of the images of a data set: sizes, colour and near-duplicates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ BLOCK_SIZE = 1000
 
 
 @dataclass(frozen=True)
-class ImageSimilarity:
+class ImageAppearance:
     """Describes images by the sha256 of their content.
 
     Near-duplicates have different content and look the same.
@@ -36,9 +36,9 @@ class ImageSimilarity:
     distances: tuple[int, ...] = ()
 
 
-def examine_similarity(
+def examine_appearance(
     images: Sequence[ImageRecord], cache: PixelCache, sizes: Mapping[str, tuple[int, int]]
-) -> ImageSimilarity:
+) -> ImageAppearance:
     """Examines the images that are not refused, by their thumbnails in `cache`.
 
     Raises:
@@ -49,7 +49,7 @@ def examine_similarity(
     }
     sha256s = sorted(part_of)  # by content, so that names and places change nothing
     if not sha256s:
-        return ImageSimilarity(sizes)
+        return ImageAppearance(sizes)
     with requires_extra("train", "comparing images"):
         from train.data.near_duplicates import NearDuplicateSearch
     search = NearDuplicateSearch()
@@ -61,7 +61,7 @@ def examine_similarity(
         search.add(thumbnails)
     numbers = {part: number for number, part in enumerate(sorted(set(part_of.values())))}
     groups, pairs = search.run(np.array([numbers[part_of[sha256]] for sha256 in sha256s]))
-    return ImageSimilarity(
+    return ImageAppearance(
         sizes,
         frozenset(grey),
         tuple(tuple(sha256s[index] for index in group) for group in groups),

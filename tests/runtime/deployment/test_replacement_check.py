@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from runtime.bundles.bundle import Bundle
-from runtime.deployment.comparison import identities
 from runtime.deployment.install import install
+from runtime.deployment.replacement_check import identities
 from runtime.errors import InputRefused
 
 MakeBundle = Callable[..., Path]

@@ -20,7 +20,7 @@ MAX_SIDE = 4096
 
 
 @dataclass(frozen=True)
-class Signature:
+class ModelSignature:
     """Holds the image's height and width in pixels, and the number of scores.
 
     channels: 3 for RGB, 1 for grey.
@@ -34,7 +34,7 @@ class Signature:
     scales_pixels: bool = False
 
 
-def read_signature(model: Any, thing: str, input_size: tuple[int, int] | None) -> Signature:
+def read_signature(model: Any, thing: str, input_size: tuple[int, int] | None) -> ModelSignature:
     """Returns the signature of a loaded Keras model.
 
     `input_size` is (height, width) for a model that leaves them open; `thing` is named in errors.
@@ -52,7 +52,7 @@ def read_signature(model: Any, thing: str, input_size: tuple[int, int] | None) -
     shape = _shape_of_one(inputs, "inputs", thing)
     height, width, channels = keras_image_shape(shape, thing, input_size)
     classes = keras_class_count(_shape_of_one(outputs, "outputs", thing), thing)
-    return Signature(height, width, classes, channels)
+    return ModelSignature(height, width, classes, channels)
 
 
 def keras_image_shape(
@@ -97,7 +97,7 @@ def keras_class_count(shape: Shape, thing: str) -> int:
     return count_scores(thing, shape, shape[0])
 
 
-def choose_output(shapes: Mapping[str, Shape], wrapping: Wrapping, thing: str) -> str:
+def scores_output_name(shapes: Mapping[str, Shape], wrapping: Wrapping, thing: str) -> str:
     """Returns the name of the output with the scores, as `wrapping` states it.
 
     Args:

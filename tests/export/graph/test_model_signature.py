@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from export.graph.signature import Signature, read_signature
+from export.graph.model_signature import ModelSignature, read_signature
 from runtime.errors import InputRefused
 
 
@@ -19,14 +19,14 @@ def model(
 
 
 def test_one_image_in_and_one_vector_out() -> None:
-    assert read_signature(model((48, 64, 3)), "m", None) == Signature(48, 64, 3)
-    assert read_signature(model((48, 64, 3)), "m", (48, 64)) == Signature(48, 64, 3)
-    assert read_signature(model((None, None, 3)), "m", (48, 64)) == Signature(48, 64, 3)
-    assert read_signature(model((48, None, 3)), "m", (48, 64)) == Signature(48, 64, 3)
+    assert read_signature(model((48, 64, 3)), "m", None) == ModelSignature(48, 64, 3)
+    assert read_signature(model((48, 64, 3)), "m", (48, 64)) == ModelSignature(48, 64, 3)
+    assert read_signature(model((None, None, 3)), "m", (48, 64)) == ModelSignature(48, 64, 3)
+    assert read_signature(model((48, None, 3)), "m", (48, 64)) == ModelSignature(48, 64, 3)
 
 
 def test_a_grey_image_has_one_channel_or_no_axis_for_it() -> None:
-    grey = Signature(48, 64, 3, channels=1)
+    grey = ModelSignature(48, 64, 3, channels=1)
     assert read_signature(model((48, 64, 1)), "m", None) == grey
     flat = keras.Sequential([keras.Input((48, 64)), layers.Flatten(), layers.Dense(3)])
     assert read_signature(flat, "m", None) == grey
