@@ -24,7 +24,7 @@ from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
 from runtime.models.hugging_face.beside_model import BesideModel, read_beside
 from runtime.models.hugging_face.location import find_files_beside
-from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores, merge, parse_input_size
+from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind, merge, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
 from runtime.shared.external_model_arguments import external_model_options
 from runtime.sources.paths import subfolders
@@ -104,7 +104,7 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
     add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
     group.add_argument(
         "--scores",
-        choices=get_args(Scores),
+        choices=get_args(ScoreKind),
         help="of an .onnx file: what it returns (default: logits, unless it ends with softmax or"
         " sigmoid)",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Preprocessing
-from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores
+from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind
 from runtime.models.normalization import Normalization
 
 
@@ -24,7 +24,7 @@ class AdoptedSpec:
 
     layout: Layout
     channel_order: ChannelOrder
-    scores: Scores
+    scores: ScoreKind
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     output: str | None = None

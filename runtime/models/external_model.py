@@ -23,7 +23,7 @@ from runtime.models.hugging_face.location import find_files_beside
 from runtime.models.io_adapter import InputSpec, ModelAdapter, input_encoder, output_shape
 from runtime.models.labels import check_label_count, make_labels_unique, parse_labels
 from runtime.models.manifest import Manifest
-from runtime.models.model_spec import ModelSpec, Scores, merge
+from runtime.models.model_spec import ModelSpec, ScoreKind, merge
 from runtime.models.normalization import MODES, Normalization
 from runtime.models.outputs import select_scores_output
 from runtime.models.ultralytics_metadata import NORMALIZATION, read_ultralytics
@@ -110,7 +110,7 @@ def _output_activation(path: Path, content: bytes, backend: Backend) -> OutputAc
 
 
 def _check_single_score(
-    name: str, labels: tuple[str, ...], scores: Scores | None, activation: OutputActivation
+    name: str, labels: tuple[str, ...], scores: ScoreKind | None, activation: OutputActivation
 ) -> None:
     """Refuses one score for two classes if nobody knows how to read it."""
     if len(labels) != 2:

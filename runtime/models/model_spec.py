@@ -11,7 +11,7 @@ from runtime.images.preprocessing import Fit
 from runtime.models.normalization import Normalization
 
 ChannelOrder = Literal["rgb", "bgr", "grey"]
-Scores = Literal["probabilities", "logits"]
+ScoreKind = Literal["probabilities", "logits"]
 
 MAX_SIDE = 4096
 """The longest side, in pixels, that --input-size accepts."""
@@ -36,7 +36,7 @@ class ModelSpec(NamedTuple):
     input_size: tuple[int, int] | None = None
     layout: Layout | None = None
     channel_order: ChannelOrder | None = None
-    scores: Scores | None = None
+    scores: ScoreKind | None = None
     output: str | None = None
 
 

@@ -11,7 +11,7 @@ from typing import get_args
 from runtime.cli.parser import add_earlier_name
 from runtime.file_formats.tensors import Layout
 from runtime.images.preprocessing import Fit
-from runtime.models.model_spec import ChannelOrder, ModelSpec, Scores, parse_input_size
+from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
 
 FLAGS = (
@@ -66,7 +66,7 @@ def add_external_model_arguments(
     add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
     group.add_argument(
         "--scores",
-        choices=get_args(Scores),
+        choices=get_args(ScoreKind),
         help="what it returns (default: logits, unless it ends with softmax or sigmoid)",
     )
     group.add_argument(

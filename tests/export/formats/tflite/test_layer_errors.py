@@ -6,7 +6,7 @@ import pytest
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.layer_errors import layer_errors
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 
 INT8 = ArtifactSpec("tflite", "int8")
 
@@ -15,7 +15,7 @@ INT8 = ArtifactSpec("tflite", "int8")
 def test_the_layer_whose_range_is_too_wide_comes_first(
     number: int, trained: Path, calibration, widen
 ) -> None:
-    model = load(trained / "model.keras")
+    model = load_flat_model(trained / "model.keras")
     widen(model, number)
     worst, second = layer_errors(model, calibration, INT8)[:2]
     assert worst.layer == f"conv{number}"

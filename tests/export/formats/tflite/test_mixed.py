@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from runtime.errors import InputRefused
 
 
@@ -68,7 +68,7 @@ def test_a_changed_network_is_measured_again(
     trained, calibration, manifest, widen, answers
 ) -> None:
     """The ranges of one conversion serve the next only if weights and images did not change."""
-    model, spec = load(trained / "model.keras"), ArtifactSpec("tflite", "int8")
+    model, spec = load_flat_model(trained / "model.keras"), ArtifactSpec("tflite", "int8")
     before = convert(model, spec, calibration, manifest).content
     assert convert(model, spec, calibration, manifest).content == before
     assert convert(model, spec, calibration[:5], manifest).content != before

@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
-from export.inputs.keras_loader import load, scores
+from export.inputs.keras_loader import load_flat_model, scores
 from runtime.errors import CheckFailed
 
 
@@ -51,7 +51,7 @@ def test_percentile_ranges_are_narrower_and_the_pixel_is_still_the_input(
 def test_a_layer_whose_range_is_empty_is_named(
     precision: str, trained, calibration, manifest
 ) -> None:
-    model = load(trained / "model.keras")
+    model = load_flat_model(trained / "model.keras")
     norm = model.get_layer("conv1_bn")
     gamma, beta, *statistics = norm.get_weights()
     norm.set_weights([0 * gamma, 0 * beta - 1, *statistics])

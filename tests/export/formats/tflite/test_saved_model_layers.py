@@ -9,14 +9,14 @@ from ai_edge_litert.interpreter import Interpreter
 from export.formats.artifact_spec import ArtifactSpec
 from export.formats.tflite.convert import convert
 from export.formats.tflite.layer_errors import layer_errors
-from export.inputs.keras_loader import load
+from export.inputs.keras_loader import load_flat_model
 
 
 @pytest.fixture(scope="module")
 def saved(keras_model, tmp_path_factory: pytest.TempPathFactory):
     folder = Path(tmp_path_factory.mktemp("saved")) / "model"
     keras_model.export(folder, verbose=False)
-    return load(folder)
+    return load_flat_model(folder)
 
 
 def test_each_layer_has_its_error(saved, calibration) -> None:
