@@ -20,28 +20,30 @@ def limit_cache(parsed: argparse.Namespace) -> None:
 
     An entry is a set of features, a model file of `choose`, or one decoded image in one geometry.
     """
-    entries = sorted(_entries(parsed.cache))
-    total = sum(size for _, size, _ in entries)
+    entries = list(_entries(parsed.cache))
+    excess = sum(size for _, size, _ in entries) - parsed.cache_limit * 1e9
+    if excess <= 0:
+        return
     now = time.time()
-    for last_used, size, path in entries:
-        if total <= parsed.cache_limit * 1e9:
-            return
-        if last_used > now - RECENT_S[path.relative_to(parsed.cache).parts[0]]:
+    for last_used, size, path in sorted(entries):
+        if last_used > now - RECENT_S[Path(path).relative_to(parsed.cache).parts[0]]:
             continue
         with suppress(OSError):  # another process may be removing it too
-            path.unlink() if path.is_file() else shutil.rmtree(path)
-        total -= size
+            os.unlink(path) if os.path.isfile(path) else shutil.rmtree(path)
+        excess -= size
+        if excess <= 0:
+            return
 
 
-def _entries(cache: Path) -> Iterator[tuple[float, int, Path]]:
+def _entries(cache: Path) -> Iterator[tuple[float, int, str]]:
     """Yields when each entry was last used, its bytes, and its path."""
     for entry in (*cache.glob("features/*/"), *cache.glob("candidates/*/")):
         with suppress(OSError):
             stats = [file.stat() for file in entry.iterdir()]
             # Another training may have made the entry a moment ago, and it is still empty.
             last_used = max(stat.st_mtime for stat in (entry.stat(), *stats))
-            yield last_used, sum(stat.st_size for stat in stats), entry
+            yield last_used, sum(stat.st_size for stat in stats), str(entry)
     for folder in cache.glob("pixels/*/*/"):
         with suppress(OSError), os.scandir(folder) as files:
-            for file in files:
-                yield file.stat().st_mtime, file.stat().st_size, Path(file.path)
+            for file in files:  # often 100,000, and a Path takes longer than its stat
+                yield file.stat().st_mtime, file.stat().st_size, file.path
