@@ -3,11 +3,17 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
+from warm_python import MAX_REQUEST, WarmPython
 
 from train.sample_datasets.elpv import elpv
 
@@ -33,17 +39,62 @@ FEW = {"Training": 40, "Test": 20}
 MAX_BYTES = 1_000_000
 MAX_CELL_S = 600
 QUINCE = """#!/bin/sh
+case "$1" in
+    train|export) exec '{python}' -S '{script}.py' "$@" ;;
+esac
 exec '{python}' -P -c 'from runtime.cli.console_script import main; main()' "$@"
+"""
+ASK = """
+import json, os, socket, sys
+server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+server.connect({address!r})
+words = ["-m", "runtime.cli.console_script", *sys.argv[1:]]
+request = {{"words": words, "cwd": os.getcwd(), "env": dict(os.environ)}}
+socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
+sys.exit(int(server.recv(20)))
 """
 
 
 @pytest.fixture
-def with_quince(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the notebook find this checkout's `quince` and its packages."""
+def with_quince(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm_python: WarmPython
+) -> Iterator[None]:
+    """Lets the notebook find this checkout's `quince` and its packages; it starts quickly."""
     script = tmp_path / "bin" / "quince"
     script.parent.mkdir()
-    script.write_text(QUINCE.format(python=sys.executable))
+    script.write_text(QUINCE.format(python=sys.executable, script=script))
     script.chmod(0o755)
+    with TemporaryDirectory() as folder, closing(_seqpacket()) as listener:
+        listener.bind(f"{folder}/warm")
+        listener.listen()
+        script.with_suffix(".py").write_text(ASK.format(address=listener.getsockname()))
+        thread = Thread(target=_serve, args=(listener, warm_python))
+        thread.start()
+        _set_environment(monkeypatch, script, tmp_path)
+        yield
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _seqpacket() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _serve(listener: socket.socket, python: WarmPython) -> None:
+    """Runs the command of each connection, and answers with its exit code."""
+    with suppress(OSError):  # the listener is closed
+        while True:
+            connection, _ = listener.accept()
+            message, streams, _, _ = socket.recv_fds(connection, MAX_REQUEST, 3)
+            command = python.fork(json.loads(message), streams)
+            for stream in streams:
+                os.close(stream)
+            code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
+            connection.send(str(code).encode())
+            connection.close()
+
+
+def _set_environment(monkeypatch: pytest.MonkeyPatch, script: Path, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_python import WarmPython
 
 from export.exporter import EVERY_PRECISION
 
@@ -75,26 +74,21 @@ def test_second_process_writes_the_same_bytes(
     assert different == []
 
 
-def test_two_exports_at_once_to_one_place_lose_nothing(trained: Path, tmp_path: Path) -> None:
+def test_two_exports_at_once_to_one_place_lose_nothing(
+    trained: Path, warm_python: WarmPython, tmp_path: Path
+) -> None:
     """FAULTS E15."""
     bundle = tmp_path / "bundle"
-    root = Path(__file__).parents[3]
-    commands = [
-        [sys.executable, "-m", "export", spec, str(trained), "-o", str(bundle), *LOOSE]
-        for spec in ("tflite", "onnx")
-    ]
     both = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(root)},
+        warm_python.start(
+            ["export", spec, str(trained), "-o", str(bundle), *LOOSE],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         )
-        for command in commands
+        for spec in ("tflite", "onnx")
     ]
     for process in both:
         _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == 0, errors
     files = {
         artifact["file"]
         for artifact in json.loads((bundle / "manifest.json").read_text())["artifacts"]
