@@ -24,7 +24,6 @@ import os, signal, sys
 from pathlib import Path
 from runtime.deployment.update import UpdateOptions, update
 from runtime.system import atomic_files
-left = int(sys.argv[1])
 
 def stopping(call):
     def counted(*arguments, **named):
@@ -38,7 +37,17 @@ def stopping(call):
 for name in ("rename", "replace", "unlink", "rmdir"):
     setattr(os, name, stopping(getattr(os, name)))
 atomic_files._exchange = stopping(atomic_files._exchange)
-update(sys.argv[2], Path(sys.argv[3]), UpdateOptions(Path(sys.argv[4])), print)
+for line in sys.stdin:
+    steps, new = line.rstrip().split(" ", 1)
+    left = int(steps)
+    if not (child := os.fork()):
+        update(new, Path(sys.argv[1]), UpdateOptions(Path(sys.argv[2])), lambda _: None)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+"""Each of its lines has a number of steps, after which an update is killed, and the new bundle.
+
+It answers with the exit code.
 """
 
 
@@ -183,18 +192,32 @@ def test_a_server_that_is_away_is_exit_4(run_update: Update, server: Server, old
         run_update(server.url)
 
 
+@pytest.fixture
+def kill_after(place: Path, keys) -> Iterator[Callable[[int, Path], int]]:
+    """Kills an update after some of its steps; returns its exit code."""
+    words = [sys.executable, "-c", KILLED, place, keys.signers]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, env=environment, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+
+        def kill(steps: int, new: Path) -> int:
+            process.stdin.write(f"{steps} {new}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield kill
+        process.stdin.close()
+
+
 def test_killed_at_any_step_one_whole_bundle_is_there_and_the_next_run_ends(
-    signed_bundle, keys, place: Path, old: str, run_update: Update
+    signed_bundle, kill_after, place: Path, old: str, run_update: Update
 ) -> None:
     new, steps = signed_bundle(2), 0
     new_id = Bundle.open(new).id
-    while True:
-        words = [sys.executable, "-c", KILLED, str(steps), new, place, keys.signers]
-        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-        done = subprocess.run(words, env=environment, capture_output=True)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
+    while (code := kill_after(steps, new)) != 0:
+        assert code == -signal.SIGKILL
         assert Classifier(place).id in (old, new_id)
         assert run_update(new).outcome in ("updated", "unchanged")
         assert Bundle.open(place).id == new_id

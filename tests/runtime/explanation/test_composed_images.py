@@ -11,7 +11,7 @@ from runtime.classifier import Classifier
 from runtime.explanation.explainer import Explainer
 
 LABELS = ("Apple Granny Smith 1", "Tomato 1", "Cherry Wax Yellow 1")
-SIDE, HALF = 128, 64
+SIDE, HALF = 96, 48
 TRAINING = ("--backbone", "simple-cnn", "--input-size", str(SIDE))
 TRAINING += ("--variants", "2", "--batch", "16")
 LIMITS = ("--max-drop", "0.3", "--min-agreement", "0.7")
