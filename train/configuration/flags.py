@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import NamedTuple, get_args
 
+from runtime.cli.parser import add_earlier_name
 from runtime.images.preprocessing import Fit
 from train.backbones.registry import BACKBONES
 from train.configuration.options import (
@@ -20,12 +21,16 @@ from train.configuration.recipes import MOMENTUM, RECIPES, Thaw
 
 
 class Flag(NamedTuple):
-    """Describes one flag; `value` is the type of its value, or the values it may have."""
+    """Describes one flag.
+
+    value: the type of its value, or the values it may have. earlier: its name before, if any.
+    """
 
     name: str
     value: Callable[[str], object] | tuple[str, ...]
     help: str
     metavar: str = "N"
+    earlier: str = ""
 
 
 def thaw_argument(text: str) -> Thaw:
@@ -147,6 +152,7 @@ FLAGS = (
         int,
         "variants of each training image: the image itself, and augmented ones (default: one for "
         "each of --epochs; 3 from scratch)",
+        earlier="--views",
     ),
     Flag(
         "--dropout",
@@ -209,13 +215,16 @@ def add_flags(parser: argparse.ArgumentParser, names: Collection[str] = ()) -> N
     for flag in FLAGS:
         if names and flag.name not in names:
             continue
-        default = getattr(defaults, flag.name.removeprefix("--").replace("-", "_"))
+        field = flag.name.removeprefix("--").replace("-", "_")
+        default = getattr(defaults, field)
         if isinstance(flag.value, tuple):
             parser.add_argument(flag.name, choices=flag.value, default=default, help=flag.help)
         else:
             parser.add_argument(
                 flag.name, type=flag.value, metavar=flag.metavar, default=default, help=flag.help
             )
+            if flag.earlier:
+                add_earlier_name(parser, flag.earlier, field, type=flag.value)
 
 
 def options_from_arguments(arguments: argparse.Namespace) -> TrainOptions:

