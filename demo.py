@@ -92,5 +92,5 @@ def some_test_images() -> str:
 if __name__ == "__main__":
     try:
         main()
-    except KeyboardInterrupt:  # the step that ran has said so
+    except KeyboardInterrupt:  # the step that ran has reported it
         raise SystemExit(130) from None

@@ -157,8 +157,8 @@ def compare_pair(report: LatencyReport) -> Ratio:
     """Compares two models measured in turn: the median ratio of the processes, and its interval.
 
     Each process loads both models anew. An interval from the samples of one process would be too
-    narrow, because they share where their model is in memory: for two copies of one file it said
-    "slower" or "faster" as often as not.
+    narrow, because they share where their model is in memory: for two copies of one file it
+    showed "slower" or "faster" as often as not.
     """
     old, new = report.measurements
     ends = np.cumsum(report.pair_loads)[:-1]

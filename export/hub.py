@@ -246,7 +246,7 @@ def _naming_failures(repository: str) -> Generator[None, None, None]:
     except RepositoryNotFoundError as error:
         raise InputRefused(
             repository,
-            "no such repository, or a private one of which this account may not know;"
+            "no such repository, or a private one that this account may not see;"
             " log in with: hf auth login",
         ) from error
     except RevisionNotFoundError as error:

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser(scripts: Mapping[str, ClaimScript], kinds: Sequence[str]) -> CommandParser:
-    description = f"{VERBS['claims'].help.capitalize()}. Exits with 3 if one does not hold."
+    description = f"{VERBS['claims'].help.capitalize()}. Exits with 3 if one does not."
     parser = CommandParser(prog=f"{NAME} claims", description=description)
     parser.add_argument(
         "names",
@@ -87,7 +87,7 @@ def _parser(scripts: Mapping[str, ClaimScript], kinds: Sequence[str]) -> Command
         default=RUNS,
         metavar="N",
         help="run each script N times; the worst figure counts, and a claim is not shown if its bar"
-        f" lies within the spread (default: {RUNS})",
+        " lies within the spread",
     )
     add_result_arguments(parser)
     return parser

@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> CommandParser:
-    description = f"{VERBS['report'].help.capitalize()}. The table goes to standard output."
+    text = VERBS["report"].help
+    description = f"{text[0].upper()}{text[1:]}. The table goes to standard output."
     parser = CommandParser(prog=f"{NAME} report", description=description)
     parser.add_argument("latency", type=Path, help="a file that latency --json wrote")
     parser.add_argument(

@@ -13,7 +13,8 @@ WORKSTATION_VERBS = {
         "make an HTML page and a Markdown table of a latency result",
     ),
     "claims": Verb(
-        "benchmarks.claims.command", "measure what Quince claims, and say whether it holds"
+        "benchmarks.claims.command",
+        "measure the claims of these programs, and report whether they hold",
     ),
     "peers": Verb("benchmarks.peers.command", "measure other programs and ours on the same images"),
 }

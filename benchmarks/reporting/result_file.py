@@ -37,7 +37,7 @@ class ResultFile:
     """Writes a dataclass to a file, and reads it back with every type checked."""
 
     items: ClassVar[str] = ""
-    """The list whose objects said "pictures" instead of "images" in schema 1, if there was one."""
+    """The list whose objects had "pictures" instead of "images" in schema 1, if there was one."""
     kind: str
     schema: int
 

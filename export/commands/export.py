@@ -49,7 +49,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "judge": Command(
-        add_judge_arguments, run_judge, "measure what a bundle says to images of no class"
+        add_judge_arguments,
+        run_judge,
+        "measure the answers of a bundle to strangers, images of no class",
     ),
     "adopt": Command(
         add_adopt_arguments, run_adopt, "judge a finished .tflite or .onnx, and bundle it as it is"

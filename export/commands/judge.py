@@ -1,4 +1,4 @@
-"""Runs `export judge BUNDLE --strangers DIR`: what does a file say to images of no class?"""
+"""Runs `export judge BUNDLE --strangers DIR`: what does a file answer to strangers?"""
 
 import argparse
 from collections import Counter
@@ -28,12 +28,12 @@ NAME = program_name("export")
 MANY_NAMED = 0.05
 """From this share of strangers that are taken for a class on, the text says what to do."""
 MAX_NAMED = 3
-"""The most frequent classes that strangers were taken for, of which the text names so many."""
+"""The text names at most so many of the classes that strangers were taken for."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Holds what a model file says to images of no class.
+    """Holds the answers of a model file to strangers, images of no class.
 
     images: how many were read. refused: files that are no images. unknown, unsure: how many got
     these answers. unknown_low, unknown_high: the 95 % interval of the share of unknown ones, 0..1.

@@ -92,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog=f"{NAME} collect",
         description=VERBS["collect"].help.capitalize()
-        + ". The most different ones stay when the limits are reached, and some that chance chose.",
+        + ". The most different ones stay when the limits are reached, and some that chance chose."
+        " From a camera it considers one image every two seconds. Without a model it takes one"
+        " source and one region.",
     )
     parser.add_argument(
         "model",

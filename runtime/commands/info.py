@@ -29,7 +29,7 @@ MAX_LABELS, MAX_CHARACTERS = 20, 300
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    parser = CommandParser(prog=f"{NAME} info", description=VERBS["info"].help.capitalize())
+    parser = CommandParser(prog=f"{NAME} info", description=VERBS["info"].help.capitalize() + ".")
     parser.add_argument("model", type=Path, help="a bundle folder, or one .tflite or .onnx file")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     add_external_model_arguments(parser)

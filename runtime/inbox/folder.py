@@ -6,8 +6,8 @@ DIR/unusable         images that nobody shall see again
 
 An image is new, unusable, or in the pile of a class. Its folder is all that is known of its label:
 nothing else can disagree with it. Each move is a rename, so a kill at any moment loses nothing. A
-lock makes two people, or two programs, take turns; who moves an image that another moved before is
-told so.
+lock makes two people, or two programs, take turns; who moves an image that another moved before
+learns that.
 """
 
 import os

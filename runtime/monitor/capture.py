@@ -72,7 +72,7 @@ class Capture:
             backoff_s: seconds before each attempt to open a lost source again; the last repeats.
             report: receives a line when a live source is lost, when it is back, for each refused
                 image of a finite source, and for each that is used with a remark.
-            changed: shared by captures of which `wait_for_arrival` waits for the first.
+            changed: shared by several captures; `wait_for_arrival` waits for the first of them.
         """
         self.source = source
         self.state: Literal["waiting", "running", "lost"] = "waiting"

@@ -77,10 +77,10 @@ def _text(result: TuneResult) -> str:
 def _parser() -> CommandParser:
     parser = CommandParser(
         prog=f"{NAME} tune",
-        description="Train repeatedly on a folder of images with other learning rates, momentum, "
-        "dropout, hidden units and numbers of thawed blocks, and report which were best on the "
-        "validation images. An option on the command line is not tuned. The same command continues "
-        "a study; several processes may work on one study.",
+        description="Train repeatedly on a folder of images with different learning rates, "
+        "momentum, dropout, hidden units and numbers of thawed blocks, and report which were best "
+        "on the validation images. An option on the command line is not tuned. The same command "
+        "continues a study; several processes may work on one study.",
     )
     add_data(parser)
     parser.add_argument(

@@ -186,7 +186,7 @@ def fit_grey16(uses: Iterable[Grey16Use], thing: str) -> Grey16:
 
 
 def colour16_peak(image: Image.Image) -> int | None:
-    """Returns the highest 8-bit value of 16-bit colour, of which Pillow keeps the upper bits.
+    """Returns the highest 8-bit value of 16-bit colour; Pillow keeps the upper bits.
 
     Returns None for an image that is not 16-bit colour, or that was decoded already.
     """

@@ -17,9 +17,9 @@ MAX_LOOKS = 4
 separate strangers better (1, 2, 4 and 8 were tried)."""
 ONE_CLASS_LOOKS = 64
 """Prototypes of the only class at most: there is no other class to compare with, so what counts is
-the nearest of many looks. Cosines to 4, 16, 64 and 600 prototypes told 617 held-out defective solar
-cells from 353 functional ones with an AUROC of 0.79, 0.81, 0.84 and 0.86 (EfficientNet-Lite0 at 224
-pixels). 64 take 8 % of its int8 file."""
+the nearest of many looks. Cosines to 4, 16, 64 and 600 prototypes separate 617 held-out defective
+solar cells from 353 functional ones with an AUROC of 0.79, 0.81, 0.84 and 0.86
+(EfficientNet-Lite0 at 224 pixels). 64 take 8 % of its int8 file."""
 IMAGES_PER_LOOK = 5
 """A class needs so many training images for each of its prototypes."""
 MAX_SHARE = 0.08

@@ -18,7 +18,9 @@ NAME = program_name("runtime")
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    parser = CommandParser(prog=f"{NAME} doctor", description=VERBS["doctor"].help.capitalize())
+    parser = CommandParser(
+        prog=f"{NAME} doctor", description=VERBS["doctor"].help.capitalize() + "."
+    )
     parser.add_argument(
         "model",
         type=Path,
