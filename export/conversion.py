@@ -5,14 +5,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from export.against import compare_with_old, judge_against
 from export.baseline_check import check_baseline
 from export.formats.artifact_spec import CALIBRATED, ArtifactSpec
 from export.formats.layer_error import LayerError
 from export.formats.registry import FORMATS, Conversion
-from export.formats.targets.targets import check_targets, targets_of_format
+from export.model_files import convert_all
 from export.parity.artifact_record import (
     AgainstBundle,
     ArtifactInputs,
@@ -30,19 +28,13 @@ from export.parity.gate import (
 )
 from export.parity.latency import Latency
 from export.parity.one_class import check_one_class, compare_one_class
-from export.parity.similarity_sample import file_features
 from export.publish import ConvertedArtifact, bundle_manifest
 from export.session import Session
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.examples import MAX_EXAMPLES
-from runtime.classifier import Classifier
-from runtime.errors import InputRefused
-from runtime.explanation.linear_head import open_linear_head
 from runtime.models.manifest import Artifact
 from runtime.shared.progress import Progress
 from runtime.system.hashing import sha256_of
 from runtime.system.provenance import source_digest, versions
-from workstation.similarity.prototypes import PrototypeFacts, choose_prototypes
 
 PACKAGES = (
     *("quince-edge", "tensorflow-cpu", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime"),
@@ -66,7 +58,7 @@ def convert_and_compare(session: Session, specs: Sequence[ArtifactSpec]) -> list
     require_devices(options.devices, {spec.format for spec in specs})
     if any(spec.precision in CALIBRATED for spec in specs):
         _ = session.calibration  # useless images are refused before the model is loaded
-    conversions, prototypes = _convert_all(session, specs)
+    conversions, prototypes = convert_all(session, specs)
     files = {
         file: session.write(file, conversion.content) for file, conversion in conversions.items()
     }
@@ -155,79 +147,6 @@ def artifact_inputs(session: Session, spec: ArtifactSpec) -> ArtifactInputs:
 @cache
 def _source() -> str:
     return source_digest("runtime", "workstation", "export")
-
-
-def _convert_all(
-    session: Session, specs: Sequence[ArtifactSpec]
-) -> tuple[dict[str, Conversion], dict[str, PrototypeFacts]]:
-    """Returns the conversions, and what is known about their prototypes, by model file."""
-    conversions, prototypes = {}, {}
-    with Progress("convert", len(specs)) as bar:
-        for spec in specs:
-            conversion, facts = _with_similarity(session, spec, _convert(session, spec))
-            if facts:
-                prototypes[spec.file] = facts
-            targets = targets_of_format(spec.targets, spec.format)
-            check_targets(spec.file, conversion.content, targets)
-            conversions[spec.file] = conversion
-            bar.advance(note=spec.file)
-    return conversions, prototypes
-
-
-def _with_similarity(
-    session: Session, spec: ArtifactSpec, conversion: Conversion
-) -> tuple[Conversion, PrototypeFacts | None]:
-    """Adds the output of similarities, with prototypes of the file's own features.
-
-    A file whose scores are integers is for devices without floats, and stays as it is.
-    """
-    row = FORMATS[spec.format]
-    if session.run.is_one_class and not spec.float_scores:
-        raise InputRefused(
-            "--io",
-            "expected auto or float for a model of one class, whose answer is a float; leave it"
-            " out",
-        )
-    if not spec.float_scores or row.with_features is None or row.with_similarity is None:
-        return conversion, None
-    sample = session.similarity_sample
-    if sample is None:
-        warning = "without training images (--calib) a low score alone means unknown"
-        return Conversion(conversion.content, (*conversion.warnings, warning)), None
-    with session.imports():
-        content = row.with_features.load()(conversion.content)
-    if content is None:
-        warning = "has no features before its scores, so a low score alone means unknown"
-        return Conversion(conversion.content, (*conversion.warnings, warning)), None
-    features = file_features(session.write(spec.file, content), sample.pixels)
-    prototypes = choose_prototypes(
-        features, sample.truth, len(session.run.manifest.labels), len(conversion.content)
-    )
-    content = row.with_similarity.load()(conversion.content, prototypes)
-    facts = PrototypeFacts(prototypes.table.shape[1], len(sample.truth))
-    if session.options.examples and _has_map(session.write(spec.file, content)):
-        facts = facts._replace(features=features[:MAX_EXAMPLES])
-    return Conversion(content, conversion.warnings), facts
-
-
-def _has_map(file: Path) -> bool:
-    """Whether a device can get the features of an image from a model file."""
-    return open_linear_head(Classifier(file, checked=True), file.read_bytes()) is not None
-
-
-def _convert(session: Session, spec: ArtifactSpec) -> Conversion:
-    model = session.prepared(spec)
-    if spec.precision in CALIBRATED:
-        pixels = session.calibration.pixels
-    else:
-        pixels = np.empty((0, *session.run.manifest.preprocessing.shape), np.uint8)
-    row = FORMATS[spec.format]
-    target = row.convert_onnx if session.run.onnx else row.convert
-    assert target is not None  # `open_export` refuses other formats
-    with session.imports():
-        convert = target.load()
-    conversion: Conversion = convert(model, spec, pixels, bundle_manifest(session.run))
-    return conversion
 
 
 def _check_on_devices(

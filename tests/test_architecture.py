@@ -26,7 +26,7 @@ ROOMS = {
     " < keras_loading, keras_saving, run_folder",
     "export": "graph, emulation < inputs, formats < parity < quantization"
     " < report, options < publish < adoption, hub, session"
-    " < onnx_session, baseline_check, against < conversion"
+    " < onnx_session, baseline_check, against, model_files < conversion"
     " < exporter < auto_precision < commands",
     "train": "backbones, checkpoints, sample_datasets < configuration, distribution < data"
     " < growth, fitting, evaluation < report, selection, tuning"
