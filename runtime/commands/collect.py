@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     measure = by_thumbnail(view.region)
     trigger = LookTrigger(look_rule(options, source), view.region, 1)
     collector = Collector(
-        options.output, limits, report, live=source.live, current_measure=lambda: measure
+        options.output, limits, report, live=source.live, measure_now=lambda: measure
     )
     if source.live:
         _say(f"{source.name}: images are kept in {options.output} until Ctrl-C")

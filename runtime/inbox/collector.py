@@ -112,7 +112,7 @@ class Collector:
         report: Callable[[QuinceError], None],
         *,
         live: bool,
-        current_measure: Callable[[], AppearanceMeasure] = lambda: BY_THUMBNAIL,
+        measure_now: Callable[[], AppearanceMeasure] = lambda: BY_THUMBNAIL,
     ) -> None:
         """Starts the thread.
 
@@ -121,7 +121,7 @@ class Collector:
             limits: of what nobody labelled yet.
             report: receives errors, from the thread.
             live: whether it is a camera, which must not wait.
-            current_measure: how images are measured now; it is called in the thread.
+            measure_now: how images are measured now; it is called in the thread.
 
         Raises:
             InputRefused: `inbox` is a file.
@@ -129,8 +129,7 @@ class Collector:
         if inbox.exists() and not inbox.is_dir():
             raise InputRefused(str(inbox), "expected a folder, found a file")
         self._folder, self._limits = inbox / NEW, limits
-        self._report, self._live = report, live
-        self._current_measure = current_measure
+        self._report, self._live, self._measure_now = report, live, measure_now
         self._selection = Selection()
         self._measure_name = ""
         self._unreadable: set[str] = set()
@@ -183,7 +182,7 @@ class Collector:
 
     def _consider(self, offered: OfferedImage) -> None:
         """Keeps an image if chance chooses it or it is worth its place."""
-        measure = self._current_measure()
+        measure = self._measure_now()
         self._synchronize(measure)
         burst = self._bursts.current(offered.image)
         vector = measure.vector_of(offered.image)

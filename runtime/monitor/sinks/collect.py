@@ -47,7 +47,7 @@ def open_collector(options: argparse.Namespace, context: SinkContext) -> Iterato
             limits,
             context.errors.report,
             live=view.live,
-            current_measure=measured.current,
+            measure_now=measured.current,
         )
         for view in context.views
     }
