@@ -27,9 +27,13 @@ def test_cells_are_as_many_as_published_and_a_quarter_is_for_testing() -> None:
     assert list(elpv()) == rows
 
 
-def test_sample_becomes_a_folder_per_class_and_is_kept_the_second_time(tmp_path: Path) -> None:
+def test_sample_becomes_a_folder_per_class_and_is_kept_the_second_time(
+    run_cli, tmp_path: Path
+) -> None:
     folder = tmp_path / "elpv"
-    assert write_sample("elpv", elpv(), folder) == 2624
+    done = run_cli("train", "sample", "elpv", "-o", folder)
+    assert (done.returncode, done.stdout) == (0, f"{folder}: 2624 images\n")
+    assert done.stderr.endswith(f"next: python -m train {folder}\n")
     assert {name: len(list((folder / name).iterdir())) for name in COUNTS} == COUNTS
     label, source = next(elpv())
     assert (folder / label / source.name).read_bytes() == source.read_bytes()
