@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import conversion
+from export import model_files
 from export.emulation.devices import DEVICES
 from export.exporter import ExportResult, export
 from export.formats.artifact_spec import ArtifactSpec
@@ -118,7 +118,7 @@ def test_an_artifact_for_another_target_is_not_the_same(
 def test_what_the_device_or_this_machine_lacks_is_said_before_the_long_work(
     opened: TrainedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "_convert", lambda *_: pytest.fail("converted first"))
+    monkeypatch.setattr(model_files, "_convert", lambda *_: pytest.fail("converted first"))
     options = ExportOptions(devices=(DEVICES["armv7l"],))
     with pytest.raises(InputRefused, match="nothing runs onnx files on 32-bit ARM"):
         export(
