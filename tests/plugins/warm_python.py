@@ -51,12 +51,14 @@ class WarmPython:
                     env={**os.environ, "PYTHONPATH": str(ROOT)},
                     start_new_session=True,
                 )
+                self._other.close()  # so that nobody waits for a server that has ended
             prctl = ctypes.CDLL(None).prctl
             prctl(PR_SET_CHILD_SUBREAPER, 1)  # this process inherits what its grandchildren leave
             socket.send_fds(self._socket, [json.dumps(request).encode()], streams)
-            number = int(self._socket.recv(MAX_REQUEST))
+            number = self._socket.recv(MAX_REQUEST)
             prctl(PR_SET_CHILD_SUBREAPER, 0)
-        return number
+        assert number, "the process with TensorFlow has ended"
+        return int(number)
 
     def close(self) -> None:
         """Ends the server; whoever started a command ends it."""
