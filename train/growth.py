@@ -15,6 +15,7 @@ from runtime.errors import InputRefused
 from runtime.models.manifest import Manifest
 from runtime.shared.wording import counted
 from runtime.sources.paths import walk
+from runtime.system.json_records import rename_old_keys
 from runtime.system.terminal import say
 from train.configuration.options import TrainOptions
 from train.data.folder_layout import find_class_folders
@@ -198,8 +199,8 @@ def old_options(growth: Growth, chosen: TrainOptions) -> TrainOptions:
     if not isinstance(before, dict):
         raise InputRefused(str(growth.run), "does not say how it was made; train again without it")
     known = {field.name: field.default for field in fields(TrainOptions)}
+    before = rename_old_keys(before, {"views": "variants"})  # its name in 0.1.0
     options = {name: value for name, value in before.items() if name in known}
-    options.setdefault("variants", before.get("views"))  # its name in 0.1.0
     options["input_size"] = growth.manifest.preprocessing.width
     options |= {
         name: getattr(chosen, name)

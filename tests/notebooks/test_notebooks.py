@@ -70,7 +70,9 @@ def with_quince(
         script.with_suffix(".py").write_text(ASK.format(address=listener.getsockname()))
         thread = Thread(target=_serve, args=(listener, warm_python))
         thread.start()
-        _set_environment(monkeypatch, script, tmp_path)
+        monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         yield
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -92,12 +94,6 @@ def _serve(listener: socket.socket, python: WarmPython) -> None:
             code = os.waitstatus_to_exitcode(os.waitpid(command, 0)[1])
             connection.send(str(code).encode())
             connection.close()
-
-
-def _set_environment(monkeypatch: pytest.MonkeyPatch, script: Path, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

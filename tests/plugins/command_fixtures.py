@@ -80,13 +80,13 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
         usual = usual and not any(name.startswith(AT_A_START) for name in env)
         program = words[1] if words[0] == CONSOLE_SCRIPT else words[0]
         if usual and program in ("train", "export"):
-            texts = {"env": environment, "errors": "surrogateescape"}
-            process = warm_python.start(words, **texts, **options)
-            try:
-                printed = process.communicate(timeout=TIMEOUT_S)
-            finally:
-                process.kill()
-                process.wait()
+            with warm_python.start(
+                words, env=environment, errors="surrogateescape", **options
+            ) as process:
+                try:
+                    printed = process.communicate(timeout=TIMEOUT_S)
+                finally:
+                    process.kill()
             done = subprocess.CompletedProcess(words, process.returncode, *printed)
         else:
             done = subprocess.run(

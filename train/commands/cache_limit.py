@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import heapify, heappop
 from pathlib import Path
 
 RECENT_S = {"features": 600.0, "candidates": 600.0, "pixels": 6 * 3600.0}
@@ -22,17 +23,15 @@ def limit_cache(parsed: argparse.Namespace) -> None:
     """
     entries = list(_entries(parsed.cache))
     excess = sum(size for _, size, _ in entries) - parsed.cache_limit * 1e9
-    if excess <= 0:
-        return
     now = time.time()
-    for last_used, size, path in sorted(entries):
+    heapify(entries)
+    while entries and excess > 0:
+        last_used, size, path = heappop(entries)
         if last_used > now - RECENT_S[Path(path).relative_to(parsed.cache).parts[0]]:
             continue
         with suppress(OSError):  # another process may be removing it too
             os.unlink(path) if os.path.isfile(path) else shutil.rmtree(path)
         excess -= size
-        if excess <= 0:
-            return
 
 
 def _entries(cache: Path) -> Iterator[tuple[float, int, str]]:
