@@ -90,7 +90,7 @@ def _missing_in(reference: LatencyReport, report: LatencyReport) -> list[str]:
 def _obstacles(old: LatencyReport, new: LatencyReport) -> Iterator[str]:
     """Yields the reasons why two reports cannot be compared."""
     if old.pair_loads or new.pair_loads:
-        yield "in one of them two models shared a process (--pair)"
+        yield "in one of them two models shared a process (--interleave)"
     new_identity = _identity(new)
     for name, value in _identity(old).items():
         if value != new_identity[name]:
@@ -127,7 +127,7 @@ def _nothing_in_common(old: LatencyReport, new: LatencyReport) -> str:
             both = f"{measurement.sha256[:12]}... and {new_sha256[:12]}..."
             return (
                 f"{measurement.artifact} is another model (sha256 {both}); "
-                "measure both in one run with latency --pair"
+                "measure both in one run with latency --interleave"
             )
     listed = [
         "; ".join(

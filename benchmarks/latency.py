@@ -43,7 +43,7 @@ class LatencyPlan:
         counts = len(self.models), len(limit_threads(self.threads))
         if self.pair and counts != (2, 1):
             raise InputRefused(
-                "--pair",
+                "--interleave",
                 f"expected two model files and one number of threads, found {counts[0]} model files"
                 f" and {counts[1]} numbers of threads; choose with --artifact and --threads",
             )

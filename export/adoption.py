@@ -80,7 +80,7 @@ class Adoption:
 def adopt(
     path: Path,
     spec: ModelSpec | None,
-    verify: Path,
+    test_data: Path,
     bundle: Path,
     *,
     overwrite: bool = False,
@@ -92,7 +92,7 @@ def adopt(
     Args:
         path: of the file, which may be of any maker.
         spec: what the user states about it; None for a file that states everything.
-        verify: a folder per class of images that it was not trained with.
+        test_data: a folder per class of images that it was not trained with.
         bundle: the folder to write.
         overwrite: replace a bundle that is there.
         allow_poor_model: write the bundle of a model that is no better than luck, too.
@@ -108,7 +108,7 @@ def adopt(
     require_replaceable(bundle, overwrite=overwrite)
     content = try_model_file(path, spec or ModelSpec())
     classifier = Classifier(path, spec=spec, checked=True)
-    external = find_external_images(verify, None, classifier.labels)
+    external = find_external_images(test_data, None, classifier.labels)
     run = _run(path, content, classifier, external)
     fast = Classifier(path, spec=spec, checked=True, throughput=True)
     _, (scores,) = score_images([fast], run.split("test"), run.read)

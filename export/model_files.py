@@ -54,7 +54,7 @@ def _with_similarity(
         return conversion, None
     sample = session.similarity_sample
     if sample is None:
-        warning = "without training images (--calib) a low score alone means unknown"
+        warning = "without training images (--calibration-data) a low score alone means unknown"
         return Conversion(conversion.content, (*conversion.warnings, warning)), None
     with session.imports():
         content = row.with_features.load()(conversion.content)

@@ -40,7 +40,7 @@ def test_files_of_bench_and_a_comparison(
         ("soak", exported, "--minutes", "0.03"),
     ):
         files[verb] = tmp_path / f"{verb}.json"
-        done = run_cli("benchmarks", verb, *words, "--json", files[verb])
+        done = run_cli("benchmarks", verb, *words, "-o", files[verb])
         assert done.returncode == 0, done.stderr
         fits_schema(f"bench {verb}", json.loads(files[verb].read_text()))
     done = run_cli("benchmarks", "compare", files["latency"], files["latency"], "--json")

@@ -18,14 +18,14 @@ from benchmarks.recorded.arguments import (
 )
 from benchmarks.recorded.runs_file import new_run, write_run
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser, positive_int_argument
+from runtime.cli.parser import CommandParser, add_earlier_name, positive_int_argument
 from runtime.errors import CHECK_FAILED, DONE, MACHINE, InputRefused, MachineError
 from runtime.system.lazy_loading import lookup
 from runtime.system.terminal import escape_control_chars, say
 
 NAME = program_name("benchmarks")
-RUNS = 3
-"""How often a claim is measured, if --runs does not say otherwise."""
+ROUNDS = 3
+"""How often a claim is measured, if --rounds does not say otherwise."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,18 +77,22 @@ def _parser(scripts: Mapping[str, ClaimScript], kinds: Sequence[str]) -> Command
     )
     for kind in kinds:
         users = ", ".join(script.name for script in scripts.values() if kind in script.arguments)
-        parser.add_argument(f"--{kind}", nargs="+", metavar="PATH", help=f"for {users}")
+        metavar = "DIR" if kind == "data" else "PATH"
+        parser.add_argument(f"--{kind}", nargs="+", metavar=metavar, help=f"for {users}")
+        if kind == "images":
+            add_earlier_name(parser, "--image", "--images")
     parser.add_argument(
         "--list", action="store_true", help="list the claims and the paths that each needs, and end"
     )
     parser.add_argument(
-        "--runs",
+        "--rounds",
         type=positive_int_argument,
-        default=RUNS,
+        default=ROUNDS,
         metavar="N",
         help="run each script N times; the worst figure counts, and a claim is not shown if its bar"
         " lies within the spread",
     )
+    add_earlier_name(parser, "--runs", "--rounds")
     add_result_arguments(parser)
     return parser
 
@@ -110,12 +114,12 @@ def _measure(
 ) -> int:
     """Runs the scripts, prints and records their claims; returns the exit code."""
     before = read_conditions()
-    claims, failed = _run_all(scripts, paths, options.runs)
+    claims, failed = _run_all(scripts, paths, options.rounds)
     run = new_run(command, before, read_conditions(), claims, failed)
     for doubt in run.doubts:
         say(f"{NAME}: doubt: {doubt}")
-    if options.json:
-        write_run(options.json, CLAIMS, run, add=options.add)
+    if options.output:
+        write_run(options.output, CLAIMS, run, add=options.append)
     if failed:
         return MACHINE
     return DONE if all(claim.holds for claim in claims) else CHECK_FAILED

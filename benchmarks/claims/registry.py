@@ -1,7 +1,7 @@
 """Lists the claim scripts in benchmarks/claims/scripts and runs one of them.
 
 A script's docstring begins with a line `python -m benchmarks.claims.scripts.NAME ARGUMENT...`, in
-which an argument is a word in capitals (BUNDLE, RUN, DATA, IMAGE...), in brackets if it is
+which an argument is a word in capitals (BUNDLE, RUN, DATA, IMAGES...), in brackets if it is
 optional. The next paragraph begins with a sentence that says what the script measures. Both are
 read without importing the script, because that may need TensorFlow.
 """
@@ -43,7 +43,7 @@ class ClaimScript:
 
     name: with dashes, as on the command line.
     summary: what it measures, as its docstring says.
-    arguments: the kinds of its required arguments, such as ("bundle", "image").
+    arguments: the kinds of its required arguments, such as ("bundle", "images").
     """
 
     name: str

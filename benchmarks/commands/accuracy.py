@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.accuracy import Accuracy, AccuracyReport, measure_accuracy
-from benchmarks.commands.arguments import add_overwrite_argument, require_free
+from benchmarks.commands.arguments import add_overwrite_argument, add_result_file, require_free
 from benchmarks.commands.table import VERBS
 from benchmarks.measurement.models_under_test import find_models_under_test
 from runtime.cli.identity import program_name
@@ -24,7 +24,7 @@ NAME = program_name("benchmarks")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    require_free(options.json, overwrite=options.overwrite)
+    require_free(options.output, overwrite=options.overwrite)
     models = find_models_under_test(options.models, options.artifact, ())
     for refusal in models.refusals:
         say(f"{NAME}: not measured: {refusal}")
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     command = rerun_command("benchmarks", ["accuracy", *arguments], omitted=("--overwrite",))
     report = AccuracyReport(command, len(refused), results)
     try:
-        if options.json:
-            report.write(options.json)
+        if options.output:
+            report.write(options.output)
     finally:
         for result in results:
             print(_line(result), flush=True)
@@ -68,9 +68,7 @@ def _parser() -> CommandParser:
         metavar="N",
         help="interpreter threads (default: the cores allowed)",
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the figures to FILE, for report --accuracy"
-    )
+    add_result_file(parser, "JSON file for the figures, which report --accuracy reads")
     add_overwrite_argument(parser)
     add_external_model_arguments(parser)
     return parser

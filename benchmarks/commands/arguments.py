@@ -7,7 +7,13 @@ from pathlib import Path
 from benchmarks.latency import default_threads
 from benchmarks.measurement.models_under_test import MAX_IMAGES
 from benchmarks.measurement.timing import MLPERF, Rule
-from runtime.cli.parser import number_within, positive_int_argument, positive_ints_argument
+from runtime.cli.parser import (
+    add_earlier_name,
+    add_output,
+    number_within,
+    positive_int_argument,
+    positive_ints_argument,
+)
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import require_writable_folder
 from runtime.system.cpu_quota import allowed_cores
@@ -22,7 +28,7 @@ def add_images_argument(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
-        metavar="P",
+        metavar="PATH",
         help=f"files or folders; at most {MAX_IMAGES} images are used, evenly spread "
         "(default: the golden images)",
     )
@@ -52,7 +58,7 @@ def add_rule_arguments(parser: argparse.ArgumentParser) -> None:
         type=_whole_number_argument,
         default=DEFAULT_RULE.warmup,
         metavar="N",
-        help="runs that do not count",
+        help="samples before the first that counts",
     )
     parser.add_argument(
         "--iterations",
@@ -107,8 +113,9 @@ def add_threads_argument(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=positive_ints_argument,
         default=",".join(map(str, default_threads(allowed_cores()))),
-        metavar="N,N",
-        help="interpreter threads, never more than the cores allowed",
+        metavar="N",
+        help="interpreter threads, or several such numbers with commas; never more than the cores"
+        " allowed",
     )
 
 
@@ -121,6 +128,12 @@ def _whole_number_argument(text: str) -> int:
 def number_argument(text: str) -> float:
     """Reads a number from 0 to a million; the `type` of an argument."""
     return number_within(text, 0, 1e6, "a number from 0 to 1000000")
+
+
+def add_result_file(parser: argparse.ArgumentParser, text: str) -> None:
+    """Adds -o or --output, the JSON file of the result; `text` is its help."""
+    add_output(parser, text)
+    add_earlier_name(parser, "--json", "--output")
 
 
 def add_overwrite_argument(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from benchmarks.comparison import Ratio, compare_reports, in_one_only
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.errors import CHECK_FAILED, DONE
 from runtime.system.terminal import say
 
@@ -43,16 +43,16 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> CommandParser:
     description = f"{VERBS['compare'].help.capitalize()}."
     parser = CommandParser(prog=f"{NAME} compare", description=description)
-    parser.add_argument("old", type=Path, help="an earlier file that latency --json wrote")
+    parser.add_argument("old", type=Path, help="an earlier file that latency -o wrote")
     parser.add_argument("new", type=Path, help="a file of today")
     parser.add_argument(
         "--max-slowdown",
         type=number_argument,
-        metavar="F",
+        metavar="FRACTION",
         help="exit with 3 if a median grew by more than this fraction, such as 0.05, or if "
         "something could not be compared",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    add_json(parser, lines=True)
     return parser
 
 

@@ -85,7 +85,7 @@ def _parser() -> CommandParser:
         "--max-drop",
         type=number_argument,
         default=DEFAULT_LIMITS.max_drop,
-        metavar="F",
+        metavar="FRACTION",
         help="how far accuracy may be below the best one in the bundle's parity.json",
     )
     add_threads_argument(parser)

@@ -11,7 +11,7 @@ from benchmarks.reporting.html_report import render
 from benchmarks.reporting.markdown import markdown
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_output
 from runtime.errors import DONE, InputRefused
 from runtime.system.atomic_files import write_file
 from runtime.system.terminal import say
@@ -39,20 +39,14 @@ def _parser() -> CommandParser:
     text = VERBS["report"].help
     description = f"{text[0].upper()}{text[1:]}. The table goes to standard output."
     parser = CommandParser(prog=f"{NAME} report", description=description)
-    parser.add_argument("latency", type=Path, help="a file that latency --json wrote")
+    parser.add_argument("latency", type=Path, help="a file that latency -o wrote")
     parser.add_argument(
         "--accuracy",
         type=Path,
         metavar="FILE",
-        help="a file of accuracy --json (default: the accuracies of the bundle's parity.json)",
+        help="a file that accuracy -o wrote (default: the accuracies of the bundle's parity.json)",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="the page to write (default: LATENCY.html, beside LATENCY.json)",
-    )
+    add_output(parser, "the page to write (default: LATENCY.html, beside LATENCY.json)")
     add_overwrite_argument(parser)
     return parser
 

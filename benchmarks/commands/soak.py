@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.commands.arguments import (
     add_model_arguments,
     add_overwrite_argument,
+    add_result_file,
     number_argument,
     require_free,
 )
@@ -32,7 +33,7 @@ NAME = program_name("benchmarks")
 def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    require_free(options.json, overwrite=options.overwrite)
+    require_free(options.output, overwrite=options.overwrite)
     if options.minutes <= 0:
         raise InputRefused("--minutes", "expected more than 0")
     models = find_models_under_test([options.model], options.artifact, options.images)
@@ -61,8 +62,8 @@ def main(arguments: Sequence[str]) -> int:
         read_conditions(options.sysfs_root),
         windows,
     )
-    if options.json:
-        report.write(options.json)
+    if options.output:
+        report.write(options.output)
     return _show(report)
 
 
@@ -80,7 +81,7 @@ def _parser() -> CommandParser:
         help="interpreter threads (default: as the runtime takes them)",
     )
     add_model_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every window to FILE")
+    add_result_file(parser, "JSON file for every window")
     add_overwrite_argument(parser)
     add_external_model_arguments(parser)
     return parser

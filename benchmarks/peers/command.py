@@ -142,8 +142,8 @@ def _measure(
     command = recorded_command(PEER_RUNS, arguments)
     run = new_run(command, before, read_conditions(), results, failed)
     try:
-        if options.json:
-            write_run(options.json, PEER_RUNS, run, add=options.add)
+        if options.output:
+            write_run(options.output, PEER_RUNS, run, add=options.append)
     finally:
         print(peer_table([run]), end="", flush=True)
     return code

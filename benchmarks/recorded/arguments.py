@@ -4,27 +4,29 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.commands.arguments import add_overwrite_argument, require_free
+from benchmarks.commands.arguments import add_overwrite_argument, add_result_file, require_free
 from benchmarks.recorded.docs_table import write_into
 from benchmarks.recorded.runs_file import ResultType, read_runs
+from runtime.cli.parser import add_earlier_name
 from runtime.errors import InputRefused
 from runtime.shared.rerun_command import rerun_command
 
 
 def add_result_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --json, --add, --overwrite, --table and --into."""
+    """Adds --output, --append, --overwrite, --table and --into."""
+    add_result_file(parser, "JSON file for the figures and the conditions")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the figures and the conditions to FILE"
+        "--append",
+        action="store_true",
+        help="keep what other commands measured, if the file of -o holds it",
     )
-    parser.add_argument(
-        "--add", action="store_true", help="keep the runs of other commands that FILE holds"
-    )
+    add_earlier_name(parser, "--add", "--append")
     add_overwrite_argument(parser)
     parser.add_argument(
         "--table",
         type=Path,
         metavar="FILE",
-        help="print a file that --json wrote as Markdown tables, and measure nothing",
+        help="print a file that -o wrote as Markdown tables, and measure nothing",
     )
     parser.add_argument(
         "--into",
@@ -38,17 +40,17 @@ def check_result_arguments(options: argparse.Namespace, result_type: ResultType)
     """Checks that the result can be written, before long work is done for it.
 
     Raises:
-        InputRefused: the file exists, with --add it holds something else, or options contradict
+        InputRefused: the file exists, with --append it holds something else, or options contradict
             each other.
         MachineError: this user may not write there.
     """
     if options.into and not options.table:
         raise InputRefused("--into", "expected --table FILE too, the result to write into the page")
-    if options.add and not options.json:
-        raise InputRefused("--add", "expected --json FILE too, the result to add this run to")
-    require_free(options.json, overwrite=options.overwrite or options.add)
-    if options.add and options.json.exists():
-        read_runs(options.json, result_type)
+    if options.append and not options.output:
+        raise InputRefused("--append", "expected -o FILE too, the result to add this run to")
+    require_free(options.output, overwrite=options.overwrite or options.append)
+    if options.append and options.output.exists():
+        read_runs(options.output, result_type)
 
 
 def show_table(options: argparse.Namespace, result_type: ResultType) -> None:
@@ -68,4 +70,4 @@ def show_table(options: argparse.Namespace, result_type: ResultType) -> None:
 def recorded_command(result_type: ResultType, arguments: Sequence[str]) -> str:
     """Returns the command as a result records it."""
     words = [result_type.name, *arguments]
-    return rerun_command("benchmarks", words, omitted=("--overwrite", "--add"))
+    return rerun_command("benchmarks", words, omitted=("--overwrite", "--append", "--add"))

@@ -63,7 +63,7 @@ class LatencyReport(ResultFile):
     """Holds the measurements of one run.
 
     asked_threads: as the user passed them, before they were limited to the cores allowed.
-    pair_loads: with --pair, how many samples of each model came from each process; else empty.
+    pair_loads: with --interleave, how many samples of each model came from each process.
     """
 
     items = "measurements"

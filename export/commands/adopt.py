@@ -10,7 +10,7 @@ from export.report.wording import milliseconds
 from runtime.bundles.bundle import REPORT
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import add_earlier_name
+from runtime.cli.parser import add_earlier_name, add_json, add_output
 from runtime.errors import DONE
 from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
@@ -25,41 +25,36 @@ NAME = program_name("export")
 
 
 def add_adopt_arguments(command: argparse.ArgumentParser) -> None:
-    """Adds the file, --verify, --output and the options of external models."""
+    """Adds the file, --test-data, --output and the options of external models."""
     command.add_argument("file", type=Path, help="a .tflite or .onnx classifier of any maker")
     command.add_argument(
-        "--verify",
+        "--test-data",
         type=Path,
         required=True,
         metavar="DIR",
         help="a folder per class of images that it was not trained with",
     )
-    command.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="BUNDLE",
-        help="bundle folder (default: bundles/NAME)",
-    )
-    add_earlier_name(command, "--bundle", "output", type=Path)
+    add_earlier_name(command, "--verify", "--test-data")
+    add_output(command, "bundle folder (default: bundles/NAME)")
+    add_earlier_name(command, "--bundle", "--output")
     command.add_argument(
         "--allow-poor-model",
         action="store_true",
         help="adopt a model that is no better than answers that ignore the image",
     )
     command.add_argument("--overwrite", action="store_true", help="replace a bundle that is there")
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
-    add_external_model_arguments(command, writes_folder=True)
+    add_json(command)
+    add_external_model_arguments(command)
 
 
 def run_adopt(arguments: argparse.Namespace) -> int:
     """Adopts the file, prints what was measured, and returns the exit code."""
     bundle = arguments.output or Path("bundles") / arguments.file.resolve().stem
-    folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
+    folders = subfolders(arguments.test_data) if arguments.test_data.is_dir() else []
     result = adopt(
         arguments.file,
         external_model_options(arguments, [folder.name for folder in folders]),
-        arguments.verify,
+        arguments.test_data,
         bundle,
         overwrite=arguments.overwrite,
         allow_poor_model=arguments.allow_poor_model,

@@ -10,7 +10,7 @@ from export.formats.registry import FORMATS
 from export.formats.targets.targets import DEFAULT_TARGETS, choose_targets
 from export.options import ExportOptions
 from export.parity.gate import ParityLimits
-from runtime.cli.parser import add_earlier_name
+from runtime.cli.parser import add_earlier_name, add_json, add_output
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:
@@ -20,13 +20,7 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
         type=Path,
         help="the run folder that training wrote; or a .keras, .h5 or .onnx file, or a SavedModel",
     )
-    command.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="BUNDLE",
-        help="bundle folder (default: RUN/bundle, or bundles/NAME)",
-    )
+    add_output(command, "bundle folder (default: RUN/bundle, or bundles/NAME)")
     _add_limits(command)
     command.add_argument(
         "--calibration-images",
@@ -35,7 +29,7 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="training images to measure int8 ranges on",
     )
-    add_earlier_name(command, "--calibration", "calibration_images", type=int)
+    add_earlier_name(command, "--calibration", "--calibration-images")
     command.add_argument(
         "--data",
         type=Path,
@@ -50,14 +44,18 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
     )
     _add_device_check(command)
     command.add_argument(
-        "--seed", type=int, default=ExportOptions.seed, help="of the choice of images"
+        "--seed",
+        type=int,
+        default=ExportOptions.seed,
+        metavar="N",
+        help="seed of the choice of images",
     )
     command.add_argument(
         "--overwrite",
         action="store_true",
         help="replace what another command made; what this command made is kept",
     )
-    command.add_argument("--json", action="store_true", help="print each result as JSON")
+    add_json(command, lines=True)
     add_external_options(command)
 
 

@@ -32,8 +32,11 @@ from runtime.sources.paths import subfolders
 ALL = "all"
 ONNX = ".onnx"
 
-FLAGS = ("labels", "calib", "verify", "fit", "normalize", "input_size", "logits", "scores_output")
-ONNX_FLAGS = ("layout", "channel_order", "scores")
+FLAGS = (
+    *("labels", "calibration_data", "test_data", "fit", "normalize", "input_size"),
+    *("scores", "scores_output"),
+)
+ONNX_FLAGS = ("layout", "channel_order")
 """Options of an `.onnx` file alone."""
 
 
@@ -51,17 +54,19 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         " (default: those of a config.json of Hugging Face beside it)",
     )
     group.add_argument(
-        "--calib",
+        "--calibration-data",
         type=Path,
         metavar="DIR",
         help="images to measure int8 ranges on, preferably of its training",
     )
+    add_earlier_name(group, "--calib", "--calibration-data")
     group.add_argument(
-        "--verify",
+        "--test-data",
         type=Path,
         metavar="DIR",
         help="a folder per class of images that it was not trained with",
     )
+    add_earlier_name(group, "--verify", "--test-data")
     group.add_argument(
         "--fit",
         choices=get_args(Fit),
@@ -80,9 +85,19 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         help="SIDE or HEIGHTxWIDTH in pixels, if the model accepts any size",
     )
     group.add_argument(
+        "--scores",
+        choices=get_args(ScoreKind),
+        help="what it returns; a softmax is put behind logits, a sigmoid behind a single one"
+        " (default: probabilities; of an .onnx file logits, unless it ends with softmax or"
+        " sigmoid)",
+    )
+    group.add_argument(  # its earlier name
         "--logits",
-        action="store_true",
-        help="its scores are logits, so put a softmax behind them (a sigmoid behind a single one)",
+        dest="scores",
+        action="store_const",
+        const="logits",
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
     )
     group.add_argument(
         "--scores-output",
@@ -101,13 +116,7 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         help="of an .onnx file: the order of its channels (default: rgb); grey, if it leaves their"
         " number open",
     )
-    add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
-    group.add_argument(
-        "--scores",
-        choices=get_args(ScoreKind),
-        help="of an .onnx file: what it returns (default: logits, unless it ends with softmax or"
-        " sigmoid)",
-    )
+    add_earlier_name(group, "--channels", "--channel-order")
 
 
 def external_options(
@@ -130,17 +139,21 @@ def external_options(
     if arguments.data:
         raise InputRefused(
             "--data",
-            "expected with a run folder; use --calib and --verify with a .keras file or SavedModel",
+            "expected with a run folder; use --calibration-data and --test-data with a .keras file"
+            " or SavedModel",
         )
     if getattr(arguments, "qat", None) is not None:  # not every format has the option
         raise InputRefused("--qat", "expected with a run folder: it needs its validation images")
     spec, remark = _stated(arguments)
-    labels, verify = require_external(path, arguments.labels or spec.labels, arguments.verify)
+    labels, test_data = require_external(path, arguments.labels or spec.labels, arguments.test_data)
     preparation = Wrapping(
-        spec.normalization, arguments.logits, spec.input_size, arguments.scores_output
+        spec.normalization,
+        arguments.scores == "logits",
+        spec.input_size,
+        arguments.scores_output,
     )
     return ExternalModelOptions(
-        labels, verify, arguments.calib, spec.fit or "crop", preparation, remark
+        labels, test_data, arguments.calibration_data, spec.fit or "crop", preparation, remark
     )
 
 
@@ -182,19 +195,20 @@ def _onnx_options(arguments: argparse.Namespace) -> OnnxClassifierOptions:
             f" {program_name('export')} {formats[0]}",
         )
     if arguments.data:
-        raise InputRefused("--data", "expected with a run folder; use --calib and --verify")
-    if arguments.verify is None:
-        raise missing_option(path, "--verify FOLDER")
+        raise InputRefused(
+            "--data", "expected with a run folder; use --calibration-data and --test-data"
+        )
+    if arguments.test_data is None:
+        raise missing_option(path, "--test-data FOLDER")
     if getattr(arguments, "equalize", False):
         raise InputRefused("--equalize", f"expected with a Keras model, found {path}")
-    if arguments.logits and arguments.scores == "probabilities":
-        raise InputRefused("--scores", "found probabilities, but --logits states logits")
-    scores = "logits" if arguments.logits else arguments.scores
-    stated = {**vars(arguments), "scores": scores}
-    folders = subfolders(arguments.verify) if arguments.verify.is_dir() else []
-    spec = external_model_options(argparse.Namespace(**stated), [folder.name for folder in folders])
+    folders = subfolders(arguments.test_data) if arguments.test_data.is_dir() else []
+    spec = external_model_options(arguments, [folder.name for folder in folders])
     return OnnxClassifierOptions(
-        spec or ModelSpec(), arguments.verify, arguments.calib, getattr(arguments, "batch", 1)
+        spec or ModelSpec(),
+        arguments.test_data,
+        arguments.calibration_data,
+        getattr(arguments, "batch", 1),
     )
 
 

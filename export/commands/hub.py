@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
+from runtime.cli.parser import add_json, add_output
 from runtime.deployment.checked_copy import describe_check
 from runtime.errors import DONE
 from runtime.shared.wording import counted
@@ -44,7 +45,7 @@ def add_push_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--public", action="store_true", help="make a new repository public (default: private)"
     )
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(command)
 
 
 def add_pull_arguments(command: argparse.ArgumentParser) -> None:
@@ -52,20 +53,14 @@ def add_pull_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "repository", metavar="USER/NAME", help="repository on the Hub, with a bundle"
     )
-    command.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="BUNDLE",
-        help="bundle folder (default: bundles/NAME)",
-    )
+    add_output(command, "bundle folder (default: bundles/NAME)")
     command.add_argument(
         "--revision", metavar="ID", help="a branch, tag or commit (default: the newest commit)"
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace a bundle that is already there"
     )
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(command)
 
 
 def run_push(arguments: argparse.Namespace) -> int:

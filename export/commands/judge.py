@@ -15,6 +15,7 @@ from runtime.bundles.bundle import PARITY
 from runtime.classifier import Classifier
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
+from runtime.cli.parser import add_json
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused
 from runtime.shared.prediction_output import predict_images
 from runtime.shared.progress import Progress
@@ -64,7 +65,7 @@ def add_judge_arguments(command: argparse.ArgumentParser) -> None:
         help="a folder of strangers: images that show none of the classes",
     )
     command.add_argument("--artifact", metavar="FILE", help="the model file of the bundle")
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json(command)
 
 
 def run_judge(arguments: argparse.Namespace) -> int:

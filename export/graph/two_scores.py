@@ -39,7 +39,7 @@ def with_two_scores(model: keras.Model, name: str, *, is_logit: bool) -> keras.M
         )
     is_sigmoid = activation is keras.activations.sigmoid
     if is_sigmoid and is_logit:
-        raise InputRefused(name, "gives a probability already; leave out --logits")
+        raise InputRefused(name, "gives a probability already; leave out --scores logits")
     if not (is_logit or (is_sigmoid and isinstance(last, layers.Dense | layers.Activation))):
         both = _dense(last, model.output, COMPLEMENT, [SHIFT], activation="linear")
         return keras.Model(model.input, both, name=model.name)

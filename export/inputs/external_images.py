@@ -1,4 +1,4 @@
-"""Finds the images of an external model: a folder per class to verify with, others to calibrate."""
+"""Finds the images of an external model: a folder per class to test with, others to calibrate."""
 
 import os
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ MAX_NAMES = 5
 class ExternalImages:
     """The images of both folders.
 
-    root: the folder that both lie in. images: relative to it, split "test" to verify with and
+    root: the folder that both lie in. images: relative to it, split "test" to test with and
         "train" to calibrate with. notes: what was left out or is missing, each in one line.
     """
 
@@ -37,28 +37,32 @@ class ExternalImages:
 
 
 def find_external_images(
-    verify: Path, calib: Path | None, labels: tuple[str, ...]
+    test_data: Path, calibration_data: Path | None, labels: tuple[str, ...]
 ) -> ExternalImages:
-    """Finds the images to verify with and to calibrate with.
+    """Finds the images to test with and to calibrate with.
 
     Files that are no images are left out, and so are calibration images whose content is in
-    `verify` too.
+    `test_data` too.
 
     Raises:
         InputRefused: a folder is missing or holds no images, a class folder is no label, or no
             image is left to calibrate with.
     """
     test_paths = [
-        (label, path) for label, folder in class_folders(verify, labels) for path in walk(folder)
+        (label, path) for label, folder in class_folders(test_data, labels) for path in walk(folder)
     ]
-    calib_paths = [("", path) for path in _calibration_paths(calib)] if calib else []
-    root = Path(os.path.commonpath([folder.resolve() for folder in (verify, calib) if folder]))
+    calib_paths = (
+        [("", path) for path in _calibration_paths(calibration_data)] if calibration_data else []
+    )
+    root = Path(
+        os.path.commonpath([folder.resolve() for folder in (test_data, calibration_data) if folder])
+    )
     tests, notes = _read(test_paths, root, "test", "verification images")
-    tests = _with_objects(tests, verify, root)
+    tests = _with_objects(tests, test_data, root)
     if not tests:
-        raise InputRefused(str(verify), "holds no images to verify with")
-    notes += _missing_labels(verify, labels, tests)
-    if not calib:
+        raise InputRefused(str(test_data), "holds no images to test with")
+    notes += _missing_labels(test_data, labels, tests)
+    if not calibration_data:
         return ExternalImages(root, tuple(tests), tuple(notes))
     whole, calib_notes = _read(calib_paths, root, "train", "calibration images")
     held_out = {image.sha256 for image in tests}
@@ -66,23 +70,23 @@ def find_external_images(
     notes += calib_notes
     if len(kept) < len(whole):
         left_out = f"left out {len(whole) - len(kept)} of {len(whole)} calibration images"
-        notes.append(f"{calib}: {left_out}, which are also in {verify}")
+        notes.append(f"{calibration_data}: {left_out}, which are also in {test_data}")
     if not kept:
         raise InputRefused(
-            str(calib),
-            f"no image is left to calibrate with: each is also in {verify}, or is no image;"
-            " pass a folder of other images with --calib",
+            str(calibration_data),
+            f"no image is left to calibrate with: each is also in {test_data}, or is no image;"
+            " pass a folder of other images with --calibration-data",
         )
     return ExternalImages(root, (*tests, *kept), tuple(notes))
 
 
-def _calibration_paths(calib: Path) -> list[Path]:
-    if not calib.is_dir():
-        reason = "not a folder" if calib.exists() else "no such folder"
-        raise InputRefused(str(calib), f"{reason} (--calib)")
-    paths = list(walk(calib))
+def _calibration_paths(calibration_data: Path) -> list[Path]:
+    if not calibration_data.is_dir():
+        reason = "not a folder" if calibration_data.exists() else "no such folder"
+        raise InputRefused(str(calibration_data), f"{reason} (--calibration-data)")
+    paths = list(walk(calibration_data))
     if not paths:
-        raise InputRefused(str(calib), "holds no images to calibrate with")
+        raise InputRefused(str(calibration_data), "holds no images to calibrate with")
     return paths
 
 
@@ -110,13 +114,13 @@ def _read(
     return [result for result in results if isinstance(result, ImageRecord)], notes
 
 
-def _with_objects(tests: list[ImageRecord], verify: Path, root: Path) -> list[ImageRecord]:
+def _with_objects(tests: list[ImageRecord], test_data: Path, root: Path) -> list[ImageRecord]:
     """Adds the object that an image shows: the folder inside its class folder that it lies in.
 
     A class with all its images in one such folder has no objects. Training has the same rule
     (`train.data.groups`).
     """
-    base = os.path.relpath(verify.resolve(), root)
+    base = os.path.relpath(test_data.resolve(), root)
     folders = [Path(os.path.relpath(image.path, base)).parent.parts for image in tests]
     members: dict[str, set[tuple[str, ...]]] = {}
     for image, parts in zip(tests, folders, strict=True):
@@ -129,7 +133,9 @@ def _with_objects(tests: list[ImageRecord], verify: Path, root: Path) -> list[Im
     ]
 
 
-def _missing_labels(verify: Path, labels: Sequence[str], tests: Sequence[ImageRecord]) -> list[str]:
+def _missing_labels(
+    test_data: Path, labels: Sequence[str], tests: Sequence[ImageRecord]
+) -> list[str]:
     present = {image.label for image in tests}
     missing = [label for label in labels if label not in present]
     if not missing:
@@ -138,4 +144,4 @@ def _missing_labels(verify: Path, labels: Sequence[str], tests: Sequence[ImageRe
     if len(missing) > MAX_NAMES:
         names += f" and {len(missing) - MAX_NAMES} more"
     classes = counted(len(missing), "class", "classes")
-    return [f"{verify}: no images of {classes} ({names}), so their accuracy stays unknown"]
+    return [f"{test_data}: no images of {classes} ({names}), so their accuracy stays unknown"]

@@ -34,15 +34,15 @@ class ExternalModelOptions:
     """Everything that a run folder would say about a model.
 
     labels: a file with a class name on each line, or the names.
-    verify: a folder per class of images that the model was not trained with.
-    calib: a folder of images for the representative dataset; None if no artifact needs one.
+    test_data: a folder per class of images that the model was not trained with.
+    calibration_data: a folder of images for the representative dataset, if an artifact needs one.
     preparation: what is put before and after the model.
     remark: what Quince does otherwise than files beside the model state; may be empty.
     """
 
     labels: Path | tuple[str, ...]
-    verify: Path
-    calib: Path | None = None
+    test_data: Path
+    calibration_data: Path | None = None
     fit: Fit = "crop"
     preparation: Wrapping = NO_WRAPPING
     remark: str = ""
@@ -67,12 +67,12 @@ def open_external_model(path: Path, options: ExternalModelOptions) -> TrainedRun
     else:
         check_model_file(path)
         content = sha256_of(path.read_bytes())
-    folders = subfolders(options.verify) if options.verify.is_dir() else []
+    folders = subfolders(options.test_data) if options.test_data.is_dir() else []
     if isinstance(options.labels, Path):
         labels = read_labels(options.labels, [folder.name for folder in folders])
     else:
         labels = make_labels_unique(options.labels)
-    external = find_external_images(options.verify, options.calib, labels)
+    external = find_external_images(options.test_data, options.calibration_data, labels)
     require_packages("export", "export", "tensorflow", "keras")
     model = saved_model_of(path) if is_hdf5(path) else path
     with Progress("try the model", 1) as bar, naming(path):
@@ -124,7 +124,7 @@ def _identity(
 
 
 def require_external(
-    path: Path, labels: Path | tuple[str, ...] | None, verify: Path | None
+    path: Path, labels: Path | tuple[str, ...] | None, test_data: Path | None
 ) -> tuple[Path | tuple[str, ...], Path]:
     """Returns the two options that an external model needs.
 
@@ -133,9 +133,9 @@ def require_external(
     """
     if labels is None:
         raise missing_option(path, "--labels FILE")
-    if verify is None:
-        raise missing_option(path, "--verify FOLDER")
-    return labels, verify
+    if test_data is None:
+        raise missing_option(path, "--test-data FOLDER")
+    return labels, test_data
 
 
 def missing_option(path: Path, flag: str) -> InputRefused:

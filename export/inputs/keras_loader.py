@@ -115,7 +115,7 @@ def check_probabilities(
 ) -> None:
     """Refuses a model whose scores are not probabilities.
 
-    Also refuses a model that got a softmax by --logits and gave probabilities before.
+    Also refuses a model that got a softmax by --scores and gave probabilities before.
 
     Args:
         pixels: of real images, (n, height, width, channels) uint8.
@@ -128,7 +128,7 @@ def check_probabilities(
     if softmax_added:
         without_softmax = keras.Model(model.inputs, model.layers[-1].input)
         if _are_probabilities(scores(without_softmax, pixels)):
-            raise InputRefused(name, "gives probabilities already; leave out --logits")
+            raise InputRefused(name, "gives probabilities already; leave out --scores logits")
         return
     image_scores = scores(model, pixels)
     if not _are_probabilities(image_scores):
@@ -136,8 +136,8 @@ def check_probabilities(
         raise InputRefused(
             name,
             f"its scores are not probabilities: those of one image add up to {total:.3g}, and they"
-            f" run from {low:.3g} to {high:.3g}; if they are logits, use --logits; a model with a"
-            " sigmoid for each class must be trained with a softmax instead",
+            f" run from {low:.3g} to {high:.3g}; if they are logits, use --scores logits; a model"
+            " with a sigmoid for each class must be trained with a softmax instead",
         )
 
 

@@ -75,7 +75,7 @@ class TrainedRun:
         if not images:
             reason = f"its images.csv lists no {name} images"
             if self.is_external:
-                reason = f"--calib was not given, and there are no {name} images"
+                reason = f"--calibration-data was not given, and there are no {name} images"
             raise InputRefused(str(self.path), reason)
         return images
 
@@ -98,8 +98,8 @@ def open_run(path: Path, data: Path | None) -> TrainedRun:
         check_keras_file(path)
         raise InputRefused(
             str(path),
-            "a Keras file; give the run folder that it is in, or its --labels, --calib and"
-            " --verify",
+            "a Keras file; give the run folder that it is in, or its --labels,"
+            " --calibration-data and --test-data",
         )
     manifest, images = read_run(path)
     require_packages("export", "export", "tensorflow", "keras")

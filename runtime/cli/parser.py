@@ -38,16 +38,12 @@ def prints_json() -> bool:
     return _prints_json
 
 
-def add_earlier_name(
-    group: argparse._ActionsContainer, name: str, destination: str, **options: Any
-) -> None:
-    """Adds an option that sets what another one sets now; --help does not show it.
+def add_earlier_name(parser: argparse._ActionsContainer, earlier: str, name: str) -> None:
+    """Lets the option `name` be written `earlier`, too; --help does not show that.
 
     Scripts and service units of earlier versions still work.
     """
-    group.add_argument(
-        name, dest=destination, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **options
-    )
+    parser._option_string_actions[earlier] = parser._option_string_actions[name]
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -115,7 +111,18 @@ def add_interpreter_arguments(parser: argparse.ArgumentParser, artifact: str) ->
         metavar="N",
         help="interpreter threads (default: all cores that this process may use)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    add_json(parser, lines=True)
+
+
+def add_json(parser: argparse.ArgumentParser, *, lines: bool = False) -> None:
+    """Adds --json; `lines` says that there are several results."""
+    text = "print one JSON object a line" if lines else "print the result as JSON"
+    parser.add_argument("--json", action="store_true", help=text)
+
+
+def add_output(parser: argparse._ActionsContainer, text: str, default: Path | None = None) -> None:
+    """Adds -o or --output, the file or folder that a command writes; `text` is its help."""
+    parser.add_argument("-o", "--output", type=Path, default=default, metavar="PATH", help=text)
 
 
 def add_thresholds(parser: argparse.ArgumentParser) -> None:
@@ -123,14 +130,14 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-score",
         type=fraction_argument,
-        metavar="S",
+        metavar="N",
         help="with a lower score the answer is unsure, 0..1; unknown if the file has no"
         " similarities (default: what export found)",
     )
     parser.add_argument(
         "--min-similarity",
         type=similarity_argument,
-        metavar="S",
+        metavar="N",
         help="an image less similar to every class is unknown, -1..1 (default: what export found)",
     )
 

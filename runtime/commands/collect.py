@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_output
 from runtime.commands.camera import camera_parser, follow_sources
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
@@ -104,8 +104,6 @@ def _parser() -> argparse.ArgumentParser:
         " changes (the same as camera --collect)",
     )
     add_view_arguments(parser)
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("inbox"), metavar="INBOX", help="folder to fill"
-    )
+    add_output(parser, "the inbox, a folder to fill", Path("inbox"))
     add_collect_limits(parser)
     return parser

@@ -12,7 +12,7 @@ from runtime.bundles.description import (
 )
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED
 from runtime.file_formats.tensors import shape_text
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     parser = CommandParser(prog=f"{NAME} info", description=VERBS["info"].help.capitalize() + ".")
     parser.add_argument("model", type=Path, help="a bundle folder, or one .tflite or .onnx file")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     add_external_model_arguments(parser)
     options = parser.parse_args(arguments)
     description = describe_model(options.model, external_model_options(options))

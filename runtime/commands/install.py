@@ -12,6 +12,7 @@ from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
 from runtime.cli.parser import (
     CommandParser,
+    add_json,
     duration_argument,
     fraction_argument,
     positive_int_argument,
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--source",
         default="camera:0",
+        metavar="SOURCE",
         help="where --shadow takes frames from: a camera, a stream, a clip or a folder",
     )
     parser.add_argument(
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="N",
         help="interpreter threads (default: the cores allowed)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     options = parser.parse_args(arguments)
     shadow, reports = None, list[ShadowReport]()
     if options.shadow:

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     with label_page_from_options(options) as page:
         announce_url(NAME, page, "page for labels")
-        labelled = quote(str(options.label / LABELLED))
+        labelled = quote(str(options.inbox / LABELLED))
         say(f"{NAME}: next, after Ctrl-C: {program_name('train')} {labelled}")
         threading.Event().wait()
     return DONE
@@ -34,6 +34,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog=f"{NAME} label", description=VERBS["label"].help.capitalize() + ".")
-    parser.add_argument("label", type=Path, metavar="inbox", help="the folder that collect filled")
+    parser.add_argument("inbox", type=Path, help="the folder that collect filled")
     add_live_arguments(parser, with_camera=False)
     return parser

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--explain",
         type=Path,
-        metavar="OUT",
+        metavar="DIR",
         help="a folder for heat maps, one PNG an image: which part of it speaks for the answer",
     )
     add_interpreter_arguments(parser, "the best that runs here")

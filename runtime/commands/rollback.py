@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.commands.install import describe_installation
 from runtime.commands.table import VERBS
 from runtime.deployment.install import roll_back
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         prog=f"{NAME} rollback", description=VERBS["rollback"].help.capitalize() + "."
     )
     parser.add_argument("place", type=Path, help="the bundle folder in use")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     options = parser.parse_args(arguments)
     installed = roll_back(options.place)
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, duration_argument, positive_int_argument
+from runtime.cli.parser import CommandParser, add_json, duration_argument, positive_int_argument
 from runtime.commands.install import add_signers_argument, chosen_signers
 from runtime.commands.table import VERBS
 from runtime.deployment.install_slots import open_if_intact
@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         prog=f"{NAME} update", description=VERBS["update"].help.capitalize() + "."
     )
     parser.add_argument(
-        "source", help="the address of a signed bundle folder on a web server, or a folder"
+        "source",
+        metavar="new",
+        help="the address of a signed bundle folder on a web server, or a folder",
     )
     parser.add_argument("place", type=Path, help="the bundle folder in use, or a new path for one")
     add_signers_argument(parser)
@@ -108,5 +110,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="interpreter threads (default: the cores allowed)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     return parser

@@ -45,17 +45,17 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         action="append",
-        metavar="[NAME=]SOURCE",
+        metavar="SOURCE",
         help="camera:0, picamera2, http://..., rtsp://..., a clip, folder, image, or -; repeat it "
-        f"for more, which share one model (default: {DEFAULT_SOURCE})",
+        f"for more, also as NAME=SOURCE, which share one model (default: {DEFAULT_SOURCE})",
     )
     parser.add_argument(
         "--region",
         action="append",
         default=[],
-        metavar="[NAME=]X,Y,W,H",
-        help="use only this part of each image, as fractions of it; repeat it with names for an "
-        "answer each; SOURCE=... and SOURCE/NAME=... are for that source alone (default: the "
+        metavar="X,Y,W,H",
+        help="use only this part of each image, as fractions of it; repeat it as NAME=X,Y,W,H for "
+        "an answer each; SOURCE=... and SOURCE/NAME=... are for that source alone (default: the "
         "region that the model was trained with)",
     )
     parser.add_argument(

@@ -20,12 +20,10 @@ FLAGS = (
 )
 
 
-def add_external_model_arguments(
-    parser: argparse.ArgumentParser, *, writes_folder: bool = False
-) -> None:
+def add_external_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options, in a group of their own.
 
-    With `writes_folder`, --output is the folder that the command writes, not an earlier name.
+    --output is an earlier name of --scores-output where the command writes no file.
     """
     group = parser.add_argument_group(
         "a .tflite or .onnx file from elsewhere", "state what the file itself does not"
@@ -63,7 +61,7 @@ def add_external_model_arguments(
         choices=get_args(ChannelOrder),
         help="order of its channels (default: rgb); grey, if it leaves their number open",
     )
-    add_earlier_name(group, "--channels", "channel_order", choices=get_args(ChannelOrder))
+    add_earlier_name(group, "--channels", "--channel-order")
     group.add_argument(
         "--scores",
         choices=get_args(ScoreKind),
@@ -75,8 +73,8 @@ def add_external_model_arguments(
         help="its output with the scores, if it has several (default: the only one with as many"
         " numbers as there are labels)",
     )
-    if not writes_folder:
-        add_earlier_name(group, "--output", "scores_output")
+    if "--output" not in parser._option_string_actions:
+        add_earlier_name(group, "--output", "--scores-output")
 
 
 def external_model_options(

@@ -155,7 +155,7 @@ def measured(exported: Path, run_cli, tmp_path_factory: pytest.TempPathFactory) 
         "40",
         "--min-seconds",
         "0",
-        "--json",
+        "-o",
         path,
     )
     assert done.returncode == 0, done.stderr

@@ -140,7 +140,7 @@ def test_other_models_are_refused_with_both_hashes(report, measurement) -> None:
         InputRefused, match=r"no model and number of threads in common: .*1 thread .*2 threads"
     ):
         compare_reports(report(), report(measurement(threads=2)), ("a", "b"))
-    with pytest.raises(InputRefused, match="--pair"):
+    with pytest.raises(InputRefused, match="--interleave"):
         compare_reports(
             report(), report(measurement(), measurement(), pair_loads=(100, 100)), ("a", "b")
         )

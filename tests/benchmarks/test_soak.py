@@ -95,7 +95,7 @@ def test_growth_that_noise_could_be_is_seldom_called_a_leak(soaked) -> None:
 
 def test_it_runs_and_its_result_comes_back(exported: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "soak.json"
-    assert main(["soak", str(exported), "--minutes", "0.03", "--json", str(path)]) == 0
+    assert main(["soak", str(exported), "--minutes", "0.03", "-o", str(path)]) == 0
     report = SoakReport.read(path)
     assert len(report.windows) == 20
     assert all(window.count >= 1 and window.resident_bytes > 10 * MIB for window in report.windows)

@@ -20,7 +20,7 @@ from runtime.models.normalization import parse_normalization
 def adopted(float_onnx, cells: Path, run_cli, tmp_path_factory: pytest.TempPathFactory):
     bundle = tmp_path_factory.mktemp("adopted") / "bundle"
     done = run_cli(
-        *("export", "adopt", float_onnx.path, "--verify", cells, "-o", bundle, "--json"),
+        *("export", "adopt", float_onnx.path, "--test-data", cells, "-o", bundle, "--json"),
         *float_onnx.options,
     )
     assert done.returncode == 0, done.stderr
@@ -123,7 +123,7 @@ def test_folders_inside_a_class_count_as_objects_and_the_report_shows_wrong_answ
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, folder)
     done = run_cli(
-        *("export", "adopt", float_onnx.path, "--verify", tmp_path / "images"),
+        *("export", "adopt", float_onnx.path, "--test-data", tmp_path / "images"),
         *("-o", tmp_path / "bundle", *float_onnx.options),
     )
     assert done.returncode == 0, done.stderr
@@ -142,7 +142,7 @@ def test_poor_model_is_adopted_only_on_request(
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 0, weight.name))
     path = tmp_path / "poor.onnx"
     onnx.save(model, path)
-    words = ("export", "adopt", path, "--verify", cells, "--bundle", tmp_path / "bundle")
+    words = ("export", "adopt", path, "--test-data", cells, "--bundle", tmp_path / "bundle")
     done = run_cli(*words, *float_onnx.options)
     assert done.returncode == 3
     assert "the model itself answers" in done.stderr
@@ -161,7 +161,7 @@ def _last_weight(model: onnx.ModelProto) -> onnx.TensorProto:
 def test_place_that_is_taken_is_left_alone(adopted, float_onnx, cells: Path, run_cli) -> None:
     bundle, _ = adopted
     before = (bundle / "manifest.json").read_bytes()
-    words = ("export", "adopt", float_onnx.path, "--verify", cells, "-o", bundle)
+    words = ("export", "adopt", float_onnx.path, "--test-data", cells, "-o", bundle)
     done = run_cli(*words, *float_onnx.options)
     assert done.returncode == 2
     assert "is there already; use --overwrite or another -o" in done.stderr
@@ -192,7 +192,7 @@ def test_memory_bomb_is_refused_in_a_child(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
     )
     done = run_cli(
-        *("export", "adopt", path, "--verify", cells, "-o", tmp_path / "bundle"),
+        *("export", "adopt", path, "--test-data", cells, "-o", tmp_path / "bundle"),
         *float_onnx.options,
     )
     assert done.returncode == 2, done.stderr

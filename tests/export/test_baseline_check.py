@@ -31,7 +31,7 @@ def beside(opened, keras_model, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def words(beside: Path, bundle: Path, labels: str, *options: str, model: str = "model.keras"):
-    paths = ("--labels", beside / labels, "--verify", beside / "verify", "-o", bundle)
+    paths = ("--labels", beside / labels, "--test-data", beside / "verify", "-o", bundle)
     return [str(word) for word in ("onnx", beside / model, *paths, *LOOSE, *options)]
 
 

@@ -265,7 +265,7 @@ def test_second_push_is_one_commit_without_the_files_of_the_first(
 @pytest.fixture
 def adopted_bundle(float_onnx, cells: Path, run_cli, tmp_path: Path) -> Path:
     bundle = tmp_path / "adopted"
-    words = ("export", "adopt", float_onnx.path, "--verify", cells, "-o", bundle)
+    words = ("export", "adopt", float_onnx.path, "--test-data", cells, "-o", bundle)
     assert run_cli(*words, *float_onnx.options).returncode == 0
     return bundle
 

@@ -25,7 +25,7 @@ def made(float_onnx, cells: Path, run_cli, tmp_path_factory: pytest.TempPathFact
         name = line.split()[0]
         (calib / Path(name).name).write_bytes((package / name).read_bytes())
     done = run_cli(
-        *("export", "all", float_onnx.path, "--verify", cells, "--calib", calib),
+        *("export", "all", float_onnx.path, "--test-data", cells, "--calibration-data", calib),
         *("-o", folder / "bundle", *float_onnx.options),
     )
     return folder / "bundle", done
@@ -71,8 +71,8 @@ def test_same_command_gives_the_same_bytes(
     made, float_onnx, cells: Path, run_cli, tmp_path
 ) -> None:
     done = run_cli(
-        *("export", "onnx", float_onnx.path, "--verify", cells, "-o", tmp_path / "bundle"),
-        *("--calib", made[0].parent / "calib", *float_onnx.options),
+        *("export", "onnx", float_onnx.path, "--test-data", cells, "-o", tmp_path / "bundle"),
+        *("--calibration-data", made[0].parent / "calib", *float_onnx.options),
     )
     assert done.returncode == 0, done.stderr
     same = (
@@ -83,7 +83,7 @@ def test_same_command_gives_the_same_bytes(
 
 def test_wrong_normalization_is_named(float_onnx, cells: Path, run_cli, tmp_path: Path) -> None:
     done = run_cli(
-        *("export", "onnx", float_onnx.path, "--verify", cells, "-o", tmp_path / "bundle"),
+        *("export", "onnx", float_onnx.path, "--test-data", cells, "-o", tmp_path / "bundle"),
         *("--labels", float_onnx.labels, "--normalize", "127,12800"),
     )
     assert done.returncode == 3, done.stderr
@@ -99,15 +99,14 @@ def test_wrong_normalization_is_named(float_onnx, cells: Path, run_cli, tmp_path
             "--equalize: expected with a Keras",
         ),
         (["export", "tflite"], 2, "becomes .onnx files only: python -m export onnx"),
-        (["export", "onnx", "--scores", "probabilities", "--logits"], 2, "--logits states logits"),
-        (["export", "onnx", "--data", "."], 2, "use --calib and --verify"),
+        (["export", "onnx", "--data", "."], 2, "use --calibration-data and --test-data"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(
     float_onnx, cells: Path, run_cli, tmp_path: Path, words: list[str], code: int, reason: str
 ) -> None:
     done = run_cli(
-        *(*words[:2], float_onnx.path, *words[2:], "--verify", cells, "-o", tmp_path / "bundle"),
+        *(*words[:2], float_onnx.path, *words[2:], "--test-data", cells, "-o", tmp_path / "bundle"),
         *float_onnx.options,
     )
     assert done.returncode == code
@@ -217,7 +216,7 @@ def test_hostile_file_is_refused_in_one_line(make, cells: Path, run_cli, tmp_pat
     path = make(tmp_path)
     (tmp_path / "labels.txt").write_text("mono\npoly\n")
     done = run_cli(
-        *("export", "onnx", path, "--verify", cells, "-o", tmp_path / "bundle"),
+        *("export", "onnx", path, "--test-data", cells, "-o", tmp_path / "bundle"),
         *("--labels", tmp_path / "labels.txt", "--normalize", "none", "--layout", "nchw"),
     )
     lines = [line for line in done.stderr.splitlines() if not line.startswith("try the model:")]
@@ -240,7 +239,7 @@ def test_external_data_beside_the_file_become_part_of_it(
     )
     assert os.path.getsize(tmp_path / "cells.onnx.data") > 10_000
     done = run_cli(
-        *("export", "onnx", tmp_path / "cells.onnx", "--verify", cells),
+        *("export", "onnx", tmp_path / "cells.onnx", "--test-data", cells),
         *("-o", tmp_path / "bundle", *float_onnx.options),
     )
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ from warm_python import WarmPython
 ROOT = Path(__file__).parents[2]
 OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())["$defs"]
 WRITTEN = ("bench latency", "bench accuracy", "bench soak")
-"""The commands whose --json names a file."""
+"""The commands that write JSON into a file; the earlier name of its option is --json."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
 AT_A_START = ("PYTHON", "LD_")
 """How variables begin that count only when a process starts."""

@@ -20,13 +20,7 @@ CACHE_LIMIT_GB = 10.0
 def add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Adds the folder of images, the first positional argument."""
     count = "?" if optional else None
-    parser.add_argument(
-        "data",
-        type=Path,
-        nargs=count,
-        metavar="DIR" if optional else None,
-        help="the folder of images",
-    )
+    parser.add_argument("data", type=Path, nargs=count, metavar="DIR", help="the folder of images")
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +53,6 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refuse the data set if a single file of it is refused",
     )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Adds --json."""
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def names_argument(text: str) -> tuple[str, ...]:

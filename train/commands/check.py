@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.errors import DONE, REFUSED, InputRefused
 from runtime.shared.prediction_output import left_out_lines
 from runtime.shared.rerun_command import rerun_command
@@ -17,7 +17,7 @@ from runtime.shared.wording import counted
 from runtime.system.atomic_files import require_writable_folder
 from runtime.system.lazy_loading import require_packages, requires_extra
 from runtime.system.terminal import escape_control_chars, say
-from train.commands.arguments import add_cache, add_data, add_json, require_new_page
+from train.commands.arguments import add_cache, add_data, require_new_page
 from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.configuration.flags import add_flags, options_from_arguments

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, positive_ints_argument
+from runtime.cli.parser import CommandParser, add_json, add_output, positive_ints_argument
 from runtime.errors import DONE, CheckFailed
 from runtime.shared.statistics import counted_images
 from runtime.system.terminal import escape_control_chars
@@ -15,7 +15,6 @@ from train.backbones.registry import OFFLINE
 from train.commands.arguments import (
     add_cache,
     add_data,
-    add_json,
     limit_argument,
     names_argument,
     training_command,
@@ -119,13 +118,9 @@ def _parser() -> CommandParser:
         "command that trains the best one within the limits.",
     )
     add_data(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for choice.json, choice.png, latency.json and models/ "
-        "(default: runs/NAME-choice)",
+    add_output(
+        parser,
+        "folder for choice.json, choice.png, latency.json and models/ (default: runs/NAME-choice)",
     )
     parser.add_argument(
         "--max-ms", type=limit_argument, metavar="MS", help="the longest an image may take"
@@ -140,7 +135,7 @@ def _parser() -> CommandParser:
         "--latency",
         type=Path,
         metavar="FILE.json",
-        help="what quince bench latency models/*.tflite --json FILE.json wrote on the device "
+        help="what quince bench latency models/*.tflite -o FILE.json wrote on the device "
         "(default: this machine is measured)",
     )
     parser.add_argument(

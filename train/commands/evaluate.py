@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.errors import DONE
 from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
@@ -14,7 +14,7 @@ from runtime.system.atomic_files import write_file
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.provenance import KERAS_PACKAGES, versions
 from runtime.system.terminal import escape_control_chars, say
-from train.commands.arguments import add_json, require_new_page
+from train.commands.arguments import require_new_page
 from train.evaluation.evaluate import EvaluatedImages, Evaluation, evaluate
 
 NAME = program_name("train")

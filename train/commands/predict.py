@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from runtime.cli.identity import program_name
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.shared.prediction_output import add_image_arguments, show_predictions
 from train.evaluation.evaluate import load_trained
 from workstation.run_folder import read_run
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("run", type=Path, help="the run folder that training wrote")
     add_image_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_json(parser, lines=True)
     parsed = parser.parse_args(arguments)
     manifest, _ = read_run(parsed.run)
     classifier = load_trained(parsed.run, manifest)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, add_version
+from runtime.cli.parser import CommandParser, add_json, add_output, add_version
 from runtime.errors import DONE, InputRefused
 from runtime.shared.rerun_command import rerun_command
 from runtime.shared.statistics import counted_images
@@ -19,7 +19,7 @@ from runtime.system.atomic_files import require_writable_folder
 from runtime.system.lazy_loading import requires_extra
 from runtime.system.subprocesses import child_environment, python_command
 from runtime.system.terminal import escape_control_chars, quiet, say
-from train.commands.arguments import add_cache, add_data, add_json, add_strict
+from train.commands.arguments import add_cache, add_data, add_strict
 from train.commands.cache_limit import limit_cache
 from train.commands.interrupts import ends_soon
 from train.commands.table import TRAIN, VERBS
@@ -217,13 +217,7 @@ def _parser() -> CommandParser:
         metavar="DIR",
         help="the class folders to add to the images of --from, such as inbox/labelled",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="RUN",
-        help="run folder to write (default: runs/NAME-OF-DATA; beside RUN of --from)",
-    )
+    add_output(parser, "run folder to write (default: runs/NAME-OF-DATA; beside RUN of --from)")
     add_flags(parser)
     parser.add_argument(
         "--one-class",

@@ -8,13 +8,18 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, positive_int_argument, positive_ints_argument
+from runtime.cli.parser import (
+    CommandParser,
+    add_json,
+    add_output,
+    positive_int_argument,
+    positive_ints_argument,
+)
 from runtime.errors import DONE
 from runtime.system.terminal import escape_control_chars
 from train.commands.arguments import (
     add_cache,
     add_data,
-    add_json,
     add_strict,
     limit_argument,
     names_argument,
@@ -83,13 +88,7 @@ def _parser() -> CommandParser:
         "continues a study; several processes may work on one study.",
     )
     add_data(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for study.db, trials.csv, trials.png (default: runs/NAME-tuned)",
-    )
+    add_output(parser, "folder for study.db, trials.csv, trials.png (default: runs/NAME-tuned)")
     parser.add_argument(
         "--trials",
         type=positive_int_argument,
@@ -100,8 +99,8 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--timeout",
         type=limit_argument,
-        metavar="SECONDS",
-        help="begin no trial after this time",
+        metavar="S",
+        help="begin no trial after S seconds",
     )
     parser.add_argument(
         "--storage",

@@ -102,6 +102,7 @@ FLAGS = (
         "--input-size",
         int,
         "side of the model's input in pixels (default: the backbone's, or less for smaller images)",
+        "SIDE",
     ),
     Flag(
         "--grey16",
@@ -224,7 +225,7 @@ def add_flags(parser: argparse.ArgumentParser, names: Collection[str] = ()) -> N
                 flag.name, type=flag.value, metavar=flag.metavar, default=default, help=flag.help
             )
             if flag.earlier:
-                add_earlier_name(parser, flag.earlier, field, type=flag.value)
+                add_earlier_name(parser, flag.earlier, flag.name)
 
 
 def options_from_arguments(arguments: argparse.Namespace) -> TrainOptions:

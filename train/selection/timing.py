@@ -76,7 +76,7 @@ def measure(files: Sequence[Path], result: Path) -> Mapping[str, Timing]:
     """
     result.unlink(missing_ok=True)
     with Progress("latency", 1) as bar:
-        answer = ask_child("-m", "benchmarks", "latency", *files, *RULE, "--json", result)
+        answer = ask_child("-m", "benchmarks", "latency", *files, *RULE, "-o", result)
         if not result.exists():
             raise MachineError("latency", f"cannot be measured here: {answer.reason}")
         bar.advance()

@@ -32,14 +32,15 @@ KEPT_S = 24 * 3600
 class OnnxClassifierOptions:
     """Everything that a run folder would say about a model.
 
-    spec: what the user states about the file. verify: a folder per class of images that the model
-    was not trained with. calib: a folder of images for the representative dataset; None if no
-    artifact needs one. batch: images a call of the file to make.
+    spec: what the user states about the file.
+    test_data: a folder per class of images that the model was not trained with.
+    calibration_data: a folder of images for the representative dataset, if an artifact needs one.
+    batch: images a call of the file to make.
     """
 
     spec: ModelSpec
-    verify: Path
-    calib: Path | None = None
+    test_data: Path
+    calibration_data: Path | None = None
     batch: int = 1
 
 
@@ -64,7 +65,7 @@ def open_onnx_classifier(path: Path, options: OnnxClassifierOptions) -> TrainedR
         bar.advance()
     classifier = Classifier(path, spec=options.spec, checked=True)
     fed = classifier.model.spec
-    external = find_external_images(options.verify, options.calib, classifier.labels)
+    external = find_external_images(options.test_data, options.calibration_data, classifier.labels)
     is_grey = classifier.backend.input.shape[1 if fed.layout == "nchw" else 3] == 1 or fed.grey
     preprocessing = replace(classifier.preprocessing, channels=1 if is_grey else 3)
     verified = sorted(

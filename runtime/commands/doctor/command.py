@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser
+from runtime.cli.parser import CommandParser, add_json
 from runtime.commands.doctor.diagnose import Diagnosis, diagnose
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, MACHINE
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         nargs="?",
         help="a bundle folder, or one .tflite or .onnx file: can it run here?",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_json(parser)
     parser.add_argument("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     diagnosis = diagnose(options.model, options.root)

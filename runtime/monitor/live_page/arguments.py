@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+from runtime.cli.parser import add_earlier_name
 from runtime.errors import InputRefused, failed_access
 from runtime.inbox.folder import Inbox
 from runtime.monitor.live_page.live_page import ADDRESS, PORT, LivePage
@@ -19,18 +20,20 @@ MAX_FILE_BYTES = 4096
 
 
 def add_live_arguments(parser: argparse.ArgumentParser, *, with_camera: bool = True) -> None:
-    """Adds --live-address, --live-port and --live-token-file; for a camera --live and --label."""
+    """Adds --live-address, --live-port and --live-token-file; for a camera --live, --live-label."""
     group = parser.add_argument_group("live page")
     if with_camera:
         group.add_argument(
             "--live", action="store_true", help="show images and answers on a web page"
         )
         group.add_argument(
-            "--label",
+            "--live-label",
+            dest="inbox",
             type=Path,
             metavar="INBOX",
             help="with --live: label the images of this inbox there",
         )
+        add_earlier_name(group, "--label", "--live-label")
     group.add_argument(
         "--live-address",
         default=ADDRESS,
@@ -62,24 +65,26 @@ def live_page_from_options(
         MachineError: the package 'tornado' is not installed.
     """
     if not options.live:
-        if options.label is not None:
-            raise InputRefused("--label", "needs --live; without a camera, use the command label")
+        if options.inbox is not None:
+            raise InputRefused(
+                "--live-label", "needs --live; without a camera, use the command label"
+            )
         return nullcontext()
     token = _token(options)
-    if options.label is None:
+    if options.inbox is None:
         return LivePage(options.live_address, options.live_port, token, places)
     return label_page_from_options(options, places)
 
 
 def label_page_from_options(options: argparse.Namespace, places: tuple[str, ...] = ()) -> LivePage:
-    """Returns the page with which the inbox of --label is labelled; raises as the function above.
+    """Returns the page with which an inbox is labelled; raises as the function above.
 
     Without a token, one is made and printed, if a person can read it.
     """
     token = _token(options)
     if token is None and sys.stderr.isatty():
         token = secrets.token_urlsafe(TOKEN_BYTES)
-    inbox = Inbox(options.label)
+    inbox = Inbox(options.inbox)
     return LivePage(options.live_address, options.live_port, token, places, inbox)
 
 

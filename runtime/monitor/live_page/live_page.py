@@ -51,9 +51,8 @@ class LivePage:
         self._server: Server | None = None
         if token is None and inbox is not None:
             raise InputRefused(
-                "--label",
-                "expected a token, because other users of this machine could move the images; "
-                "see --live-token-file",
+                "--live-token-file",
+                "expected a token, because other users of this machine could move the images",
             )
         if token is None and not is_loopback(address):
             raise InputRefused(

@@ -1,19 +1,10 @@
 """Defines the command-line options of the sinks."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from runtime.cli.parser import add_earlier_name, positive_int_argument
 from runtime.monitor.live_page.arguments import add_live_arguments
-
-EARLIER_NAMES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
-    ("--save-uncertain", "collect", Path),
-    ("--save-most", "collect_most", positive_int_argument),
-    ("--save-megabytes", "collect_megabytes", positive_int_argument),
-)
-"""(name, what it sets now, type)."""
 
 
 def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +36,9 @@ def add_sink_arguments(parser: argparse.ArgumentParser) -> None:
         " most different ones, and some by chance",
     )
     add_collect_limits(group)
-    for name, option, value_type in EARLIER_NAMES:
-        add_earlier_name(group, name, option, type=value_type)
+    add_earlier_name(group, "--save-uncertain", "--collect")
+    add_earlier_name(group, "--save-most", "--collect-most")
+    add_earlier_name(group, "--save-megabytes", "--collect-megabytes")
     add_live_arguments(parser)
 
 

@@ -88,7 +88,7 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
     two: Path, tmp_path: Path, capfd
 ) -> None:
     path = tmp_path / "claims.json"
-    assert main(["claims", "--bundle", "b", "--json", str(path)]) == 3
+    assert main(["claims", "--bundle", "b", "-o", str(path)]) == 3
     out, errors = capfd.readouterr()
     assert out.splitlines() == [
         "bad: 15 ms, at most 10: DOES NOT HOLD (15 to 15 in 3 runs)",
@@ -100,7 +100,7 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
         ("bad", 15, False),
         ("good", 5, True),
     ]
-    assert run["command"] == "python -m benchmarks claims --bundle b --json claims.json"
+    assert run["command"] == "python -m benchmarks claims --bundle b -o claims.json"
     assert run["before"]["machine"]["cores_allowed"] >= 1
     assert main(["claims", "--table", str(path)]) == 0
     table = capfd.readouterr().out
@@ -109,7 +109,7 @@ def test_figures_go_to_stdout_and_the_json_and_one_that_fails_is_exit_3(
         "| good | 5 ms; 5 to 5 in 3 runs | at most 10 | holds |\n" in table
     )
     assert "numpy 2" in table
-    assert main(["claims", "good", "--bundle", "b", "--runs", "1"]) == 0
+    assert main(["claims", "good", "--bundle", "b", "--rounds", "1"]) == 0
     assert capfd.readouterr().out == "good: 5 ms, at most 10: holds (1 run)\n"
     assert main(["claims", "good", "--bundle", "b"]) == 0
 
@@ -118,15 +118,15 @@ def test_add_keeps_other_runs_and_replaces_the_one_of_the_same_command(
     two: Path, tmp_path: Path, monkeypatch, capfd
 ) -> None:
     path = tmp_path / "claims.json"
-    words = ["--bundle", "b", "--json", str(path)]
+    words = ["--bundle", "b", "-o", str(path)]
     assert main(["claims", "good", *words]) == 0
     with pytest.raises(InputRefused, match="exists already"):
         main(["claims", "bad", *words])
-    assert main(["claims", "bad", *words, "--add"]) == 3
+    assert main(["claims", "bad", *words, "--append"]) == 3
     good = two / "good.py"
     # Python takes a file of the same second and size for the one that it has compiled.
     good.write_text(good.read_text().replace("5, ", "6.0, "))
-    assert main(["claims", "good", *words, "--add"]) == 0
+    assert main(["claims", "good", *words, "--append"]) == 0
     assert (
         len(path.read_text().splitlines()) == 8
     )  # a line for each run and each result, and what closes them
@@ -136,15 +136,15 @@ def test_add_keeps_other_runs_and_replaces_the_one_of_the_same_command(
     assert main(["claims", "--table", str(path)]) == 0
     table = capfd.readouterr().out
     assert table.count("| claim | figure | bar | |") == 2
-    assert "`python -m benchmarks claims good --bundle b --json claims.json`" in table
+    assert "`python -m benchmarks claims good --bundle b -o claims.json`" in table
 
 
 def test_add_to_something_else_is_refused(two: Path, tmp_path: Path, capfd) -> None:
     path = tmp_path / "claims.json"
     path.write_text('{"kind": "claims", "schema": 1, "claims": []}')
     for words, reason in (
-        (["--json", str(path), "--add"], "expected schema 2, found 1"),
-        (["--add"], "expected --json FILE"),
+        (["-o", str(path), "--append"], "expected schema 2, found 1"),
+        (["--append"], "expected -o FILE"),
         (["--into", "page.md"], "expected --table FILE"),
     ):
         with pytest.raises(InputRefused, match=reason):
@@ -217,7 +217,7 @@ def test_the_worst_run_counts_and_a_bar_within_the_spread_is_not_shown() -> None
 def test_the_scripts_take_turns_so_that_the_runs_of_one_lie_apart(two: Path, capfd) -> None:
     good = two / "good.py"
     good.write_text(good.read_text().replace("on the way", "good"))
-    assert main(["claims", "--bundle", "b", "--runs", "2"]) == 3
+    assert main(["claims", "--bundle", "b", "--rounds", "2"]) == 3
     out, errors = capfd.readouterr()
     order = [line.split(" [")[0] for line in errors.splitlines() if line.endswith("['b']")]
     assert order == ["on the way", "good"] * 2

@@ -23,7 +23,7 @@ def test_throttled_machine_and_its_governor_are_in_the_result_and_fail_strict(
     exported: Path, pi, tmp_path: Path, capsys
 ) -> None:
     root, path = pi(governor="ondemand", throttled="0x50005"), tmp_path / "a.json"
-    words = ["latency", exported / INT8, *SHORT, "5", "--sysfs-root", root, "--json", path]
+    words = ["latency", exported / INT8, *SHORT, "5", "--sysfs-root", root, "-o", path]
     assert main([str(word) for word in (*words, "--strict")]) == 3
     out, errors = capsys.readouterr()
     assert "governor ondemand" in out
@@ -51,7 +51,7 @@ def test_more_threads_than_cores_are_reported_and_not_used(
         "3",
         "--min-seconds",
         "0",
-        "--json",
+        "-o",
         tmp_path / "a.json",
     ]
     assert main([str(word) for word in words]) == 0
@@ -111,7 +111,7 @@ def test_wrong_usage_is_one_line_and_exit_2(words: list[str], capsys) -> None:
         (["bundle", "missing.onnx"], "missing.onnx: no such file"),
         (["bundle", "--artifact", "model.int8.tflit"], "did you mean 'model.int8.tflite'"),
         (
-            ["bundle", "--pair", "--threads", "1,2"],
+            ["bundle", "--interleave", "--threads", "1,2"],
             "expected two model files and one number of threads",
         ),
         (
@@ -119,11 +119,11 @@ def test_wrong_usage_is_one_line_and_exit_2(words: list[str], capsys) -> None:
             "max_seconds of at least min_seconds",
         ),
         (
-            ["bundle", "--json", "bundle/manifest.json"],
+            ["bundle", "-o", "bundle/manifest.json"],
             "exists already; replace it with --overwrite",
         ),
-        (["bundle", "--json", "bundle/manifest.json/a.json"], "manifest.json is a file"),
-        (["bundle", "--json", "bundle", "--overwrite"], "it is a folder"),
+        (["bundle", "-o", "bundle/manifest.json/a.json"], "manifest.json is a file"),
+        (["bundle", "-o", "bundle", "--overwrite"], "it is a folder"),
         (["bundle", "--images", "bundle/manifest.json"], "holds no readable image"),
     ],
     ids=lambda part: " ".join(part)[:40] if isinstance(part, list) else "",
@@ -160,7 +160,7 @@ def test_interrupted_it_leaves_the_old_result_whole_and_no_process(
         "1",
         "--min-seconds",
         "100",
-        "--json",
+        "-o",
         path,
         "--overwrite",
     ]
@@ -206,7 +206,7 @@ def test_result_is_kept_where_nobody_reads_what_is_printed(exported: Path, tmp_p
         exported / INT8,
         *SHORT,
         "3",
-        "--json",
+        "-o",
         path,
     ]
     with Path("/dev/full").open("w") as full:
@@ -219,10 +219,10 @@ def test_result_is_kept_where_nobody_reads_what_is_printed(exported: Path, tmp_p
 
 
 def test_pipe_or_device_is_not_replaced_by_the_result(exported: Path, tmp_path: Path) -> None:
-    """As root, --json /dev/null --overwrite made a file of it."""
+    """As root, -o /dev/null --overwrite made a file of it."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputRefused, match="it is a device, pipe or socket"):
-        main(["latency", str(exported), "--json", str(tmp_path / "pipe"), "--overwrite"])
+        main(["latency", str(exported), "-o", str(tmp_path / "pipe"), "--overwrite"])
     assert (tmp_path / "pipe").is_fifo()
 
 
@@ -230,7 +230,7 @@ def test_pair_alternates_two_models_and_prints_their_ratio(
     exported: Path, tmp_path: Path, capsys
 ) -> None:
     path = tmp_path / "pair.json"
-    assert main(["latency", str(exported), "--pair", *SHORT, "30", "--json", str(path)]) == 0
+    assert main(["latency", str(exported), "--interleave", *SHORT, "30", "-o", str(path)]) == 0
     assert "model.int8.tflite against model.fp32.onnx: " in capsys.readouterr().out
     report = LatencyReport.read(path)
     assert report.pair_loads == (3,) * 12

@@ -151,8 +151,8 @@ def test_accuracy_is_measured_with_the_interpreters_here(
     for first, second in (("mono", "poly"), ("poly", "mono")):
         (swapped / first).symlink_to(folder / second)
     path, path_swapped = tmp_path / "a.json", tmp_path / "b.json"
-    assert main(["accuracy", str(exported), str(folder), "--json", str(path)]) == 0
-    assert main(["accuracy", str(exported), str(swapped), "--json", str(path_swapped)]) == 0
+    assert main(["accuracy", str(exported), str(folder), "-o", str(path)]) == 0
+    assert main(["accuracy", str(exported), str(swapped), "-o", str(path_swapped)]) == 0
     right, wrong = AccuracyReport.read(path), AccuracyReport.read(path_swapped)
     for first, second in zip(right.results, wrong.results, strict=True):
         assert first.images == 12
@@ -170,7 +170,7 @@ def test_accuracy_of_two_bundles_tells_which_file_is_which(
     exported: Path, bundle: Path, cells: Path, tmp_path: Path, capsys
 ) -> None:
     shutil.copytree(cells / "mono", tmp_path / "images" / "mono")
-    words = ["--artifact", "model.int8.tflite", "--json", str(tmp_path / "a.json")]
+    words = ["--artifact", "model.int8.tflite", "-o", str(tmp_path / "a.json")]
     assert main(["accuracy", str(exported), str(bundle), str(tmp_path / "images"), *words]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{exported / 'model.int8.tflite'}: accuracy ")
@@ -197,7 +197,7 @@ def test_each_file_gets_the_pixels_of_its_own_geometry(
 
     def measure(name: str, *files: Path) -> list[float]:
         path = tmp_path / name
-        words = [*map(str, files), str(tmp_path / "images"), "--json", str(path)]
+        words = [*map(str, files), str(tmp_path / "images"), "-o", str(path)]
         assert main(["accuracy", *words]) == 0
         return [result.accuracy for result in AccuracyReport.read(path).results]
 

@@ -36,7 +36,7 @@ def test_help_lists_only_what_is_installed(device) -> None:
 
 def test_latency_is_measured_and_reported(device, tmp_path: Path) -> None:
     result = tmp_path / "a.json"
-    words = ("--threads", "1", "--iterations", "3", "--min-seconds", "0", "--json", result)
+    words = ("--threads", "1", "--iterations", "3", "--min-seconds", "0", "-o", result)
     done = device("latency", BUNDLE, *words)
     assert done.returncode == 0, done.stderr
     assert "model.int8.tflite, LiteRT" in done.stdout

@@ -33,7 +33,7 @@ def compared(exported: Path, cells: Path, run_cli, tmp_path_factory) -> tuple[Pa
         "--rounds",
         "3",
         *HERE,
-        "--json",
+        "-o",
         path,
     )
     assert done.returncode == 0, done.stderr
@@ -193,7 +193,7 @@ def test_bundle_without_such_a_file_and_wrong_words_are_refused(
 ) -> None:
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = run_cli(
-        "benchmarks", "peers", "ultralytics", exported, "--json", tmp_path / "o.json", env=cache
+        "benchmarks", "peers", "ultralytics", exported, "-o", tmp_path / "o.json", env=cache
     )
     assert done.returncode == 2
     assert not (tmp_path / "cache").exists(), "nothing is installed for it"

@@ -306,11 +306,11 @@ def test_scores_that_are_no_probabilities_are_refused(pixels: np.ndarray) -> Non
     features = layers.GlobalMaxPooling2D()(layers.Rescaling(1 / 255)(inputs))
     for activation in (None, "sigmoid", "relu"):
         model = keras.Model(inputs, layers.Dense(3, activation=activation)(features))
-        with pytest.raises(InputRefused, match="not probabilities.*--logits"):
+        with pytest.raises(InputRefused, match="not probabilities.*--scores logits"):
             check_probabilities(model, pixels, "model.keras", softmax_added=False)
         flat = flatten(model, SIGNATURE, Wrapping(softmax=True))
         check_probabilities(flat, pixels, "model.keras", softmax_added=True)
         np.testing.assert_allclose(scores(flat, pixels).sum(1), 1, atol=1e-5)
     flat = flatten(functional(lambda x: x), SIGNATURE, Wrapping(softmax=True))
-    with pytest.raises(InputRefused, match="leave out --logits"):
+    with pytest.raises(InputRefused, match="leave out --scores logits"):
         check_probabilities(flat, pixels, "model.keras", softmax_added=True)

@@ -108,7 +108,11 @@ def test_the_output_with_a_score_for_each_label_is_taken(kind: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("activation", "wrapping", "reason"),
     [
-        ("sigmoid", Wrapping(softmax=True), "gives a probability already; leave out --logits"),
+        (
+            "sigmoid",
+            Wrapping(softmax=True),
+            "gives a probability already; leave out --scores logits",
+        ),
         ("softmax", NO_WRAPPING, "softmax of one number, which is always 1"),
     ],
 )

@@ -124,27 +124,34 @@ def test_logits_are_refused_rather_than_guessed_and_taken_with_the_flag(
     done = export_here("onnx", models / "logits.keras", *options, *place)
     assert (done.returncode, done.stdout) == (2, "")
     assert "not probabilities" in done.stderr.splitlines()[-1]
-    assert "--logits" in done.stderr.splitlines()[-1]
+    assert "--scores logits" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "bundle").exists()
-    done = export_here("onnx", models / "logits.keras", *options, *place, "--logits", *LOOSE)
+    done = export_here(
+        "onnx", models / "logits.keras", *options, *place, "--scores", "logits", *LOOSE
+    )
     assert done.returncode == 0, done.stderr
     done = export_here(
-        "onnx", models / "nested.keras", *options, "-o", tmp_path / "other", "--logits"
+        "onnx", models / "nested.keras", *options, "-o", tmp_path / "other", "--scores", "logits"
     )
-    assert "leave out --logits" in done.stderr.splitlines()[-1]
+    assert "leave out --scores logits" in done.stderr.splitlines()[-1]
 
 
-STATED = ["--labels", "{labels}", "--verify", "{verify}"]
+STATED = ["--labels", "{labels}", "--test-data", "{verify}"]
 REFUSED = {
-    "needs --labels FILE": ["--verify", "{verify}"],
-    "needs --verify FOLDER": ["--labels", "{labels}"],
+    "needs --labels FILE": ["--test-data", "{verify}"],
+    "needs --test-data FOLDER": ["--labels", "{labels}"],
     "--normalize: expected none, tf, torch, caffe": [*STATED, "--normalize", "imagenet"],
     "--input-size: expected SIDE": [*STATED, "--input-size", "big"],
     "--data: expected with a run folder": [*STATED, "--data", "{calib}"],
     "--qat: expected with a run folder": [*STATED, "--qat"],
-    "no such file": ["--labels", "{calib}/none.txt", "--verify", "{verify}"],
-    "holds no images to calibrate with": [*STATED, "--calib", "{empty}"],
-    "expected a folder of images for each class": ["--labels", "{labels}", "--verify", "{calib}"],
+    "no such file": ["--labels", "{calib}/none.txt", "--test-data", "{verify}"],
+    "holds no images to calibrate with": [*STATED, "--calibration-data", "{empty}"],
+    "expected a folder of images for each class": [
+        "--labels",
+        "{labels}",
+        "--test-data",
+        "{calib}",
+    ],
 }
 
 
@@ -173,7 +180,7 @@ def test_a_wrong_number_of_labels_is_refused_with_both_numbers(
     models, beside, export_here, tmp_path: Path
 ) -> None:
     (tmp_path / "labels.txt").write_text("mono\npoly\nother\n")
-    labels = ("--labels", tmp_path / "labels.txt", "--verify", beside["verify"])
+    labels = ("--labels", tmp_path / "labels.txt", "--test-data", beside["verify"])
     done = export_here("onnx", models / "nested.keras", *labels, "-o", tmp_path / "bundle")
     assert done.returncode == 2
     assert "has 3 labels, but the model has 2 outputs" in done.stderr.splitlines()[-1]

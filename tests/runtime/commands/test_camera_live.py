@@ -78,7 +78,7 @@ def test_page_does_not_delay_the_end_and_frees_its_port(page) -> None:
 def test_label_without_a_page_is_refused_not_ignored(
     onnx_model, colours, run_cli, refuses, tmp_path: Path
 ) -> None:
-    words = ["--source", colours("red"), "--min-score", "0.6", "--label", tmp_path]
+    words = ["--source", colours("red"), "--min-score", "0.6", "--live-label", tmp_path]
     refuses(run_cli("runtime", "camera", onnx_model(), *words), 2, "--label: needs --live")
 
 

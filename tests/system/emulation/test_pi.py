@@ -108,7 +108,7 @@ def test_doctor_describes_the_machine(ready: Any) -> None:
 def test_latency_is_measured_with_its_conditions(ready: Any) -> None:
     ready.must(
         f"{PYTHON} -m benchmarks latency fruit --artifact model.int8.tflite --iterations 20 "
-        "--warmup 2 --json latency.json --overwrite"
+        "--warmup 2 -o latency.json --overwrite"
     )
     text = (ready.home / "latency.json").read_text()
     assert ready.processor.name.title() in text

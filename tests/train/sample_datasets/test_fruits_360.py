@@ -57,7 +57,7 @@ def test_chosen_classes_of_an_archive_become_training_and_test(
     archive: Archive, run_cli, tmp_path: Path, roots: tuple[str, ...]
 ) -> None:
     path = archive(*roots)
-    words = ("--from", path, "--classes", "kiwi,Banana Red", "-o", tmp_path / "fruit")
+    words = ("--archive", path, "--classes", "kiwi,Banana Red", "-o", tmp_path / "fruit")
     done = run_cli("train", "sample", "fruits-360", *words)
     assert done.returncode == 0, done.stderr
     assert listing(tmp_path / "fruit") == {
@@ -85,7 +85,7 @@ def test_a_word_chooses_the_class_of_that_name_or_all_that_begin_with_it(
     ):
         folder = tmp_path / f"fruit{word}"
         done = run_cli(
-            *("train", "sample", "fruits-360", "--from", tmp_path / "unpacked"),
+            *("train", "sample", "fruits-360", "--archive", tmp_path / "unpacked"),
             *("--classes", word, "-o", folder),
         )
         assert done.returncode == 0, done.stderr
@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(
 ) -> None:
     def refused(path: Path, *words: str) -> str:
         folder = tmp_path / "fruit"
-        done = run_cli("train", "sample", "fruits-360", "--from", path, "-o", folder, *words)
+        done = run_cli("train", "sample", "fruits-360", "--archive", path, "-o", folder, *words)
         assert (done.returncode, done.stdout) == (2, "")
         lines = [line for line in done.stderr.splitlines() if not line.startswith("copy: ")]
         assert len(lines) == 1
@@ -178,7 +178,16 @@ def fetch(server: Server, run_cli, tmp_path: Path):
     def run(*words: str):
         address = f"http://127.0.0.1:{server.server_port}/fruits.zip"
         return run_cli(
-            *("train", "sample", "fruits-360", "--from", address, "-o", tmp_path / "fruit", *words),
+            *(
+                "train",
+                "sample",
+                "fruits-360",
+                "--archive",
+                address,
+                "-o",
+                tmp_path / "fruit",
+                *words,
+            ),
             env={"XDG_CACHE_HOME": str(tmp_path / "cache"), "no_proxy": "*"},
         )
 
