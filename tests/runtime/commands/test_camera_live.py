@@ -79,7 +79,7 @@ def test_label_without_a_page_is_refused_not_ignored(
     onnx_model, colours, run_cli, refuses, tmp_path: Path
 ) -> None:
     words = ["--source", colours("red"), "--min-score", "0.6", "--live-label", tmp_path]
-    refuses(run_cli("runtime", "camera", onnx_model(), *words), 2, "--label: needs --live")
+    refuses(run_cli("runtime", "camera", onnx_model(), *words), 2, "--live-label: needs --live")
 
 
 def test_port_in_use_is_exit_4_before_any_frame_is_read(

@@ -42,7 +42,7 @@ def move(get) -> Callable[..., object]:
 
 
 def test_without_a_token_there_is_no_page_to_label(tmp_path: Path) -> None:
-    with pytest.raises(InputRefused, match="--label: expected a token"):
+    with pytest.raises(InputRefused, match="--live-token-file: expected a token"):
         LivePage(port=0, inbox=Inbox(tmp_path))
 
 
