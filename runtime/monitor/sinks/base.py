@@ -73,6 +73,6 @@ SINKS = {
     ),
     "live": SinkType(
         LazyObject("runtime.monitor.sinks.live_page:open_live_page", extra="live"),
-        lambda options: options.live or options.label is not None,  # which is refused alone
+        lambda options: options.live or options.inbox is not None,  # which is refused alone
     ),
 }
