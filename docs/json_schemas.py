@@ -99,9 +99,9 @@ def manifest_schema() -> str:
 
 def golden_schema() -> str:
     """Returns the JSON Schema of golden/golden.json."""
-    from runtime.bundles.golden_samples import SCHEMA, GoldenSample
+    from runtime.bundles.golden_images import SCHEMA, GoldenImage
 
-    samples = {"type": "array", "minItems": 1, "items": Schemas().of(GoldenSample)}
+    samples = {"type": "array", "minItems": 1, "items": Schemas().of(GoldenImage)}
     properties = {"schema": {"const": SCHEMA}, "samples": samples}
     return schema_text("golden/golden.json of a bundle", closed(properties, list(properties)))
 

@@ -18,12 +18,12 @@ from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import SCHEMA
 from export.parity.baseline import PoorModel, check_answers
 from export.parity.confidence_fit import fit_confidence
-from export.parity.golden_samples import write_golden_images
+from export.parity.golden_images import write_golden_images
 from export.parity.latency import Latency, measure_in_turn
 from export.publish import require_replaceable, require_writable_target
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT
-from runtime.bundles.golden_samples import FOLDER, write_golden
+from runtime.bundles.golden_images import FOLDER, write_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
 from runtime.deployment.export_time import EXPORTED
@@ -230,8 +230,8 @@ def _write_bundle(
         def reference(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             return np.stack([classifier.scores(image) for image in pixels])
 
-        samples = write_golden_images(folder, run, reference, SEED, file)
-        write_golden(folder / FOLDER, samples)
+        golden_images = write_golden_images(folder, run, reference, SEED, file)
+        write_golden(folder / FOLDER, golden_images)
         _write_text(folder / LABELS, labels_file_text(run.manifest.labels))
         record = {"schema": SCHEMA, "artifacts": {}, "adopted": asdict(result)}
         _write_text(folder / PARITY, json.dumps(record, indent=1))

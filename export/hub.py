@@ -29,7 +29,7 @@ from export.publish import require_replaceable, require_writable_target
 from export.report.model_card import markdown_text
 from runtime.bundles.bundle import CARD, MANIFEST, SIGNATURE, SIGNED
 from runtime.bundles.examples import read_examples
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.deployment.checked_copy import copy_and_verify, open_unchanged
 from runtime.errors import InputRefused, MachineError, QuinceError
 from runtime.shared.wording import counted

@@ -15,7 +15,7 @@ from export.inputs.trained_run import TrainedRun
 from export.parity.artifact_record import ArtifactRecord, read_records, write_records
 from export.parity.device_check import record_device_scores
 from export.parity.evaluate import Reference
-from export.parity.golden_samples import record_scores, write_golden_images
+from export.parity.golden_images import record_scores, write_golden_images
 from export.parity.similarity_sample import SimilaritySample
 from export.quantization.calibration_record import CalibrationSets, read_sets, write_sets
 from runtime.bundles.bundle import CARD, CRC32, LABELS, MANIFEST, PARITY, REPORT, Bundle
@@ -28,7 +28,7 @@ from runtime.bundles.examples import (
     read_examples,
     write_examples,
 )
-from runtime.bundles.golden_samples import FOLDER, read_golden
+from runtime.bundles.golden_images import FOLDER, read_golden
 from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
 from runtime.deployment.export_time import EXPORTED
@@ -167,7 +167,7 @@ def publish(path: Path, update: BundleUpdate, *, overwrite: bool) -> None:
             (folder / row.file).write_bytes(Bundle.open(path).read(row))
         for file, artifact in new.items():
             (folder / file).write_bytes(artifact.content)
-        _write_golden_samples(folder, path if manifest else None, update)
+        _write_golden(folder, path if manifest else None, update)
         _write_examples(folder, path if manifest else None, update, {row.sha256 for row in kept})
 
         records = {row.file: old_records[row.file] for row in kept}
@@ -223,16 +223,18 @@ def _write_examples(folder: Path, old: Path | None, update: BundleUpdate, kept: 
         write_examples(folder, Examples(images, sheet, features))
 
 
-def _write_golden_samples(folder: Path, old: Path | None, update: BundleUpdate) -> None:
+def _write_golden(folder: Path, old: Path | None, update: BundleUpdate) -> None:
     """Writes the golden images, those of the old bundle if there is one, with all new scores."""
     if old:
         shutil.copytree(old / FOLDER, folder / FOLDER)
-        samples = read_golden(folder)
+        golden_images = read_golden(folder)
     else:
-        samples = write_golden_images(folder, update.run, update.reference, update.seed)
+        golden_images = write_golden_images(folder, update.run, update.reference, update.seed)
     hashes = {artifact.row.file: artifact.row.sha256 for artifact in update.artifacts}
-    record_scores(folder, samples, [Classifier(folder / file, checked=True) for file in hashes])
-    record_device_scores(folder, samples, hashes, update.devices)
+    record_scores(
+        folder, golden_images, [Classifier(folder / file, checked=True) for file in hashes]
+    )
+    record_device_scores(folder, golden_images, hashes, update.devices)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.backends.installed import interpreters_of
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.golden_samples import FOLDER, read_golden
+from runtime.bundles.golden_images import FOLDER, read_golden
 from runtime.bundles.parity_record import read_parity_record
 from runtime.errors import ImageRefused, InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
@@ -117,7 +117,7 @@ def _runnable_artifacts(path: Path, name: str | None, refused: list[tuple[str, s
 def golden_images(folder: Path) -> tuple[Path, ...]:
     """Returns the golden images of the bundle in `folder`, if there are any."""
     with suppress(InputRefused):
-        return tuple(folder / FOLDER / sample.file for sample in read_golden(folder))
+        return tuple(folder / FOLDER / golden_image.file for golden_image in read_golden(folder))
     return ()
 
 

@@ -17,7 +17,7 @@ from export.inputs.trained_run import TrainedRun, stratified_sample
 from export.parity.artifact_record import DeviceParity
 from export.parity.gate import ParityLimits, ParityResult, apply_limits
 from runtime.bundles.device_scores import DeviceScores, read_device_scores, write_device_scores
-from runtime.bundles.golden_samples import FOLDER, GoldenSample
+from runtime.bundles.golden_images import FOLDER, GoldenImage
 from runtime.shared.parity import ParityFigures, compare
 from runtime.system.cpu_model import ARM_CORES
 from runtime.system.hashing import sha256_of
@@ -83,7 +83,7 @@ def check_on_device(
 
 def record_device_scores(
     bundle: Path,
-    samples: Sequence[GoldenSample],
+    golden_images: Sequence[GoldenImage],
     files: Mapping[str, str],
     devices: Sequence[Device],
 ) -> None:
@@ -92,13 +92,13 @@ def record_device_scores(
     `files` are the new model files: their SHA-256 by name.
     """
     by_processor = {scores.processor: scores for scores in read_device_scores(bundle)}
-    images = [bundle / FOLDER / sample.file for sample in samples]
+    images = [bundle / FOLDER / golden_image.file for golden_image in golden_images]
     for device in devices:
         scores = device_scores(device, [bundle / file for file in files], images)
         by_sha256: dict[str, Mapping[str, tuple[float, ...]]] = {
             sha256: {
-                sample.file: tuple(map(float, row))
-                for sample, row in zip(samples, scores[file], strict=True)
+                golden_image.file: tuple(map(float, row))
+                for golden_image, row in zip(golden_images, scores[file], strict=True)
             }
             for file, sha256 in files.items()
         }

@@ -5,7 +5,7 @@ model.int8.tflite    one file per format and precision, each with the same manif
 labels.txt           one label a line, for other tools; with an index before each label if labels
                      such as "1 person" could be taken for an index and a name
 golden/              held-out images and their scores on the workstation
-                     (runtime.bundles.golden_samples, runtime.deployment.verification)
+                     (runtime.bundles.golden_images, runtime.deployment.verification)
 report.html          what the parity gate measured, for people
 parity.json          the same for programs, by model file
 calibration.json     which images the ranges of integer artifacts come from

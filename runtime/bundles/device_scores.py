@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtime.bundles.golden_samples import FOLDER, is_score
+from runtime.bundles.golden_images import FOLDER, is_score
 from runtime.errors import InputRefused, naming
 from runtime.system.json_records import expect_names, parse_json, read_text
 from runtime.system.typed_json import read_as
@@ -36,8 +36,8 @@ class DeviceScores:
 
     def __post_init__(self) -> None:
         expect_names(self, "processor", "architecture", "system")
-        of_samples = (scores for of_model in self.scores.values() for scores in of_model.values())
-        if not all(is_score(score) for scores in of_samples for score in scores):
+        of_images = (scores for of_model in self.scores.values() for scores in of_model.values())
+        if not all(is_score(score) for scores in of_images for score in scores):
             raise InputRefused("golden", f"expected scores on {self.processor} from -1e6 to 1e6")
 
 

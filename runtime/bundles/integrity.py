@@ -7,8 +7,8 @@ from pathlib import Path
 
 from runtime.bundles.bundle import CALIBRATION, EXAMPLES, PARITY, Bundle
 from runtime.bundles.device_scores import FILE as DEVICES
-from runtime.bundles.golden_samples import FILE as GOLDEN
-from runtime.bundles.golden_samples import FOLDER
+from runtime.bundles.golden_images import FILE as GOLDEN
+from runtime.bundles.golden_images import FOLDER
 from runtime.system.hashing import sha256_of
 
 RECORDS = (PARITY, CALIBRATION, f"{FOLDER}/{GOLDEN}", f"{FOLDER}/{DEVICES}")

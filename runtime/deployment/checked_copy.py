@@ -22,7 +22,7 @@ from runtime.bundles.bundle import (
 )
 from runtime.bundles.contents import check_contents
 from runtime.bundles.device_scores import FILE as DEVICES
-from runtime.bundles.golden_samples import FILE, FOLDER, pixels_file, read_golden
+from runtime.bundles.golden_images import FILE, FOLDER, pixels_file, read_golden
 from runtime.bundles.integrity import RECORDS, records_changed
 from runtime.deployment.signature import check_signed
 from runtime.deployment.verification import verify_all
@@ -122,10 +122,10 @@ def _copy(bundle: Bundle, folder: Path) -> None:
     if (bundle.path / EXAMPLES).exists():
         (folder / EXAMPLES).write_bytes(read_content(bundle.path / EXAMPLES, "not a bundle"))
     files = [Path(name) for name in (FILE, DEVICES) if (bundle.path / FOLDER / name).exists()]
-    for sample in read_golden(bundle.path):
-        files.append(Path(sample.file))
-        if (bundle.path / FOLDER / pixels_file(sample)).exists():
-            files.append(pixels_file(sample))
+    for golden_image in read_golden(bundle.path):
+        files.append(Path(golden_image.file))
+        if (bundle.path / FOLDER / pixels_file(golden_image)).exists():
+            files.append(pixels_file(golden_image))
     for file in files:
         target = folder / FOLDER / file
         target.parent.mkdir(parents=True, exist_ok=True)

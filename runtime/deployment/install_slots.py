@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from runtime.bundles.bundle import MANIFEST, Bundle
-from runtime.bundles.golden_samples import FILE, FOLDER
+from runtime.bundles.golden_images import FILE, FOLDER
 from runtime.errors import InputRefused, QuinceError
 from runtime.system.atomic_files import exchange, scratch_folder
 

@@ -14,9 +14,9 @@ import numpy as np
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.contents import check_contents
 from runtime.bundles.device_scores import nearest_processor, read_device_scores
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.classifier import Classifier
-from runtime.deployment.sample_check import IMAGE_STAGES, SampleResult, repeat_sample
+from runtime.deployment.golden_check import IMAGE_STAGES, GoldenResult, repeat_golden
 from runtime.errors import InputRefused, MachineError
 from runtime.models.manifest import Artifact
 from runtime.system.cpu_model import architecture, read_cpu_model
@@ -102,15 +102,17 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
         MachineError: the interpreter is not installed.
     """
     bundle.read(artifact)  # checks its sha256; a classifier checks the CRC-32
-    samples = read_golden(bundle.path)
+    golden_images = read_golden(bundle.path)
     classifier = Classifier(bundle.path, artifact=artifact.file, threads=threads)
     device = nearest_processor(
         read_device_scores(bundle.path), architecture(), read_cpu_model(), artifact.sha256
     )
     device_scores = device.scores[artifact.sha256] if device else {}
     results = [
-        repeat_sample(bundle, sample, artifact, classifier, device_scores.get(sample.file))
-        for sample in samples
+        repeat_golden(
+            bundle, golden_image, artifact, classifier, device_scores.get(golden_image.file)
+        )
+        for golden_image in golden_images
     ]
     tolerance = TOLERANCES.get(artifact.precision, QUANTIZED_TOLERANCE)
     wrong = [
@@ -128,7 +130,7 @@ def verify(bundle: Bundle, artifact: Artifact, threads: int | None = None) -> Ve
     scores = [result.scores for result in results if result.scores is not None]
     return Verification(
         artifact=artifact.file,
-        images=len(samples),
+        images=len(golden_images),
         mean_score_difference=float(np.mean(scores)) if scores else 0.0,
         worst_score_difference=float(np.max(scores)) if scores else 0.0,
         same_top1=float(np.mean([result.same_top1 for result in results])),
@@ -165,7 +167,7 @@ def verify_all(
     yield from missing
 
 
-def _image_difference(stage: str, results: list[SampleResult]) -> Difference | None:
+def _image_difference(stage: str, results: list[GoldenResult]) -> Difference | None:
     if not results:
         return None
     files = tuple(result.file for result in results)
@@ -175,7 +177,7 @@ def _image_difference(stage: str, results: list[SampleResult]) -> Difference | N
     return Difference(stage, files, float(np.mean(levels)), float(np.max(levels)))
 
 
-def _model_difference(results: list[SampleResult]) -> Difference | None:
+def _model_difference(results: list[GoldenResult]) -> Difference | None:
     if not results:
         return None
     files = tuple(result.file for result in results)

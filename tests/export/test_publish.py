@@ -27,7 +27,7 @@ from export.publish import (
     require_writable_target,
 )
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.errors import InputRefused, MachineError
 from runtime.models.labels import labels_text
 from runtime.system.hashing import sha256_of
@@ -57,12 +57,16 @@ def test_holds_what_the_device_needs_and_names_no_folder_of_this_machine(
 def test_golden_images_are_of_the_test_split_and_have_scores_of_every_artifact(
     exported: Path, opened
 ) -> None:
-    samples = read_golden(exported)
-    assert {sample.sha256 for sample in samples} <= {image.sha256 for image in opened.split("test")}
-    assert {sample.label for sample in samples} == set(opened.manifest.labels)
-    for sample in samples:
-        assert set(sample.scores) == {"model.keras", "model.int8.tflite", "model.fp32.onnx"}
-        assert all(sum(numbers) == pytest.approx(1, abs=0.01) for numbers in sample.scores.values())
+    golden_images = read_golden(exported)
+    assert {golden_image.sha256 for golden_image in golden_images} <= {
+        image.sha256 for image in opened.split("test")
+    }
+    assert {golden_image.label for golden_image in golden_images} == set(opened.manifest.labels)
+    for golden_image in golden_images:
+        assert set(golden_image.scores) == {"model.keras", "model.int8.tflite", "model.fp32.onnx"}
+        assert all(
+            sum(numbers) == pytest.approx(1, abs=0.01) for numbers in golden_image.scores.values()
+        )
 
 
 def test_same_export_in_two_processes_gives_the_same_tflite_bytes(

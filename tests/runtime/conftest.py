@@ -15,7 +15,7 @@ from PIL import Image
 
 import runtime.bundles.description
 import runtime.models.first_load.first_load
-from runtime.bundles.golden_samples import GoldenSample, write_golden, write_pixels
+from runtime.bundles.golden_images import GoldenImage, write_golden, write_pixels
 from runtime.classifier import Classifier
 from runtime.images.decoding import decode
 from runtime.images.preprocessing import Preprocessing, resize
@@ -170,7 +170,7 @@ def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[...
             {"model_sha256": "0" * 64} | (provenance or {}),
         )
         (folder / "manifest.json").write_text(manifest.to_json())
-        samples = []
+        golden_images = []
         for number, channel in enumerate((0, 1)):
             image = np.full((20, 30, 3), 40, np.uint8)
             image[..., channel] = np.linspace(100, 250, 30, dtype=np.uint8)
@@ -179,7 +179,7 @@ def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[...
             decoded = decode(file.read_bytes(), manifest.preprocessing.decode_side)
             pixels = resize(decoded, manifest.preprocessing)
             scores = {"small.onnx": tuple(map(float, Classifier(folder).scores(pixels)))}
-            sample = GoldenSample(
+            golden_image = GoldenImage(
                 file.name,
                 labels[channel],
                 sha256_of(file.read_bytes()),
@@ -187,9 +187,9 @@ def make_bundle(onnx_model: Callable[..., Path], tmp_path: Path) -> Callable[...
                 sha256_of(pixels),
                 scores,
             )
-            write_pixels(folder / "golden", sample, pixels)
-            samples.append(sample)
-        write_golden(folder / "golden", tuple(samples))
+            write_pixels(folder / "golden", golden_image, pixels)
+            golden_images.append(golden_image)
+        write_golden(folder / "golden", tuple(golden_images))
         return folder
 
     return make

@@ -13,7 +13,7 @@ from runtime.bundles.device_scores import (
     read_device_scores,
     write_device_scores,
 )
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.commands import verify as command
 from runtime.deployment import verification
 from runtime.deployment.verification import Verification, verify

@@ -46,7 +46,7 @@ def remove_the_manifest(bundle: Path, edit_json: Edit) -> None:
     (bundle / "manifest.json").unlink()
 
 
-def cut_the_golden_samples(bundle: Path, edit_json: Edit) -> None:
+def cut_the_golden_images(bundle: Path, edit_json: Edit) -> None:
     path = bundle / "golden/golden.json"
     path.write_text(path.read_text()[:700])
 
@@ -76,7 +76,7 @@ def test_damaged_bundle_is_refused_by_predict(
 
 @pytest.mark.parametrize(
     ("damage", "words"),
-    [(flip_a_bit, [INT8, "sha256"]), (cut_the_golden_samples, ["golden.json", "not valid JSON"])],
+    [(flip_a_bit, [INT8, "sha256"]), (cut_the_golden_images, ["golden.json", "not valid JSON"])],
     ids=["model", "golden"],
 )
 def test_damaged_bundle_is_refused_by_verify(

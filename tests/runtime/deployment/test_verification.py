@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 
 from runtime.bundles.bundle import Bundle
 from runtime.commands import verify as command
-from runtime.deployment import sample_check
+from runtime.deployment import golden_check
 from runtime.deployment.verification import Difference, Verification, verify
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing, resize
@@ -43,7 +43,7 @@ def test_as_exported_nothing_differs(fruit: Path) -> None:
 def test_other_resizer_is_measured_in_levels_and_the_model_is_cleared(
     fruit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sample_check, "resize", brighter)
+    monkeypatch.setattr(golden_check, "resize", brighter)
     result = verified(fruit)
     assert result.differences == (Difference("resize", ("00.png", "01.png"), 3.0, 3.0),)
     assert result.worst_score_difference == pytest.approx(3 / 255, abs=1e-5)
@@ -83,7 +83,7 @@ def test_resizer_and_model_are_told_apart_where_both_differ(
         fruit / "golden/golden.json",
         lambda data: data["samples"][1]["scores"].update({"small.onnx": [0.9, 0.1, 0.1]}),
     )
-    monkeypatch.setattr(sample_check, "resize", brighter)
+    monkeypatch.setattr(golden_check, "resize", brighter)
     stages = {difference.stage: difference.images for difference in verified(fruit).differences}
     assert stages == {"resize": ("00.png", "01.png"), "model": ("01.png",)}
 
@@ -105,7 +105,7 @@ def test_bundle_without_usable_pixels_names_the_stage_and_no_figure(
             Image.new("RGB", (8, 8)).save(file)
             file.write_bytes(file.read_bytes() if damage == "of another image" else b"x")
     assert verified(fruit).passed
-    monkeypatch.setattr(sample_check, "resize", brighter)
+    monkeypatch.setattr(golden_check, "resize", brighter)
     assert verified(fruit).differences == (Difference("resize", ("00.png", "01.png"), None, None),)
 
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.explanation.explainer import Explainer, explain

@@ -31,14 +31,14 @@ from runtime.system.json_records import (
 FOLDER, FILE, PIXELS = GOLDEN, "golden.json", "pixels"
 SCHEMA = 1
 REFERENCE = "model.keras"
-"""The key of the Keras model's scores in a sample."""
+"""The key of the Keras model's scores in a golden image."""
 
 MAX_SCORE = 1e6
 """Probabilities and the logits of any network are far smaller; differences stay within float32."""
 
 
 @dataclass(frozen=True)
-class GoldenSample:
+class GoldenImage:
     """Describes one image.
 
     file: its name in golden/. sha256, decoded_sha256, pixels_sha256: of the result of each stage.
@@ -80,15 +80,18 @@ def is_score(value: object) -> bool:
     )
 
 
-def write_golden(folder: Path, samples: tuple[GoldenSample, ...]) -> None:
+def write_golden(folder: Path, golden_images: tuple[GoldenImage, ...]) -> None:
     """Writes golden.json into `folder`, where the images already are."""
     (folder / FILE).write_text(
-        json.dumps({"schema": SCHEMA, "samples": [asdict(sample) for sample in samples]}, indent=1)
+        json.dumps(
+            {"schema": SCHEMA, "samples": [asdict(golden_image) for golden_image in golden_images]},
+            indent=1,
+        )
     )
 
 
-def read_golden(bundle: Path) -> tuple[GoldenSample, ...]:
-    """Returns the samples of the bundle at this path, at least one.
+def read_golden(bundle: Path) -> tuple[GoldenImage, ...]:
+    """Returns the golden images of the bundle at this path, at least one.
 
     Raises:
         InputRefused: golden.json is missing or not valid.
@@ -103,44 +106,44 @@ def read_golden(bundle: Path) -> tuple[GoldenSample, ...]:
             or data["schema"] != SCHEMA
         ):
             raise InputRefused("golden", f"expected an object with schema {SCHEMA} and samples")
-        samples = tuple(
-            from_json_object(GoldenSample, sample)
-            for sample in expect_list("samples", data.get("samples"))
+        golden_images = tuple(
+            from_json_object(GoldenImage, golden_image)
+            for golden_image in expect_list("samples", data.get("samples"))
         )
-    if not samples:
-        raise InputRefused(str(path), "holds no samples")
-    if len({sample.file for sample in samples}) < len(samples):
+    if not golden_images:
+        raise InputRefused(str(path), "holds no golden images")
+    if len({golden_image.file for golden_image in golden_images}) < len(golden_images):
         raise InputRefused(str(path), "names one image twice; copy the bundle again")
-    return samples
+    return golden_images
 
 
-def pixels_file(sample: GoldenSample) -> Path:
-    """Returns the PNG in golden/ with a sample's pixels at the model's input.
+def pixels_file(golden_image: GoldenImage) -> Path:
+    """Returns the PNG in golden/ with a golden image's pixels at the model's input.
 
     With it a difference can be reported in levels.
     """
-    return Path(PIXELS) / f"{Path(sample.file).stem}.png"
+    return Path(PIXELS) / f"{Path(golden_image.file).stem}.png"
 
 
-def write_pixels(folder: Path, sample: GoldenSample, pixels: NDArray[np.uint8]) -> None:
+def write_pixels(folder: Path, golden_image: GoldenImage, pixels: NDArray[np.uint8]) -> None:
     """Writes (height, width, channels) uint8 pixels beside the images in `folder`."""
-    path = folder / pixels_file(sample)
+    path = folder / pixels_file(golden_image)
     path.parent.mkdir(exist_ok=True)
     pixels_image(pixels).save(path)
 
 
 def read_pixels(
-    bundle: Path, sample: GoldenSample, preprocessing: Preprocessing
+    bundle: Path, golden_image: GoldenImage, preprocessing: Preprocessing
 ) -> NDArray[np.uint8] | None:
     """Returns the pixels at the model's input at export, (height, width, channels) uint8.
 
     None means that the bundle does not have them.
     """
     try:
-        content = read_image(bundle / FOLDER / pixels_file(sample))
+        content = read_image(bundle / FOLDER / pixels_file(golden_image))
         pixels = np.array(decode(content, preprocessing.decode_side))
     except ImageRefused:  # older bundles have none
         return None
     if preprocessing.channels == 1:
         pixels = to_grey(pixels)
-    return pixels if sha256_of(pixels) == sample.pixels_sha256 else None
+    return pixels if sha256_of(pixels) == golden_image.pixels_sha256 else None

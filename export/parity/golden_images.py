@@ -9,10 +9,10 @@ import numpy as np
 
 from export.inputs.trained_run import TrainedRun, stratified_sample
 from export.parity.evaluate import Reference
-from runtime.bundles.golden_samples import (
+from runtime.bundles.golden_images import (
     FOLDER,
     REFERENCE,
-    GoldenSample,
+    GoldenImage,
     write_golden,
     write_pixels,
 )
@@ -21,23 +21,23 @@ from runtime.images.preprocessing import preprocess, resize
 from runtime.system.hashing import sha256_of
 from workstation.run_folder import ImageRecord
 
-MAX_SAMPLES = 16
+MAX_GOLDEN_IMAGES = 16
 MAX_LABEL_CHARS, MAX_SUFFIX_CHARS = 40, 6
-"""The most characters of a label and a suffix, in the name of a sample's file."""
+"""The most characters of a label and a suffix, in the name of a golden image's file."""
 
 
 def write_golden_images(
     bundle: Path, run: TrainedRun, reference: Reference, seed: int, key: str = REFERENCE
-) -> tuple[GoldenSample, ...]:
+) -> tuple[GoldenImage, ...]:
     """Copies up to 16 test images into the bundle's golden folder, evenly over the classes.
 
-    Beside each goes what the model takes for it. Returns the samples with the reference's scores,
-    under `key`.
+    Beside each goes what the model takes for it. Returns the golden images with the reference's
+    scores, under `key`.
     """
     folder = bundle / FOLDER
     folder.mkdir()
-    samples = []
-    for number, image in enumerate(stratified_sample(run.split("test"), MAX_SAMPLES, seed)):
+    golden_images = []
+    for number, image in enumerate(stratified_sample(run.split("test"), MAX_GOLDEN_IMAGES, seed)):
         content = run.read(image)
         name = _file_name(number, image)
         (folder / name).write_bytes(content)
@@ -45,10 +45,10 @@ def write_golden_images(
         pixels = resize(decoded, run.manifest.preprocessing)
         scores = {key: tuple(map(float, reference(pixels[np.newaxis])[0]))}
         hashes = sha256_of(content), sha256_of(decoded), sha256_of(pixels)
-        sample = GoldenSample(name, image.label, *hashes, scores)
-        write_pixels(folder, sample, pixels)
-        samples.append(sample)
-    return tuple(samples)
+        golden_image = GoldenImage(name, image.label, *hashes, scores)
+        write_pixels(folder, golden_image, pixels)
+        golden_images.append(golden_image)
+    return tuple(golden_images)
 
 
 def _file_name(number: int, image: ImageRecord) -> str:
@@ -58,14 +58,14 @@ def _file_name(number: int, image: ImageRecord) -> str:
 
 
 def record_scores(
-    bundle: Path, samples: tuple[GoldenSample, ...], classifiers: Sequence[Classifier]
+    bundle: Path, golden_images: tuple[GoldenImage, ...], classifiers: Sequence[Classifier]
 ) -> None:
-    """Writes golden.json with each classifier's scores of each sample, under its file's name."""
+    """Writes golden.json with each classifier's scores of each golden image, by file name."""
     recorded = []
-    for sample in samples:
-        scores = dict(sample.scores)
+    for golden_image in golden_images:
+        scores = dict(golden_image.scores)
         for classifier in classifiers:
-            pixels = preprocess(bundle / FOLDER / sample.file, classifier.preprocessing)
+            pixels = preprocess(bundle / FOLDER / golden_image.file, classifier.preprocessing)
             scores[classifier.file.name] = tuple(map(float, classifier.scores(pixels)))
-        recorded.append(replace(sample, scores=scores))
+        recorded.append(replace(golden_image, scores=scores))
     write_golden(bundle / FOLDER, tuple(recorded))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.golden_samples import GoldenSample, read_golden, write_golden
+from runtime.bundles.golden_images import GoldenImage, read_golden, write_golden
 from runtime.deployment.verification import Verification, verify
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import resize
@@ -220,7 +220,7 @@ def test_golden_json_that_is_none_is_refused_by_name(bundle: Path, text: str) ->
         verified(bundle)
 
 
-def test_bundle_without_golden_samples_is_refused(bundle: Path) -> None:
+def test_bundle_without_golden_images_is_refused(bundle: Path) -> None:
     shutil.rmtree(bundle / "golden")
     with pytest.raises(InputRefused, match="golden: has no golden images"):
         verified(bundle)
@@ -228,7 +228,7 @@ def test_bundle_without_golden_samples_is_refused(bundle: Path) -> None:
 
 def test_samples_survive_writing_and_reading(tmp_path: Path) -> None:
     (tmp_path / "golden").mkdir()
-    sample = GoldenSample("a.png", "猫", "0" * 64, "1" * 64, "2" * 64, {"m.onnx": [0.125, 1 / 3]})
+    sample = GoldenImage("a.png", "猫", "0" * 64, "1" * 64, "2" * 64, {"m.onnx": [0.125, 1 / 3]})
     write_golden(tmp_path / "golden", (sample,))
     assert read_golden(tmp_path) == (sample,)
     assert json.loads((tmp_path / "golden/golden.json").read_text())["schema"] == 1

@@ -1,4 +1,4 @@
-"""runtime.bundles.golden_samples: what a score can be."""
+"""runtime.bundles.golden_images: what a score can be."""
 
 import warnings
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.golden_samples import read_golden
+from runtime.bundles.golden_images import read_golden
 from runtime.deployment.verification import verify
 from runtime.errors import InputRefused
 

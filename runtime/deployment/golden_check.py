@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
-from runtime.bundles.golden_samples import FILE, FOLDER, GoldenSample, read_pixels
+from runtime.bundles.golden_images import FILE, FOLDER, GoldenImage, read_pixels
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import read_image
@@ -21,8 +21,8 @@ IMAGE_STAGES = ("file", "decode", "resize")
 
 
 @dataclass(frozen=True)
-class SampleResult:
-    """Holds the differences of one sample, per pixel or per class; None means not known.
+class GoldenResult:
+    """Holds the differences of one golden image, per pixel or per class; None means not known.
 
     stage: the first stage before the model that differs; "" if none does.
     levels: of the pixels at the model's input, in levels of 255.
@@ -40,30 +40,30 @@ class SampleResult:
     same_top1: bool
 
 
-def repeat_sample(
+def repeat_golden(
     bundle: Bundle,
-    sample: GoldenSample,
+    golden_image: GoldenImage,
     artifact: Artifact,
     classifier: Classifier,
     device_scores: Sequence[float] | None,
-) -> SampleResult:
-    """Runs a sample from its file to its scores; `device_scores` are those of a device like this.
+) -> GoldenResult:
+    """Runs a golden image from its file to its scores; `device_scores` are of a device like this.
 
     Raises:
-        InputRefused: the bundle has no scores of this artifact for the sample.
-        ImageRefused: the sample's file cannot be read.
+        InputRefused: the bundle has no scores of this artifact for the image.
+        ImageRefused: the image's file cannot be read.
     """
-    expected = _expected_scores(bundle, sample, artifact, len(classifier.labels))
+    expected = _expected_scores(bundle, golden_image, artifact, len(classifier.labels))
     preprocessing = classifier.preprocessing
-    content = read_image(bundle.path / FOLDER / sample.file)
-    same_file = sha256_of(content) == sample.sha256
+    content = read_image(bundle.path / FOLDER / golden_image.file)
+    same_file = sha256_of(content) == golden_image.sha256
     try:
-        image = preprocessing.decode(content, sample.file)
+        image = preprocessing.decode(content, golden_image.file)
     except ImageRefused:
-        exported_pixels = read_pixels(bundle.path, sample, preprocessing)
+        exported_pixels = read_pixels(bundle.path, golden_image, preprocessing)
         model_scores = None if exported_pixels is None else classifier.scores(exported_pixels)
-        return SampleResult(
-            file=sample.file,
+        return GoldenResult(
+            file=golden_image.file,
             stage="decode" if same_file else "file",
             levels=None,
             model=_difference(model_scores, expected),
@@ -73,17 +73,17 @@ def repeat_sample(
         )
     pixels = resize(image, preprocessing)
     scores = classifier.scores(pixels)
-    same_pixels = sha256_of(pixels) == sample.pixels_sha256
-    same = (same_file, sha256_of(image) == sample.decoded_sha256, same_pixels)
+    same_pixels = sha256_of(pixels) == golden_image.pixels_sha256
+    same = (same_file, sha256_of(image) == golden_image.decoded_sha256, same_pixels)
     exported_pixels, model_scores = pixels, scores
     if not same_pixels:
-        exported_pixels = read_pixels(bundle.path, sample, preprocessing)
+        exported_pixels = read_pixels(bundle.path, golden_image, preprocessing)
         model_scores = None if exported_pixels is None else classifier.scores(exported_pixels)
     levels = None
     if exported_pixels is not None:
         levels = np.abs(pixels.astype(np.int16) - exported_pixels)
-    return SampleResult(
-        file=sample.file,
+    return GoldenResult(
+        file=golden_image.file,
         stage="" if all(same) else IMAGE_STAGES[same.index(False)],
         levels=levels,
         model=_difference(model_scores, expected),
@@ -94,13 +94,14 @@ def repeat_sample(
 
 
 def _expected_scores(
-    bundle: Bundle, sample: GoldenSample, artifact: Artifact, classes: int
+    bundle: Bundle, golden_image: GoldenImage, artifact: Artifact, classes: int
 ) -> Scores:
-    scores = np.array(sample.scores.get(artifact.file, ()), np.float32)
+    scores = np.array(golden_image.scores.get(artifact.file, ()), np.float32)
     if scores.shape != (classes,):
         raise InputRefused(
             str(bundle.path / FOLDER / FILE),
-            f"expected {classes} scores of {artifact.file} for {sample.file}, found {len(scores)}",
+            f"expected {classes} scores of {artifact.file} for {golden_image.file},"
+            f" found {len(scores)}",
         )
     return scores
 
