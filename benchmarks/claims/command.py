@@ -78,7 +78,7 @@ def _parser(scripts: Mapping[str, ClaimScript], kinds: Sequence[str]) -> Command
     for kind in kinds:
         users = ", ".join(script.name for script in scripts.values() if kind in script.arguments)
         metavar = "DIR" if kind == "data" else "PATH"
-        parser.add_argument(f"--{kind}", nargs="+", metavar=metavar, help=f"for {users}")
+        parser.add_argument(f"--{kind}", nargs="+", metavar=metavar, help=f"needed by {users}")
         if kind == "images":
             add_earlier_name(parser, "--image", "--images")
     parser.add_argument(

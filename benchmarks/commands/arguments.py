@@ -58,25 +58,25 @@ def add_rule_arguments(parser: argparse.ArgumentParser) -> None:
         type=_whole_number_argument,
         default=DEFAULT_RULE.warmup,
         metavar="N",
-        help="samples before the first that counts",
+        help="run N images first, which are not measured",
     )
     parser.add_argument(
         "--iterations",
         type=positive_int_argument,
         metavar="N",
-        help=f"take at least so many samples (default: {DEFAULT_RULE.iterations})",
+        help=f"take at least N samples (default: {DEFAULT_RULE.iterations})",
     )
     parser.add_argument(
         "--min-seconds",
         type=number_argument,
         metavar="S",
-        help=f"measure for at least so long (default: {DEFAULT_RULE.min_seconds:g})",
+        help=f"measure for at least S seconds (default: {DEFAULT_RULE.min_seconds:g})",
     )
     parser.add_argument(
         "--max-seconds",
         type=number_argument,
         metavar="S",
-        help="end then, with fewer samples "
+        help="end after S seconds, even with fewer samples "
         f"(default: {DEFAULT_RULE.max_seconds:g}; none with --iterations or --min-seconds)",
     )
     parser.add_argument(
@@ -114,7 +114,7 @@ def add_threads_argument(parser: argparse.ArgumentParser) -> None:
         type=positive_ints_argument,
         default=",".join(map(str, default_threads(allowed_cores()))),
         metavar="N",
-        help="interpreter threads, or several such numbers with commas; never more than the cores"
+        help="numbers of interpreter threads to measure, with commas; never more than the cores"
         " allowed",
     )
 

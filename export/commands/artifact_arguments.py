@@ -11,8 +11,8 @@ from runtime.errors import InputRefused
 AUTO, MIXED = "auto", "mixed"
 INTEGER = ("int8", MIXED)
 IO_HELP = {
-    "int8": "int8: input and output of an int8 file",
-    "float": "float: input planes of 0..1, as PyTorch's programs use them",
+    "int8": "int8: an int8 file takes and returns int8",
+    "float": "float: planes of 0..1, as PyTorch's programs use them",
 }
 DEFAULT_EPOCHS, MAX_EPOCHS = 5, 10_000
 INT8_ATTEMPTS = (
@@ -28,7 +28,7 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
     row = FORMATS[format_name]
     by_layer = row.layer_errors is not None
     precisions = list(row.precisions)
-    precision_help = "of weights and arithmetic"
+    precision_help = "number format of weights and arithmetic"
     if by_layer:
         precisions += [MIXED, AUTO]
         attempts = ", ".join((INT8_ATTEMPTS, *row.fallbacks))
@@ -43,15 +43,16 @@ def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -
         "--io",
         choices=(ArtifactSpec.io, *row.other_io),
         default=ArtifactSpec.io,
-        help="; ".join(IO_HELP[io] for io in row.other_io),
+        help="what the file takes (uint8: raw pixels); "
+        + "; ".join(IO_HELP[io] for io in row.other_io),
     )
     integer = "int8 or mixed" if by_layer else "int8"
     again = f"; {INT8_AGAIN}" if by_layer else ""
     command.add_argument(
         "--ranges",
         choices=get_args(Ranges),
-        help=f"of activations in {integer} (percentile: the outermost values are cut off; default:"
-        f" {ArtifactSpec.ranges}{again})",
+        help=f"how the ranges of activations are found in {integer} (percentile: the outermost"
+        f" values are cut off; default: {ArtifactSpec.ranges}{again})",
     )
     if by_layer:
         command.add_argument(

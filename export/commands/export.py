@@ -38,6 +38,10 @@ from runtime.errors import CHECK_FAILED, DONE
 from runtime.shared.rerun_command import rerun_command
 from runtime.system.terminal import say
 
+DESCRIPTION = (
+    "Convert a trained model for a device; publish it only if it still is the same classifier."
+)
+
 
 class Command(NamedTuple):
     """Holds a command that exports no run: its arguments, what runs it, and its help text."""
@@ -132,20 +136,17 @@ def _open(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = CommandParser(
-        prog=program_name("export"),
-        description="Convert a trained model for a device; publish it only if it still is the same"
-        " classifier.",
-    )
+    parser = CommandParser(prog=program_name("export"), description=DESCRIPTION)
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
     for name, row in FORMATS.items():
         parser_of_format = commands.add_parser(
-            name, help=f"precisions: {', '.join(row.precisions)}"
+            name, help=f"precisions: {', '.join(row.precisions)}", description=DESCRIPTION
         )
         add_artifact_arguments(parser_of_format, name)
         add_export_arguments(parser_of_format)
-    add_export_arguments(commands.add_parser(ALL, help="every format in every precision"))
+    all_help = "every format in every precision"
+    add_export_arguments(commands.add_parser(ALL, help=all_help, description=DESCRIPTION))
     for name, command in COMMANDS.items():
         description = f"{command.help[0].upper()}{command.help[1:]}."
         command.add_arguments(commands.add_parser(name, help=command.help, description=description))

@@ -27,7 +27,7 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
         type=int,
         default=ExportOptions.calibration_images,
         metavar="N",
-        help="training images to measure int8 ranges on",
+        help="measure int8 ranges on N images",
     )
     add_earlier_name(command, "--calibration", "--calibration-images")
     command.add_argument(
@@ -120,7 +120,7 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         type=float,
         default=ExportOptions.keep,
         metavar="FRACTION",
-        help='known images that the thresholds of "unknown" and "unsure" keep, 0..1',
+        help='fraction of known images that the thresholds of "unknown" and "unsure" keep, 0..1',
     )
     command.add_argument(
         "--no-examples",
@@ -150,5 +150,5 @@ def _add_device_check(command: argparse.ArgumentParser) -> None:
         type=int,
         default=ExportOptions.device_images,
         metavar="N",
-        help="test images at most for --device-check",
+        help="use at most N test images for --device-check",
     )

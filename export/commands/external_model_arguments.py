@@ -57,7 +57,7 @@ def add_external_options(command: argparse.ArgumentParser) -> None:
         "--calibration-data",
         type=Path,
         metavar="DIR",
-        help="images to measure int8 ranges on, preferably of its training",
+        help="folder of images to measure int8 ranges on, preferably of its training",
     )
     add_earlier_name(group, "--calib", "--calibration-data")
     group.add_argument(

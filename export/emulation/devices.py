@@ -72,15 +72,14 @@ DEVICES = {
         Device("armv7l", SYSTEMS["bookworm-32"], PROCESSORS["cortex-a7"]),
     )
 }
-ALIASES = {"aarch64": "cortex-a72"}
+EARLIER_NAMES = {"aarch64": "cortex-a72"}
 
 
 def choose_device(name: str) -> Device:
-    """Returns the device of this name, or the usual one of this architecture.
+    """Returns the device of this name, which may be an earlier one.
 
     Raises:
         InputRefused: there is none.
     """
-    if name in ALIASES:
-        return DEVICES[ALIASES[name]]
+    name = EARLIER_NAMES.get(name, name)
     return lookup(DEVICES, name or "''", "device for --device-check")

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         "--explain",
         type=Path,
         metavar="DIR",
-        help="a folder for heat maps, one PNG an image: which part of it speaks for the answer",
+        help="write a heat map of each image into this folder, a PNG: which part of it speaks for"
+        " the answer",
     )
     add_interpreter_arguments(parser, "the best that runs here")
     add_external_model_arguments(parser)

@@ -47,7 +47,8 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="SOURCE",
         help="camera:0, picamera2, http://..., rtsp://..., a clip, folder, image, or -; repeat it "
-        f"for more, also as NAME=SOURCE, which share one model (default: {DEFAULT_SOURCE})",
+        "for more sources, which share one model; NAME=SOURCE names one (default: "
+        f"{DEFAULT_SOURCE})",
     )
     parser.add_argument(
         "--region",
@@ -55,8 +56,8 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="X,Y,W,H",
         help="use only this part of each image, as fractions of it; repeat it as NAME=X,Y,W,H for "
-        "an answer each; SOURCE=... and SOURCE/NAME=... are for that source alone (default: the "
-        "region that the model was trained with)",
+        "an answer each; SOURCE=X,Y,W,H and SOURCE/NAME=X,Y,W,H are for that source alone "
+        "(default: the region that the model was trained with)",
     )
     parser.add_argument(
         "--every",

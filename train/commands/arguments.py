@@ -37,7 +37,7 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
         type=limit_argument,
         default=CACHE_LIMIT_GB,
         metavar="GB",
-        help="at the end remove what was unused for longest, until so much is left",
+        help="at the end, remove what was unused for longest, until it has at most GB gigabytes",
     )
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.claims.scripts.scale FOLDER [--images N N] [--steps STEP STEP] [--plot FILE]
+"""python -m benchmarks.claims.scripts.scale FOLDER [--counts N N] [--steps STEP STEP] [--plot FILE]
 
 Measures how the cost of the commands grows with the number of images. JPEGs of 96x96 are made in
 FOLDER and removed: ten colours with noise are ten classes, and no two are alike. `train check`
@@ -23,6 +23,7 @@ from PIL import Image
 
 from benchmarks.claims.base import Claim, claim_parser, print_claims, run_claim
 from benchmarks.claims.interleave import usage_of
+from runtime.cli.parser import add_earlier_name
 from runtime.errors import InputRefused
 from workstation.plotting import save_png
 
@@ -60,15 +61,16 @@ def main() -> int:
     """Prints the table and a claim for each command; returns 3 if one does not hold."""
     parser = claim_parser(__doc__)
     parser.add_argument("folder", type=Path, help="where images and results are kept meanwhile")
-    parser.add_argument("--images", type=int, nargs="+", default=IMAGES)
+    parser.add_argument("--counts", type=int, nargs="+", default=IMAGES, help="of images")
+    add_earlier_name(parser, "--images", "--counts")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=tuple(STEPS))
     parser.add_argument("--plot", type=Path)
     parsed = parser.parse_args()
-    if len(set(parsed.images)) < 2:
-        raise InputRefused("--images", "expected two or more numbers, to compare, found one")
+    if len(set(parsed.counts)) < 2:
+        raise InputRefused("--counts", "expected two or more numbers, to compare, found one")
     costs = [
         cost
-        for count in sorted(set(parsed.images))
+        for count in sorted(set(parsed.counts))
         for cost in _measure(parsed.folder, count, parsed.steps)
     ]
     print(f"load {os.getloadavg()[0]:.1f}\n\n{HEAD}\n{'|---' * 7}|")

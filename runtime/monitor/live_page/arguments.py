@@ -41,7 +41,11 @@ def add_live_arguments(parser: argparse.ArgumentParser, *, with_camera: bool = T
         help="who can open the page: 127.0.0.1 this machine, 0.0.0.0 the network",
     )
     group.add_argument(
-        "--live-port", type=port_argument, default=PORT, metavar="N", help="0 selects a free port"
+        "--live-port",
+        type=port_argument,
+        default=PORT,
+        metavar="N",
+        help="port of the page; 0 selects a free one",
     )
     group.add_argument(
         "--live-token-file",

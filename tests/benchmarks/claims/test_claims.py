@@ -44,7 +44,7 @@ def test_scale_has_a_row_for_each_step_and_count_and_draws_them(run_cli, tmp_pat
     """Checking folders of 100 and 200 images takes the same time, that of the start."""
     plot = tmp_path / "plot.png"
     done = run_cli(
-        *("benchmarks.claims.scripts.scale", tmp_path, "--images", "200", "100"),
+        *("benchmarks.claims.scripts.scale", tmp_path, "--counts", "200", "100"),
         *("--steps", "check", "--plot", plot),
     )
     assert done.returncode == 0, done.stderr

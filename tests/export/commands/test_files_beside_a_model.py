@@ -34,8 +34,7 @@ def model(tmp_path: Path) -> Path:
 
 def options(path: Path, **stated: object) -> ExternalModelOptions:
     words = dict.fromkeys((*FLAGS, *ONNX_FLAGS)) | {
-        "logits": False,
-        "verify": path.parent,
+        "test_data": path.parent,
         "data": None,
     }
     found = external_options(Namespace(run=path, **(words | stated)))
