@@ -34,6 +34,7 @@ EARLIER_NAMES = {
     "--label": "--live-label",
     "--output": "--scores-output",
     "--pair": "--interleave",
+    "--root": "--sysfs-root",
     "--runs": "--rounds",
     "--save-megabytes": "--collect-megabytes",
     "--save-most": "--collect-most",

@@ -203,8 +203,8 @@ FLAGS = (
     Flag(
         "--group-by",
         str,
-        "regular expression that finds the object in a file name, so that all images of one object "
-        "stay in one split (default: a folder inside a class folder is one object)",
+        "regular expression that finds the object in a file name; the images of one object are a "
+        "group, which stays in one split (default: a folder inside a class folder is one object)",
         "PATTERN",
     ),
 )

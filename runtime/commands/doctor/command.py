@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime.cli.identity import program_name
 from runtime.cli.output import print_result
-from runtime.cli.parser import CommandParser, add_json
+from runtime.cli.parser import CommandParser, add_earlier_name, add_json
 from runtime.commands.doctor.diagnose import Diagnosis, diagnose
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, MACHINE
@@ -28,9 +28,12 @@ def main(arguments: Sequence[str]) -> int:
         help="a bundle folder, or one .tflite or .onnx file: can it run here?",
     )
     add_json(parser)
-    parser.add_argument("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--sysfs-root", type=Path, default=Path("/"), metavar="DIR", help=argparse.SUPPRESS
+    )
+    add_earlier_name(parser, "--root", "--sysfs-root")
     options = parser.parse_args(arguments)
-    diagnosis = diagnose(options.model, options.root)
+    diagnosis = diagnose(options.model, options.sysfs_root)
     print_result(
         asdict(diagnosis),
         as_json=options.json,

@@ -19,7 +19,7 @@ def test_bundle_that_runs_is_exit_0_and_every_finding_is_a_line(
     run_cli, make_bundle: MakeBundle, pi_root: MakeRoot
 ) -> None:
     bundle = make_bundle("fruit")
-    done = run_cli("runtime", "doctor", bundle, "--root", pi_root(throttled="0x50005"))
+    done = run_cli("runtime", "doctor", bundle, "--sysfs-root", pi_root(throttled="0x50005"))
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[-1] == f"{bundle} can run here"
@@ -34,7 +34,7 @@ def test_bundle_that_runs_is_exit_0_and_every_finding_is_a_line(
 
 
 def test_json_is_one_object_with_machine_findings_and_verdict(run_cli, pi_root: MakeRoot) -> None:
-    done = run_cli("runtime", "doctor", "--json", "--root", pi_root())
+    done = run_cli("runtime", "doctor", "--json", "--sysfs-root", pi_root())
     assert (done.returncode, done.stderr) == (0, "")
     diagnosis = json.loads(done.stdout)
     assert (diagnosis["schema"], diagnosis["can_run"], diagnosis["machine"]["board"]) == (
