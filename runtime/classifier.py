@@ -22,7 +22,7 @@ from runtime.models.quince_model import open_bundled_model, open_quince_model
 from runtime.system.cpu_quota import allowed_cores
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import lookup
-from runtime.system.memory import address_space_left, keep_freed_memory
+from runtime.system.memory import address_space_left, keep_freed_memory, reserve_heap
 
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes first from a bundle with several artifacts; then any that runs here."""
@@ -192,6 +192,7 @@ class Classifier:
         self._load_artifact(bundle, artifact, recommended.artifact if recommended else "")
 
     def _open_file(self, path: Path, spec: ModelSpec | None, checked: bool) -> None:
+        reserve_heap(path)
         content = read_model_file(path)
         self.file = path
         sha256 = sha256_of(content)
@@ -226,6 +227,7 @@ class Classifier:
             )
         errors = []
         for candidate in candidates:
+            reserve_heap(bundle.path / candidate.file)
             content = bundle.read(candidate, at_start=True)
             try:
                 self.backend = self._load(bundle.path / candidate.file, content)

@@ -14,8 +14,19 @@ except ModuleNotFoundError:  # Windows
 ADDRESSES = "ulimit -v"
 NO_LIMIT_BYTES = 2**60
 """Version 1 of cgroups writes a number beyond this where there is no limit."""
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Parameters of mallopt(3), from glibc's malloc.h."""
+MAX_MMAP_THRESHOLD = 32 * 2**20
+"""The largest that glibc accepts, and only on 64-bit machines."""
+MADV_HUGEPAGE = 14
+"""From Linux's <sys/mman.h>."""
+HUGE_PAGE_BYTES = 2 * 2**20
+LOADED_SIZES = 3
+"""So much of a `.tflite` file's size is surely filled: the file, and its weights as XNNPACK packs
+them. At 4, huge pages that stay half empty take 1 MB more than small ones."""
+MAX_RESERVED_BYTES = 64 * 2**20
+DEFAULT_TOP_PAD, MORE_THAN_FREE = 128 * 1024, 256 * 1024
+"""By how much glibc extends its heap at once, and a size that does not fit into the rest of it."""
 
 
 @contextmanager
@@ -110,6 +121,32 @@ def trim_heap() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def reserve_heap(model: Path) -> None:
+    """Extends glibc's heap by what a model file will take, in huge pages where Linux offers them.
+
+    A page of 4 kB costs a page fault when it is first used. For a model of 4 MB this saves 2,000
+    of 8,500, a thirtieth of the time until `python -m runtime predict` answers. The peak of memory
+    is the same. A memory limit would count what is only reserved, so under one this does nothing.
+    `keep_freed_memory` follows when the model is loaded.
+    """
+    if process_limits():
+        return
+    with suppress(AttributeError, OSError, TypeError):
+        size = min(LOADED_SIZES * model.stat().st_size, MAX_RESERVED_BYTES)
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = libc.sbrk.restype = ctypes.c_void_p
+        if not libc.mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD):
+            return
+        libc.mallopt(M_TRIM_THRESHOLD, 2 * size)
+        libc.mallopt(M_TOP_PAD, size)
+        libc.free(ctypes.c_void_p(libc.malloc(MORE_THAN_FREE)))
+        end = libc.sbrk(0)
+        start = -(end - size) // HUGE_PAGE_BYTES * -HUGE_PAGE_BYTES
+        if start < end:
+            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_HUGEPAGE)
+        libc.mallopt(M_TOP_PAD, DEFAULT_TOP_PAD)
 
 
 def keep_freed_memory() -> None:

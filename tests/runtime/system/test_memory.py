@@ -84,6 +84,54 @@ print(kept - resident())
     assert int(done.stdout) > 30, done.stderr
 
 
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@needs_glibc
+@pytest.mark.skipif(
+    not HUGE_PAGES.is_file() or "[never]" in HUGE_PAGES.read_text(),
+    reason="this kernel gives no huge pages",
+)
+def test_a_model_is_read_into_huge_pages(tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(bytes(4 * 2**20))
+    script = f"""
+import resource
+from pathlib import Path
+from runtime.system.memory import reserve_heap
+model = Path({str(model)!r})
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+reserve_heap(model)
+before = faults()
+contents = [bytearray(3 * 2**20) for _ in range(3)]
+print(faults() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) < 1200, done.stderr  # of 2304 pages, some lie before the first huge one
+
+
+@needs_glibc
+def test_no_heap_is_reserved_under_a_memory_limit(tmp_path: Path) -> None:
+    """A limit counts reserved addresses, and the model would have less."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(bytes(4 * 2**20))
+    script = f"""
+import resource
+from pathlib import Path
+from runtime.system.memory import reserve_heap
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+def size():
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmData"))
+before = size()
+reserve_heap(Path({str(model)!r}))
+print(size() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) < 1000, done.stderr
+
+
 @needs_glibc
 @pytest.mark.parametrize(("first", "few"), [("keep_freed_memory()", True), ("", False)])
 def test_the_memory_of_an_image_is_there_for_the_next_one(first: str, few: bool) -> None:
