@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from runtime.shared.parity import compare
 from runtime.shared.scoring import score_images
 from runtime.sources.paths import walk
 from runtime.system.hashing import sha256_of
+from runtime.system.json_records import OLD_KEYS
 from runtime.system.terminal import say
 
 SCHEMA, KIND = 2, "accuracy"
@@ -56,7 +58,7 @@ class Accuracy:
 class AccuracyReport(ResultFile):
     """Holds the results of one run; `refused` counts the files that are no images."""
 
-    items = "results"
+    old_keys: ClassVar = {"results": OLD_KEYS}
     command: str
     refused: int
     results: tuple[Accuracy, ...]

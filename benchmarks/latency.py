@@ -119,7 +119,7 @@ def measure_latency(
                 measurement = replace(
                     Measurement.from_data(answer["measurement"]),
                     cold_starts=(*starts, _cold_start(answer)),
-                    model=tested.model,
+                    model_folder=tested.model,
                     accuracy=tested.accuracy,
                 )
                 measurements.append(measurement)
@@ -177,7 +177,7 @@ def measure_pair(
             loads.append((old, new))
             bar.advance(note=" and ".join(f"{short(side.summary.p50_ms)} ms" for side in loads[-1]))
     old, new = (
-        replace(_join(same), model=tested.model, accuracy=tested.accuracy)
+        replace(_join(same), model_folder=tested.model, accuracy=tested.accuracy)
         for tested, same in zip(pair, zip(*loads, strict=True), strict=True)
     )
     return (old, new), tuple(len(measurement.samples_ms) for measurement, _ in loads)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from runtime.shared.statistics import Z95
 from runtime.shared.wording import counted
 from runtime.system.machine import read_machine, throttling
 
-SCHEMA, KIND = 1, "soak"
+SCHEMA, KIND = 2, "soak"
 MIN_WINDOWS, MAX_WINDOW_S = 20, 60.0
 MIB = 2**20
 MAX_GROWTH_MIB = 1.0
@@ -32,12 +33,12 @@ WARMUP = Rule(3, 1, 0, None)
 class Window:
     """Holds the figures of one window.
 
-    at_s: when it ended, since the start.
+    since_start_s: when it ended, since the start.
     p50_ms: of whole classifications, from the file's content.
     resident_bytes: at its end.
     """
 
-    at_s: float
+    since_start_s: float
     count: int
     p50_ms: float
     resident_bytes: int
@@ -45,7 +46,7 @@ class Window:
     throttled: int | None
 
     def __post_init__(self) -> None:
-        if min(self.at_s, self.count, self.resident_bytes) < 0 or self.p50_ms <= 0:
+        if min(self.since_start_s, self.count, self.resident_bytes) < 0 or self.p50_ms <= 0:
             raise InputRefused(
                 "soak", f"expected a window of numbers from 0, found {str(self)[:200]}"
             )
@@ -55,7 +56,8 @@ class Window:
 class SoakReport(ResultFile):
     """Holds the windows of one run, in order."""
 
-    name: str
+    old_keys: ClassVar = {"": {"name": "title"}, "windows": {"at_s": "since_start_s"}}
+    title: str
     command: str
     artifact: str
     threads: int
@@ -83,7 +85,7 @@ class SoakReport(ResultFile):
         The growth is the slope times the time; the slope and its standard error come from least
         squares.
         """
-        at_s = np.array([window.at_s for window in self.settled])
+        at_s = np.array([window.since_start_s for window in self.settled])
         size = np.array([window.resident_bytes for window in self.settled]) / MIB
         centred = at_s - at_s.mean()
         spread = float((centred**2).sum()) or 1.0
@@ -103,7 +105,7 @@ class SoakReport(ResultFile):
     @property
     def too_short(self) -> str:
         """The reason why memory and latency are not checked; empty if they are."""
-        seconds = self.windows[-1].at_s
+        seconds = self.windows[-1].since_start_s
         images = min(window.count for window in self.windows)
         if seconds >= MIN_S and images >= MIN_IMAGES:
             return ""
@@ -127,7 +129,7 @@ class SoakReport(ResultFile):
     def __str__(self) -> str:
         first, last = self.windows[0], self.windows[-1]
         growth, _ = self.growth_mib
-        hours = (self.settled[-1].at_s - self.settled[0].at_s) / 3600
+        hours = (self.settled[-1].since_start_s - self.settled[0].since_start_s) / 3600
         slope = growth / hours if hours else 0.0
         temperatures = [
             window.temperature_c for window in self.windows if window.temperature_c is not None
@@ -139,7 +141,7 @@ class SoakReport(ResultFile):
         return "; ".join(
             (
                 f"{self.artifact}: {sum(window.count for window in self.windows)} images"
-                f" in {last.at_s / 60:.1f} minutes",
+                f" in {last.since_start_s / 60:.1f} minutes",
                 f"memory {last.resident_bytes / MIB:.1f} MiB, slope {slope:+.2f} MiB/h",
                 f"p50 {short(first.p50_ms)} ms at first, {short(last.p50_ms)} at last, "
                 f"drift {self.drift:.3f}",

@@ -182,7 +182,12 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     prediction = fields_of(Prediction)
     predictions = {"predictions": {"type": "array", "items": closed(prediction, list(prediction))}}
     answer = {"image": of(str), **predictions}
-    model = {"id": of(str), "verdict": of(Verdict), "unknown": of(bool), "similarity": of(float)}
+    model = {
+        "bundle_id": of(str),
+        "verdict": of(Verdict),
+        "unknown": of(bool),
+        "similarity": of(float),
+    }
     explained = {**model, "explanation": of(str)}
     change = fields_of(AnswerChange, without=("view", "model_ref"))
     change |= predictions | fields_of(ModelRef)
@@ -191,7 +196,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
         for name, value in vars(Verification).items()
         if isinstance(value, property)
     }
-    command = {"command": of(str)}
+    command = {"train_command": of(str)}
     review = {"labels_compared": of(int), **fields_of(Review)}
     checked = {
         "input_size": of(int),
@@ -205,7 +210,7 @@ def _printed(schemas: Schemas) -> dict[str, list[tuple[Schema, Schema]]]:
     return {
         "run predict": [(answer, explained)],
         "run camera": [(change | {"source": of(str), "view": of(str)}, {})],
-        "run verify": [(fields_of(Verification) | verified | {"bundle": of(str)}, {})],
+        "run verify": [(fields_of(Verification) | verified | {"bundle_id": of(str)}, {})],
         "run install": [installed, (fields_of(ShadowReport), {})],
         "run update": [(fields_of(UpdateResult), {})],
         "run rollback": [installed],

@@ -92,7 +92,7 @@ def compare_with_old(
         right_on_new = int((after[~common].argmax(1) == truth[~common]).sum())
         results[file] = AgainstBundle(
             **{part.name: getattr(report, part.name) for part in fields(ParityFigures)},
-            file=classifier.file.name,
+            artifact=classifier.file.name,
             replaces=identities(old),
             better=int((right_after & ~right_before).sum()),
             worse=int((right_before & ~right_after).sum()),

@@ -65,7 +65,7 @@ class Published:
     commit: str
     private: bool
     bundle: str
-    id: str
+    bundle_id: str
     files: int
     images: int
     checked: tuple[str, ...]
@@ -83,7 +83,7 @@ class Fetched:
     repository: str
     commit: str
     bundle: str
-    id: str
+    bundle_id: str
     images: int
     checked: tuple[str, ...]
     unchecked: tuple[str, ...]

@@ -179,7 +179,7 @@ def test_sink(checkout: Checkout) -> None:
         @contextmanager
         def open_label_log(options, context):
             with Path("labels.log").open("w") as log:
-                yield Sink(on_change=lambda change: print(change.label, file=log))
+                yield Sink(on_change=lambda change: print(change.predicted, file=log))
                 print("closed", context.bundle_name, file=log)
         ''',
     )

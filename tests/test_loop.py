@@ -124,7 +124,7 @@ def test_third_object_is_collected_labelled_trained_compared_installed_and_named
     run("runtime", "install", "runs/fruit/bundle", "fruit")
 
     answers = seen_by_camera(third, "--collect", inbox)
-    assert "banana" in [answer["label"] for answer in answers]
+    assert "banana" in [answer["predicted"] for answer in answers]
     collected = new_images(inbox, third, range(5 * FRAMES_A_PHOTO, 5 * FRAMES_A_PHOTO + count))
     reasons = [read_note(path.read_bytes())["reason"] for path in collected]
     assert "unknown" in reasons
@@ -136,6 +136,6 @@ def test_third_object_is_collected_labelled_trained_compared_installed_and_named
     compared = run("export", "tflite", "runs/fruit-2", "--against", "fruit", *FEW_IMAGES)
     assert "images of new classes are right" in compared
     run("runtime", "install", "runs/fruit-2/bundle", "fruit")
-    named = [answer["label"] for answer in seen_by_camera(later) if answer["label"]]
+    named = [answer["predicted"] for answer in seen_by_camera(later) if answer["predicted"]]
     assert named[0] == "kiwi"
     assert "banana" in named

@@ -41,6 +41,7 @@ EARLIER_NAMES = {
     "--save-uncertain": "--collect",
     "--verify": "--test-data",
     "--views": "--variants",
+    "--width": "--width-factor",
 }
 
 

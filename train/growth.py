@@ -199,7 +199,7 @@ def old_options(growth: Growth, chosen: TrainOptions) -> TrainOptions:
     if not isinstance(before, dict):
         raise InputRefused(str(growth.run), "does not say how it was made; train again without it")
     known = {field.name: field.default for field in fields(TrainOptions)}
-    before = rename_old_keys(before, {"views": "variants"})  # its name in 0.1.0
+    before = rename_old_keys(before, {"views": "variants", "width": "width_factor"})
     options = {name: value for name, value in before.items() if name in known}
     options["input_size"] = growth.manifest.preprocessing.width
     options |= {

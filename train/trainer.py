@@ -1,5 +1,6 @@
 """Trains a classifier on an image folder; writes a run folder with model, results and report."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -223,4 +224,5 @@ def _read_finished(run: Path, made_by: Mapping[str, Any]) -> Mapping[str, Any] |
     is_whole = isinstance(results, dict) and (set(results) == expected or len(manifest.labels) == 1)
     if not is_whole:
         return None
-    return manifest.provenance if manifest.provenance.get("made_by") == made_by else None
+    before = manifest.provenance.get("made_by")
+    return manifest.provenance if before == json.loads(json.dumps(made_by)) else None

@@ -164,7 +164,7 @@ def _measurement(
     sha256 = sha256_of(content)
     precisions = {artifact.sha256: artifact.precision for artifact in _artifacts(classifier)}
     return Measurement(
-        model=file.parent.name or ".",
+        model_folder=file.parent.name or ".",
         artifact=file.name,
         format=file.suffix[1:],
         precision=precisions.get(sha256, "unknown"),

@@ -92,7 +92,7 @@ class Memory:
 class Measurement:
     """Holds the figures of one model file with `threads` interpreter threads.
 
-    model: the folder of the file, as the user named it; it distinguishes artifacts of one name.
+    model_folder: of the file, as the user named it; it distinguishes artifacts of one name.
     images: how many different ones; 0: random pixels, because no image was available.
     samples_ms: every `Classifier.scores` on pixels, in order.
     invoke_ms: the interpreter's own part of each sample.
@@ -102,7 +102,7 @@ class Measurement:
     accuracy: of the artifact on the test images, from the bundle's parity.json; None: not known.
     """
 
-    model: str
+    model_folder: str
     artifact: str
     format: str
     precision: str
@@ -121,7 +121,8 @@ class Measurement:
     accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        expect_text(self, "model", "artifact", "format", "precision", "sha256", "interpreter")
+        expect_text(self, "model_folder", "artifact", "format", "precision", "sha256")
+        expect_text(self, "interpreter")
         for name, minimum in (("size_bytes", 1), ("threads", 1), ("images", 0)):
             value = getattr(self, name)
             if value < minimum:
@@ -157,9 +158,9 @@ class Measurement:
 
 def label(measurement: Measurement, among: Sequence[Measurement]) -> str:
     """Returns the name of its model file, with the folder if `among` come from several folders."""
-    if len({other.model for other in among}) == 1:
+    if len({other.model_folder for other in among}) == 1:
         return measurement.artifact
-    return f"{measurement.model}/{measurement.artifact}"
+    return f"{measurement.model_folder}/{measurement.artifact}"
 
 
 def label_with_threads(measurement: Measurement, among: Sequence[Measurement]) -> str:

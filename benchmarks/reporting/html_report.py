@@ -38,12 +38,12 @@ WRAPPED_COLUMNS = (*TEXT_COLUMNS, "before", "after")
 
 def render(report: LatencyReport) -> str:
     """Returns the page of one result."""
-    head = html_head(f"{report.name} – latency")
+    head = html_head(f"{report.title} – latency")
     return "\n".join([head, STYLE, *_body(report), "</html>"]) + "\n"
 
 
 def _body(report: LatencyReport) -> Iterator[str]:
-    yield f"<h1>{html.escape(report.name)}: latency</h1>"
+    yield f"<h1>{html.escape(report.title)}: latency</h1>"
     yield _note(f"{_place_and_time(report)}. {_best(report.measurements)}")
     yield from _doubts(report)
     yield from _figures(report)

@@ -4,7 +4,7 @@ It holds every sample with its conditions, and is checked when it is read back.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,14 +19,15 @@ from runtime.shared.wording import counted
 from runtime.system.atomic_files import write_file
 from runtime.system.json_records import (
     MAX_TEXT_BYTES,
+    OLD_KEYS,
     expect_text,
     parse_json,
     read_text,
-    rename_old_keys,
+    rename_nested,
 )
 from runtime.system.typed_json import read_as
 
-SCHEMA, KIND = 2, "latency"
+SCHEMA, KIND = 3, "latency"
 MAX_SPREAD = 1.5
 """A higher ratio of p95 to p50 shows a disturbance; on an idle machine it is below 1.2."""
 ENOUGH_SAMPLES = 100
@@ -36,8 +37,8 @@ MAX_OVERHEAD_US = 20
 class ResultFile:
     """Writes a dataclass to a file, and reads it back with every type checked."""
 
-    items: ClassVar[str] = ""
-    """The list whose objects had "pictures" instead of "images" in schema 1, if there was one."""
+    old_keys: ClassVar[Mapping[str, Mapping[str, str]]]
+    """The keys of older schemas, for `rename_nested`."""
     kind: str
     schema: int
 
@@ -54,7 +55,7 @@ class ResultFile:
         """
         data = read_result(path, cls.kind)
         with naming(path, f"not a usable result of {cls.kind}: {{}}"):
-            result: Self = read_as(cls, _upgraded(data, cls.items, cls.schema), "result")
+            result: Self = read_as(cls, _upgraded(data, cls.old_keys, cls.schema), "result")
         return result
 
 
@@ -66,8 +67,11 @@ class LatencyReport(ResultFile):
     pair_loads: with --interleave, how many samples of each model came from each process.
     """
 
-    items = "measurements"
-    name: str
+    old_keys: ClassVar = {
+        "": {"name": "title"},
+        "measurements": OLD_KEYS | {"model": "model_folder"},
+    }
+    title: str
     command: str
     rule: Rule
     before: Conditions
@@ -79,7 +83,7 @@ class LatencyReport(ResultFile):
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        expect_text(self, "name", "command")
+        expect_text(self, "title", "command")
         if not self.measurements:
             raise InputRefused("latency", "expected at least one measurement, found none")
         for name in ("asked_threads", "pair_loads"):
@@ -120,11 +124,13 @@ class LatencyReport(ResultFile):
                 yield f"{name}: the timing itself took {measurement.overhead_us:.1f} us a sample"
 
 
-def _upgraded(data: dict[str, Any], items: str, schema: int) -> dict[str, Any]:
-    """Returns a result of schema 1 as one of `schema` 2; any other result of `schema` unchanged."""
+def _upgraded(
+    data: dict[str, Any], old_keys: Mapping[str, Mapping[str, str]], schema: int
+) -> dict[str, Any]:
+    """Returns a result of an older schema as one of `schema`; one of `schema` unchanged."""
     found = data.get("schema")
-    if type(found) is int and found == schema - 1 and isinstance(data.get(items), list):
-        return {**data, "schema": schema, items: [rename_old_keys(item) for item in data[items]]}
+    if type(found) is int and 1 <= found < schema:
+        return {**rename_nested(data, old_keys), "schema": schema}
     if found != schema:
         raise InputRefused(
             "schema", f"expected a result of schema {schema}, found of schema {found!r}"

@@ -98,12 +98,14 @@ def run_pull(arguments: argparse.Namespace) -> int:
 
 def _pushed(result: "Published") -> str:
     seen = "private" if result.private else "public"
-    line = f"{result.url}: bundle {result.id}, {counted(result.files, 'file')}, {seen}"
+    line = f"{result.url}: bundle {result.bundle_id}, {counted(result.files, 'file')}, {seen}"
     return _text(line, result)
 
 
 def _pulled(result: "Fetched") -> str:
-    line = f"{result.bundle}: bundle {result.id} of {result.repository}, commit {result.commit}"
+    line = (
+        f"{result.bundle}: bundle {result.bundle_id} of {result.repository}, commit {result.commit}"
+    )
     return _text(line, result)
 
 

@@ -46,10 +46,10 @@ class Judgement:
     artifact: str
     images: int
     refused: int
-    unknown: int
+    unknown_images: int
     unknown_low: float
     unknown_high: float
-    unsure: int
+    unsure_images: int
     auroc: float | None
     predicted_counts: dict[str, int]
 
@@ -126,12 +126,12 @@ def _auroc(classifier: Classifier, bundle: Path, answers: list[Answer]) -> float
     strange = [answer.similarity for answer in answers if answer.similarity is not None]
     if not strange or not (bundle / PARITY).exists():
         return None
-    record = read_records(bundle)[classifier.file.name].similarity
+    record = read_records(bundle)[classifier.file.name].similarity_figures
     return auroc(np.array(record.known), np.array(strange)) if record and record.known else None
 
 
 def _text(result: Judgement, strangers: Path) -> str:
-    share = result.unknown / result.images
+    share = result.unknown_images / result.images
     lines = [
         f"{result.artifact}: {share:.1%} of {counted(result.images, 'image')} of"
         f" {escape_control_chars(str(strangers))} are unknown"
@@ -140,7 +140,7 @@ def _text(result: Judgement, strangers: Path) -> str:
     if result.auroc is not None:
         lines.append(f"  AUROC against the known test images {result.auroc:.4f}")
     named = sum(result.predicted_counts.values())
-    lines.append(f"  {result.unsure} unsure, {named} taken for a class")
+    lines.append(f"  {result.unsure_images} unsure, {named} taken for a class")
     if named:
         most = list(result.predicted_counts.items())[:MAX_NAMED]
         listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)

@@ -122,7 +122,7 @@ def summary(result: ExportResult) -> str:
         f" {record.reference} {parity.reference_calibration_error:.4f}"
     )
     classes = [f"  worst class '{worst_class}': drop {parity.worst_class_drop:+.4f}; {calibration}"]
-    if record.similarity and record.similarity.one_class:
+    if record.similarity_figures and record.similarity_figures.one_class:
         accuracy, same, classes = f"right verdicts: {accuracy}", "same verdict", []
     return "\n".join(
         (
@@ -157,7 +157,7 @@ def _against_lines(record: ArtifactRecord) -> Iterator[str]:
         return
     interval = f"95 % interval {old.drop_low:+.4f} to {old.drop_high:+.4f}"
     yield (
-        f"  against bundle {old.replaces[0]} ({escape_control_chars(old.file)}), accuracy"
+        f"  against bundle {old.replaces[0]} ({escape_control_chars(old.artifact)}), accuracy"
         f" {old.reference_accuracy:.4f}:"
     )
     yield f"    drop {old.drop:+.4f} ({interval}) on {old.sample}"

@@ -20,5 +20,5 @@ class LayerError:
     steps: float
     lost: float
     scale: float
-    after: str
-    after_scale: float
+    input_layer: str
+    input_scale: float

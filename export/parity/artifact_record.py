@@ -16,12 +16,26 @@ from runtime.bundles.bundle import PARITY
 from runtime.errors import InputRefused
 from runtime.models.confidence import Confidence
 from runtime.shared.parity import ParityFigures, ParityReport
-from runtime.system.json_records import parse_json, read_text, rename_old_keys
+from runtime.system.json_records import parse_json, read_text, rename_nested
 from runtime.system.typed_json import read_as
 from workstation.similarity.measure import SimilarityRecord
 
-SCHEMA = 6
-"""Schema 5, whose names of fields differ, is still read."""
+SCHEMA = 7
+OLD_KEYS = {
+    "": {"bytes": "size_bytes", "calibration": "calibration_id"}
+    | {"classes": "class_findings", "similarity": "similarity_figures"},
+    "made_by": {"calibration": "calibration_images", "source": "code_sha256"}
+    | {"devices": "device_images", "against": "against_id"},
+    "latency": {"runs": "calls", "cpu": "cpu_model"},
+    "ladder": {"bytes": "size_bytes", "file": "artifact"},
+    "against": {"file": "artifact"},
+    "layers": {"after": "input_layer", "after_scale": "input_scale"},
+    "class_findings": {"unknown": "unknown_images"},
+    "similarity_figures": {"classes": "left_out_classes"},
+    "flips": {"truth": "label", "reference": "reference_label", "candidate": "candidate_label"},
+    "true_scores": {"reference": "reference_scores", "candidate": "candidate_scores"},
+}
+"""The keys of schemas 5 and 6 in a record, for `rename_nested`."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +44,9 @@ class ArtifactInputs:
 
     calibration_images: at most in the representative dataset. keep: the fraction of known images
     that the thresholds keep. qat_epochs: at most; 0: none.
-    devices: how many test images each emulated device classifies at most, by the device's name.
-    source: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails of
-    training images, with their features. against: the id of the old bundle of --against.
+    device_images: how many each emulated device classifies at most, by the device's name.
+    code_sha256: one SHA-256 over the code of Quince. examples: whether the bundle gets thumbnails
+    of training images, with their features. against_id: of the old bundle of --against.
     prefer: what --precision auto chose by.
     """
 
@@ -41,13 +55,13 @@ class ArtifactInputs:
     seed: int
     qat_epochs: int
     keep: float
-    devices: Mapping[str, int]
+    device_images: Mapping[str, int]
     model_sha256: str
     images_sha256: str
-    source: str
+    code_sha256: str
     spec: ArtifactSpec
     examples: bool = True
-    against: str = ""
+    against_id: str = ""
     prefer: str = "size"
 
 
@@ -72,13 +86,13 @@ class AgainstBundle(ParityFigures):
 
     Only images of classes that both know are compared.
 
-    file: the model file of the old bundle. replaces: identifies the old bundle and those before it
-    (runtime.deployment.replacement_check). better, worse: images that became right, and wrong.
+    artifact: the model file of the old bundle. replaces: identifies the old bundle and those before
+    it (runtime.deployment.replacement_check). better, worse: images that became right, and wrong.
     new_images, new_right: test images of classes that the old bundle does not know, and how many
     of them are right. seen: test images that the old bundle is known to have been trained with.
     """
 
-    file: str
+    artifact: str
     replaces: tuple[str, ...]
     better: int
     worse: int
@@ -95,7 +109,7 @@ class Attempt:
     """
 
     name: str
-    file: str
+    artifact: str
     outcome: Literal["passed", "undecided", "failed", "not possible"]
     reasons: tuple[str, ...]
     float_layers: tuple[str, ...] = ()
@@ -111,8 +125,8 @@ class ArtifactRecord:
     """Everything that was measured of one artifact, and how it was made.
 
     command: as the user typed it. versions: of the packages that made it, by name.
-    similarity: None if the file has no similarities. classes: what goes wrong in each class, the
-    worst first.
+    similarity_figures: None if the file has no similarities. class_findings: what goes wrong in
+    each class, the worst first.
     devices: by the device's name. calibration_id: of the set in calibration.json, if any.
     warnings: on that set and on the conversion.
     layers: the most damaged first; empty if they were not measured.
@@ -134,8 +148,8 @@ class ArtifactRecord:
     doubts: tuple[str, ...]
     devices: Mapping[str, DeviceParity]
     confidence: Confidence
-    similarity: SimilarityRecord | None
-    classes: tuple[ClassFinding, ...]
+    similarity_figures: SimilarityRecord | None
+    class_findings: tuple[ClassFinding, ...]
     latency: Latency
     calibration_id: str | None
     warnings: tuple[str, ...]
@@ -179,25 +193,12 @@ def read_records(bundle: Path) -> dict[str, ArtifactRecord]:
     data = parse_json(read_text(bundle / PARITY, "not a bundle"))
     if not isinstance(data, dict) or not isinstance(data.get("artifacts"), dict):
         raise InputRefused(str(bundle / PARITY), "expected an object with schema and artifacts")
-    if data.get("schema") not in (5, SCHEMA):
+    if data.get("schema") not in (5, 6, SCHEMA):
         raise InputRefused(str(bundle), "holds a bundle made by another version of Quince")
     records = data["artifacts"]
-    if data["schema"] == 5:
-        records = {file: _upgrade(record) for file, record in records.items()}
+    if data["schema"] != SCHEMA:
+        records = {file: rename_nested(record, OLD_KEYS) for file, record in records.items()}
     return {file: ArtifactRecord.from_json(record, file) for file, record in records.items()}
-
-
-def _upgrade(record: Any) -> Any:
-    """Gives a record of schema 5 the names of schema 6; returns other data unchanged."""
-    if not isinstance(record, dict):
-        return record
-    size, ladder = {"bytes": "size_bytes"}, record.get("ladder", [])
-    record = rename_old_keys(record, size | {"calibration": "calibration_id"})
-    inputs = rename_old_keys(record.get("made_by"), {"calibration": "calibration_images"})
-    latency = rename_old_keys(record.get("latency"), {"runs": "calls"})
-    if isinstance(ladder, list):
-        ladder = [rename_old_keys(attempt, size) for attempt in ladder]
-    return record | {"made_by": inputs, "latency": latency, "ladder": ladder}
 
 
 def write_records(bundle: Path, records: Mapping[str, ArtifactRecord]) -> None:

@@ -24,7 +24,7 @@ class ClassFinding:
     label: str
     images: int
     right: int
-    unknown: int
+    unknown_images: int
     taken_for: str
     taken_for_images: int
     training_images: int

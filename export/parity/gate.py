@@ -153,8 +153,8 @@ def judge_similarity(record: SimilarityRecord | None, limits: ParityLimits) -> I
     if record is None or record.auroc is None or record.keras_auroc is None:
         return
     drop = record.keras_auroc - record.auroc
-    fewest = min(row.images for row in record.classes)
-    if drop > limits.max_auroc_drop and drop > 1 / (len(record.classes) * fewest):
+    fewest = min(row.images for row in record.left_out_classes)
+    if drop > limits.max_auroc_drop and drop > 1 / (len(record.left_out_classes) * fewest):
         yield (
             f"the AUROC of its similarities fell by {drop:.4f} from {record.keras_auroc:.4f};"
             f" at most {limits.max_auroc_drop} is allowed"

@@ -25,13 +25,13 @@ MAX_TIMED_S = 3.0
 class Latency:
     """The median time of `Classifier.scores` on decoded pixels, over some `calls`.
 
-    cpu: this machine's processor. threads: of the interpreter.
+    cpu_model: this machine's processor. threads: of the interpreter.
     """
 
     p50_ms: float
     calls: int
     threads: int
-    cpu: str
+    cpu_model: str
 
 
 def measure_in_turn(
@@ -61,7 +61,7 @@ def measure_in_turn(
             p50_ms=round(1000 * median(seconds), 3),
             calls=len(seconds),
             threads=classifiers[name].threads,
-            cpu=cpu,
+            cpu_model=cpu,
         )
         for name, seconds in timed_s.items()
     }

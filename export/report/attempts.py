@@ -34,7 +34,7 @@ def compared_attempt(record: ArtifactRecord) -> Attempt:
         reasons = (*record.reasons, *worst_layer_sentence(record))
     return Attempt(
         name=attempt_name(spec),
-        file=spec.file,
+        artifact=spec.file,
         outcome=record.outcome,
         reasons=reasons,
         float_layers=spec.float_layers,
@@ -57,8 +57,8 @@ def worst_layer_sentence(record: ArtifactRecord) -> list[str]:
     worst = record.layers[0]
     return [
         f"quantization damages layer '{worst.layer}' most: at its scale {worst.scale:.3g} it loses"
-        f" {worst.lost:.0%} of its signal (the layer before it, '{worst.after}', has the scale"
-        f" {worst.after_scale:.3g})"
+        f" {worst.lost:.0%} of its signal (the layer before it, '{worst.input_layer}', has the"
+        f" scale {worst.input_scale:.3g})"
     ]
 
 

@@ -33,10 +33,12 @@ def flipped_images(parities: Mapping[str, ParityFigures]) -> list[FlippedImage]:
     for file, parity in parities.items():
         for flip in parity.flips:
             flips.setdefault(flip.image, flip)
-            answer = FlippedAnswer(file, flip.candidate, flip.candidate_score)
+            answer = FlippedAnswer(file, flip.candidate_label, flip.candidate_score)
             answers.setdefault(flip.image, []).append(answer)
     images = [
-        FlippedImage(path, flip.truth, flip.reference, flip.reference_score, tuple(answers[path]))
+        FlippedImage(
+            path, flip.label, flip.reference_label, flip.reference_score, tuple(answers[path])
+        )
         for path, flip in flips.items()
     ]
     return sorted(

@@ -49,7 +49,9 @@ def model_card(
         poor=next((record.poor_model for record in records.values() if record.poor_model), ""),
         max_labels=MAX_LABELS,
         unknown=grouped(records, unknown_sentences),
-        machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
+        machines=grouped(
+            records, lambda record: (record.latency.cpu_model, record.latency.threads)
+        ),
         fewest=min(labels.count(label) for label in run.manifest.labels),
         sets=[
             (calibrated_on(key, records), calibration_set)

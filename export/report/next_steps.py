@@ -106,12 +106,12 @@ def _more_images(finding: ClassFinding, usual: int) -> str:
 
 def _too_unknown(finding: ClassFinding, keep: float) -> str:
     if (
-        finding.unknown < MIN_OVERLAP
-        or finding.unknown <= MAX_UNKNOWN * (1 - keep) * finding.images
+        finding.unknown_images < MIN_OVERLAP
+        or finding.unknown_images <= MAX_UNKNOWN * (1 - keep) * finding.images
     ):
         return ""
     return (
-        f"other looks of {finding.label}: {finding.unknown} of"
+        f"other looks of {finding.label}: {finding.unknown_images} of"
         f" {counted(finding.images, 'test image')} are called unknown, so its training images do"
         " not show all that it looks like"
     )

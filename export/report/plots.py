@@ -51,7 +51,7 @@ def score_plot(true_scores: TrueScores, reference: str = KERAS) -> str:
     Images whose label changed are red.
     """
     flipped = set(true_scores.flipped)
-    pairs = list(zip(true_scores.reference, true_scores.candidate, strict=True))
+    pairs = list(zip(true_scores.reference_scores, true_scores.candidate_scores, strict=True))
     figure, axes = page_axes(SCORES_SIDE, SCORES_SIDE)
     axes.plot([0, 1], [0, 1], color=LINE, linewidth=1)
     same = (pair for number, pair in enumerate(pairs) if number not in flipped)

@@ -96,17 +96,19 @@ def render(
         unknown=grouped(records, unknown_sentences),
         steps=grouped(records, lambda record: _steps(record)),
         left_out=[
-            (file, record.similarity)
+            (file, record.similarity_figures)
             for file, record in records.items()
-            if record.similarity and record.similarity.classes
+            if record.similarity_figures and record.similarity_figures.left_out_classes
         ],
-        machines=grouped(records, lambda record: (record.latency.cpu, record.latency.threads)),
+        machines=grouped(
+            records, lambda record: (record.latency.cpu_model, record.latency.threads)
+        ),
     )
 
 
 def _steps(record: ArtifactRecord) -> list[str]:
-    left_out = record.similarity.classes if record.similarity else ()
-    return next_steps(record.classes, record.confidence.keep, left_out)
+    left_out = record.similarity_figures.left_out_classes if record.similarity_figures else ()
+    return next_steps(record.class_findings, record.confidence.keep, left_out)
 
 
 def report_template(name: str) -> Template:

@@ -58,7 +58,7 @@ def no_threshold_reason(images: int, accuracy: float) -> str:
 
 def unknown_sentences(record: ArtifactRecord) -> list[str]:
     """Returns what a file calls unknown and unsure, and what was measured of it, in sentences."""
-    confidence, similarity = record.confidence, record.similarity
+    confidence, similarity = record.confidence, record.similarity_figures
     if confidence.min_similarity is None:
         if not confidence.min_score:
             reason = no_threshold_reason(record.parity.images, record.parity.candidate_accuracy)
@@ -77,7 +77,7 @@ def unknown_sentences(record: ArtifactRecord) -> list[str]:
     if similarity and similarity.auroc is not None:
         sentences.append(
             f"a class left out: AUROC {similarity.auroc:.3f}, {similarity.stopped:.1%} of its"
-            f" images stopped (means of {len(similarity.classes)} classes)"
+            f" images stopped (means of {len(similarity.left_out_classes)} classes)"
         )
     return [*sentences, score_sentence("unsure", confidence)]
 
@@ -94,8 +94,8 @@ def _bad_parts(similarity: SimilarityRecord) -> str:
     """Returns what a file of one class does with bad parts."""
     if similarity.auroc is None:
         return "no bad parts among the test images: how many are stopped is not known"
-    images = sum(row.images for row in similarity.classes)
-    stopped = sum(row.images * row.stopped for row in similarity.classes)
+    images = sum(row.images for row in similarity.left_out_classes)
+    stopped = sum(row.images * row.stopped for row in similarity.left_out_classes)
     keras = "" if similarity.keras_auroc is None else f", Keras {similarity.keras_auroc:.3f}"
     return (
         f"bad parts: stopped {stopped / images:.1%} of {counted(images, 'image')}, AUROC"

@@ -15,6 +15,7 @@ from runtime.bundles.parity_record import read_parity_record
 from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.file_formats.tensors import Tensor
+from runtime.images.preprocessing import Fit
 from runtime.images.region import Region
 from runtime.models.external_model import open_external
 from runtime.models.first_load.first_load import require_first_load
@@ -45,7 +46,7 @@ class ModelDescription:
     is recorded.
     """
 
-    file: str
+    artifact: str
     format: str
     precision: str | None
     size_bytes: int
@@ -60,22 +61,23 @@ class ModelDescription:
 class Description:
     """Describes a classifier with its labels and preprocessing.
 
-    kind: "bundle", "model file" or "external model file". Labels and preprocessing of the last may
-    be unknown; `lacking` then says why.
+    model: the path of it. model_kind: "bundle", "model file" or "external model file". Labels and
+    preprocessing of the last may be unknown; `lacking` then says why. bundle_id, bundle_name: of a
+    model file alone, the start of its sha256, and the name in it or its own.
     """
 
-    path: str
-    kind: str
-    id: str
-    name: str
+    model: str
+    model_kind: str
+    bundle_id: str
+    bundle_name: str
     labels: tuple[str, ...]
     height: int | None
     width: int | None
-    fit: str | None
-    grey16: tuple[int, ...] | None
+    fit: Fit | None
+    grey16_range: tuple[int, ...] | None
     region: Region | None
     provenance: Mapping[str, Any]
-    models: tuple[ModelDescription, ...]
+    artifacts: tuple[ModelDescription, ...]
     lacking: str = ""
 
 
@@ -112,7 +114,7 @@ def _describe_artifact(
     except MachineError as error:
         lacking = error.reason
     return ModelDescription(
-        file=artifact.file,
+        artifact=artifact.file,
         format=artifact.format,
         precision=artifact.precision,
         size_bytes=len(content),
@@ -130,7 +132,7 @@ def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
     require_first_load(path, sha256, spec or ModelSpec())
     backend = load_backend(path, content, 1)
     model = ModelDescription(
-        file=path.name,
+        artifact=path.name,
         format=path.suffix[1:],
         precision=None,
         size_bytes=len(content),
@@ -148,18 +150,18 @@ def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
         manifest, _, remark = open_external(path, content, backend, spec or ModelSpec())
     except InputRefused as refusal:
         return Description(
-            path=str(path),
-            kind="external model file",
-            id=model_id,
-            name=path.stem,
+            model=str(path),
+            model_kind="external model file",
+            bundle_id=model_id,
+            bundle_name=path.stem,
             labels=(),
             height=None,
             width=None,
             fit=None,
-            grey16=None,
+            grey16_range=None,
             region=None,
             provenance={},
-            models=(model,),
+            artifacts=(model,),
             lacking=refusal.reason,
         )
     if remark:
@@ -171,18 +173,18 @@ def _description(
     path: Path, kind: str, model_id: str, manifest: Manifest, models: tuple[ModelDescription, ...]
 ) -> Description:
     return Description(
-        path=str(path),
-        kind=kind,
-        id=model_id,
-        name=manifest.name,
+        model=str(path),
+        model_kind=kind,
+        bundle_id=model_id,
+        bundle_name=manifest.name,
         labels=manifest.labels,
         height=manifest.preprocessing.height,
         width=manifest.preprocessing.width,
         fit=manifest.preprocessing.fit,
-        grey16=manifest.preprocessing.grey16,
+        grey16_range=manifest.preprocessing.grey16,
         region=manifest.preprocessing.region,
         provenance=manifest.provenance,
-        models=models,
+        artifacts=models,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.errors import QuinceError
 
-JSON_SCHEMA = 3
+JSON_SCHEMA = 4
 """The version of the JSON that commands print; it stands in every object."""
 
 

@@ -9,7 +9,6 @@ from runtime.cli.parser import CommandParser, add_output
 from runtime.commands.camera import camera_parser, follow_sources
 from runtime.commands.table import VERBS
 from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceError
-from runtime.images.region import region_text
 from runtime.images.upright import upright_rgb
 from runtime.inbox.collector import Collector, InboxLimits, by_thumbnail
 from runtime.inbox.note import Note, local_time
@@ -65,7 +64,6 @@ def _collect(
 ) -> tuple[int, int]:
     """Offers frames until the source ends; returns how many, and how many were refused."""
     source, seen, refused = capture.source, 0, 0
-    region = region_text(trigger.region) if trigger.region else ""
     while True:
         try:
             frame = capture.next(TICK_S, trigger.wants)
@@ -80,7 +78,7 @@ def _collect(
             errors.report(ImageRefused(source.name if source.live else frame.name, refusal.reason))
             continue
         seen += 1
-        note = Note("different", source.name, frame.name, local_time(), region)
+        note = Note("different", source.name, frame.name, local_time(), trigger.region)
         collector.offer(image, note)
 
 

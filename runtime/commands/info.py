@@ -41,13 +41,14 @@ def main(arguments: Sequence[str]) -> int:
         text=lambda: "\n".join(map(escape_control_chars, _lines(description))),
     )
     if description.lacking:  # as predict refuses it
-        say(f"{NAME}: {description.path}: {description.lacking}")
+        say(f"{NAME}: {description.model}: {description.lacking}")
         return REFUSED
     return DONE
 
 
 def _lines(description: Description) -> Iterator[str]:
-    yield f"{description.path}: {description.kind} '{description.name}', id {description.id}"
+    name = f"{description.model_kind} '{description.bundle_name}'"
+    yield f"{description.model}: {name}, id {description.bundle_id}"
     if description.lacking:
         yield f"cannot be used as it is: {description.lacking}"
     else:
@@ -60,18 +61,19 @@ def _lines(description: Description) -> Iterator[str]:
         yield f"image: {size}, fit {description.fit}, upright, RGB"
         if description.region:
             yield f"region of the image: {region_text(description.region)} (x, y, width, height)"
-        if description.grey16:
-            low, high = description.grey16
+        if description.grey16_range:
+            low, high = description.grey16_range
             yield f"16-bit grey: the values {low} to {high} become 0 to 255"
     for name, value in description.provenance.items():
         yield f"{name}: {_shorten(value)}"
-    for model in description.models:
+    for model in description.artifacts:
         yield from _model_lines(model)
 
 
 def _model_lines(model: ModelDescription) -> Iterator[str]:
     kind = " ".join(part for part in (model.format, model.precision) if part)
-    yield f"{model.file}: {kind}, {model.size_bytes / 1e6:.3g} MB, sha256 {model.sha256[:12]}..."
+    size = f"{model.size_bytes / 1e6:.3g} MB"
+    yield f"{model.artifact}: {kind}, {size}, sha256 {model.sha256[:12]}..."
     if model.input and model.output:
         yield f"  input {_tensor(model.input)} -> output {_tensor(model.output)}"
     else:

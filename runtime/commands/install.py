@@ -156,8 +156,8 @@ def _describe_shadow(report: ShadowReport) -> str:
         f" {report.same} with the same answer"
     ]
     lines += [
-        f"  {counted(pair.frames, 'frame')}: {pair.old} became {pair.new}"
-        for pair in report.differences
+        f"  {counted(pair.frames, 'frame')}: {pair.old_answer} became {pair.new_answer}"
+        for pair in report.changes
     ]
     return "\n".join(lines)
 
@@ -168,8 +168,8 @@ def _say(line: str) -> None:
 
 def describe_installation(installed: InstallResult) -> str:
     """Returns the bundle in use and the way back, and after an install what was checked."""
-    place = escape_control_chars(installed.place)
-    line = f"{place}: bundle {installed.id}"
+    place = escape_control_chars(installed.bundle)
+    line = f"{place}: bundle {installed.bundle_id}"
     if installed.exported:
         line += f", exported {installed.exported}"
     line += f", {OUTCOMES[installed.outcome]}"

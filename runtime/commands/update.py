@@ -43,26 +43,30 @@ def main(arguments: Sequence[str]) -> int:
     chosen = UpdateOptions(
         signers, options.service, options.watch, options.allow_uncompared, options.threads
     )
-    state = {"state": "failed", "reason": "a bug"}
+    state = {"outcome": "failed", "reason": "a bug"}
     try:
         result = update(options.source, options.place, chosen, _say)
-        state = {"state": result.outcome, "offered": result.id, "exported": result.exported}
+        state = {
+            "outcome": result.outcome,
+            "offered_id": result.offered_id,
+            "exported": result.exported,
+        }
     except QuinceError as error:
-        state = {"state": "failed", "reason": str(error)}
+        state = {"outcome": "failed", "reason": str(error)}
         raise
     finally:
         if publish:
             bundle = open_if_intact(options.place)
             in_use, name = (bundle.id, bundle.manifest.name) if bundle else (None, "bundle")
             at = datetime.now().astimezone().isoformat(timespec="seconds")
-            publish(options.mqtt, name, {"at": at, "bundle": in_use} | state, _say)
+            publish(options.mqtt, name, {"at": at, "bundle_id": in_use} | state, _say)
     print_result(result, as_json=options.json, text=lambda: _describe(result))
     return DONE
 
 
 def _describe(result: UpdateResult) -> str:
-    place, signer = map(escape_control_chars, (result.place, result.signer))
-    line = f"{place}: bundle {result.id}, exported {result.exported}, signed by {signer}"
+    place, signer = map(escape_control_chars, (result.bundle, result.signer))
+    line = f"{place}: bundle {result.offered_id}, exported {result.exported}, signed by {signer}"
     return f"{line}, {OUTCOMES[result.outcome]}{', watched' * result.watched}"
 
 

@@ -86,7 +86,7 @@ def _describe_difference(difference: Difference, bundle: Bundle) -> str:
             f"pixels at the model's input differ by {mean:.2g} on average, "
             f"at most {worst:.0f} of 255"
         )
-    images = counted(len(difference.images), "image")
+    images = counted(len(difference.image_names), "image")
     return f"{difference.stage}: {images}, {size}; {_advice(difference.stage, bundle)}"
 
 

@@ -43,8 +43,8 @@ class InstallResult:
     unchecked: the model files that cannot run here.
     """
 
-    place: str
-    id: str
+    bundle: str
+    bundle_id: str
     exported: str | None
     previous_id: str | None
     outcome: InstallOutcome = "installed"

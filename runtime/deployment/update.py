@@ -40,13 +40,14 @@ class UpdateResult:
 
     outcome: "unchanged" if the bundle is in use already; "held back" if it was in use here, and
         was rolled back.
-    id, exported: of the bundle that is offered. signer: as the list of signers names them.
+    bundle: the path of the bundle in use. offered_id, exported: of the bundle that is offered.
+    signer: as the list of signers names them.
     watched: whether a service was watched with the new bundle.
     """
 
-    place: str
+    bundle: str
     outcome: UpdateOutcome
-    id: str
+    offered_id: str
     exported: str
     signer: str
     watched: bool = False
@@ -186,7 +187,7 @@ def _prove(
     watched = bool(before and before.active)
     failure = await_failure(options.service, before, options.watch_s) if before and watched else ""
     if failure:
-        failure = f"{failure} within {options.watch_s:g} s of {installed.id}"
+        failure = f"{failure} within {options.watch_s:g} s of {installed.bundle_id}"
         if not installed.previous_id:
             raise CheckFailed(str(place), f"{failure}, and there is no bundle to go back to")
         _go_back(place, failure, options.service)
@@ -212,5 +213,5 @@ def _complete(place: Path, work: Path, options: UpdateOptions, before: ServiceSt
 def _go_back(place: Path, failure: str, service: str) -> NoReturn:
     old = roll_back(place)
     raise CheckFailed(
-        str(place), f"rolled back to {old.id}: {failure}; look at: journalctl -u {service}"
+        str(place), f"rolled back to {old.bundle_id}: {failure}; look at: journalctl -u {service}"
     )

@@ -7,7 +7,7 @@ before it.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -27,6 +27,8 @@ QUANTIZED_TOLERANCE = 1 / 256
 The second is for all other precisions, and is one step of a uint8 output. docs/parity.md has the
 largest differences measured between x86-64 and aarch64."""
 
+VerifyOutcome = Literal["as exported", "as this processor does", "wrong"]
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -38,7 +40,7 @@ class Difference:
     """
 
     stage: str
-    images: tuple[str, ...]
+    image_names: tuple[str, ...]
     mean: float | None
     worst: float | None
 
@@ -61,7 +63,7 @@ class Verification:
     processor: str = ""
 
     @property
-    def state(self) -> str:
+    def outcome(self) -> VerifyOutcome:
         """Returns "as exported", "as this processor does" or "wrong"."""
         if self.differences:
             return "wrong"
@@ -75,7 +77,7 @@ class Verification:
     @property
     def details(self) -> tuple[str, ...]:
         """Returns the images on which the first such stage differs."""
-        return self.differences[0].images if self.differences else ()
+        return self.differences[0].image_names if self.differences else ()
 
     @property
     def passed(self) -> bool:
@@ -86,11 +88,11 @@ class Verification:
         """Returns the JSON record: the fields, what follows from them, and the bundle's id."""
         return {
             **asdict(self),
-            "state": self.state,
+            "outcome": self.outcome,
             "stage": self.stage,
             "details": self.details,
             "passed": self.passed,
-            "bundle": bundle_id,
+            "bundle_id": bundle_id,
         }
 
 

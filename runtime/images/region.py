@@ -45,6 +45,11 @@ def check_region(values: Any, thing: str) -> Region:
     return x, y, width, height
 
 
+def any_region(value: Any, thing: str = "--region") -> Region:
+    """Returns the region of a text, as `read_region`, or of four values, as `check_region`."""
+    return read_region(value, thing) if isinstance(value, str) else check_region(value, thing)
+
+
 def region_text(region: Region) -> str:
     """Returns the text that `read_region` reads."""
     return ",".join(repr(value).removesuffix(".0") for value in region)

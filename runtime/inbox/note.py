@@ -14,34 +14,37 @@ from PIL import Image
 
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import open_image
+from runtime.images.region import Region
 from runtime.images.upright import upright_rgb
 from runtime.inbox.names import FIRST_YEAR, Reason, escape_surrogates
-from runtime.system.json_records import parse_json
+from runtime.system.json_records import parse_json, rename_old_keys
 
 JPEG_QUALITY = 95
 """High, because the images are used in training."""
 MAX_NOTE_BYTES = 65_533
 """A comment of a JPEG has a length of two bytes, which counts itself."""
 MAX_TEXT = 1000
+OLD_KEYS = {"time": "at", "model": "bundle_id", "label": "predicted"}
+"""The keys of notes from before version 0.2.0, which are still read."""
 
 
 @dataclass(frozen=True)
 class Note:
     """Holds what is known of an image.
 
-    reason: why it was kept. source, frame: their names. time: local, ISO 8601, None where the clock
-    was not set. region: the part that counts, as `read_region` takes it, or "" for all of it.
-    model: the id of the bundle that answered, or "". label, score: its best class, 0..1. verdict:
-    "known", "unsure" or "unknown". similarity: -1..1.
+    reason: why it was kept. source, frame: their names. at: local time, ISO 8601, None where the
+    clock was not set. region: the part that counts, None for all of it; a text in older notes.
+    bundle_id: the id of the bundle that answered, or "". predicted, score: its best class, 0..1.
+    verdict: "known", "unsure" or "unknown". similarity: -1..1.
     """
 
     reason: Reason
     source: str
     frame: str
-    time: str | None = None
-    region: str = ""
-    model: str = ""
-    label: str = ""
+    at: str | None = None
+    region: Region | None = None
+    bundle_id: str = ""
+    predicted: str = ""
     score: float | None = None
     verdict: str = ""
     similarity: float | None = None
@@ -79,4 +82,4 @@ def read_note(content: bytes) -> dict[str, Any]:
         found = parse_json(comment, MAX_NOTE_BYTES)
     except (ImageRefused, InputRefused):
         return {}
-    return found if isinstance(found, dict) else {}
+    return rename_old_keys(found, OLD_KEYS) if isinstance(found, dict) else {}

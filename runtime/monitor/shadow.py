@@ -22,26 +22,26 @@ MAX_LINES = 20
 class ShadowedAnswer:
     """A pair of answers that differ, and on how many frames."""
 
-    old: str
-    new: str
+    old_answer: str
+    new_answer: str
     frames: int
 
 
 @dataclass(frozen=True)
 class ShadowReport:
-    """Holds what a shadow run found: frames, those with the same answer, and the differences.
+    """Holds what a shadow run found: frames, those with the same answer, and the others.
 
     seconds: from the start to the last frame. refused: frames that a model cannot take.
-    differences: the most frequent first.
+    changes: the most frequent first.
     """
 
-    old: str
-    new: str
+    old_bundle_id: str
+    new_bundle_id: str
     seconds: float
     frames: int
     same: int
     refused: int
-    differences: tuple[ShadowedAnswer, ...]
+    changes: tuple[ShadowedAnswer, ...]
 
     @property
     def differing(self) -> float:
@@ -85,13 +85,13 @@ def run_shadow(
         if pair[0] != pair[1] and pairs[pair] == 1 and len(pairs) <= MAX_LINES:
             report(f"{datetime.now():%H:%M:%S} in use: {pair[0]}; new: {pair[1]}")
     return ShadowReport(
-        old=old.id,
-        new=new.id,
+        old_bundle_id=old.id,
+        new_bundle_id=new.id,
         seconds=round(time.monotonic() - started_s, 1),
         frames=pairs.total(),
         same=sum(count for (before, after), count in pairs.items() if before == after),
         refused=refused,
-        differences=tuple(
+        changes=tuple(
             ShadowedAnswer(*pair, count)
             for pair, count in pairs.most_common()
             if pair[0] != pair[1]

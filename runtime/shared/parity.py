@@ -33,10 +33,10 @@ class LabelChange:
     """
 
     image: str
-    truth: str
-    reference: str
+    label: str
+    reference_label: str
     reference_score: float
-    candidate: str
+    candidate_label: str
     candidate_score: float
 
 
@@ -48,8 +48,8 @@ class TrueScores:
     flipped: the indices of the flipped images among them.
     """
 
-    reference: tuple[int, ...]
-    candidate: tuple[int, ...]
+    reference_scores: tuple[int, ...]
+    candidate_scores: tuple[int, ...]
     flipped: tuple[int, ...]
 
 
@@ -168,10 +168,10 @@ def _find_flips(
         if reference_top != candidate_top:
             flip = LabelChange(
                 image=names[image],
-                truth=labels[truth[image]],
-                reference=labels[reference_top],
+                label=labels[truth[image]],
+                reference_label=labels[reference_top],
                 reference_score=float(reference[image, reference_top]),
-                candidate=labels[candidate_top],
+                candidate_label=labels[candidate_top],
                 candidate_score=float(candidate[image, candidate_top]),
             )
             flips.append(flip)
@@ -193,8 +193,8 @@ def select_true_scores(
     even_choice = others[np.linspace(0, len(others) - 1, room, dtype=int)]
     chosen = np.sort(np.concatenate([flipped, even_choice]))
     return TrueScores(
-        reference=_thousandths(reference[chosen, truth[chosen]]),
-        candidate=_thousandths(candidate[chosen, truth[chosen]]),
+        reference_scores=_thousandths(reference[chosen, truth[chosen]]),
+        candidate_scores=_thousandths(candidate[chosen, truth[chosen]]),
         flipped=tuple(np.flatnonzero(is_flipped[chosen]).tolist()),
     )
 

@@ -136,7 +136,7 @@ def show_predictions(
         preprocessing: what the model takes.
         images: the sources from the command line.
         as_json: prints JSON instead of text.
-        model_id: goes into the JSON as `id`.
+        model_id: goes into the JSON as `bundle_id`.
         streams: how many threads may call `classify` at once.
         verbose: lists the files that are left out, instead of counting them.
         explanations: gets a heat map of each image; in JSON, `explanation` is its file.
@@ -233,7 +233,7 @@ def _show(
     record: dict[str, Any] = {"image": shown_name}
     if model_id:
         record |= {
-            "id": model_id,
+            "bundle_id": model_id,
             "verdict": answer.verdict,
             "unknown": answer.verdict == "unknown",
         }

@@ -118,6 +118,20 @@ def rename_old_keys(data: Any, names: Mapping[str, str] = OLD_KEYS) -> Any:
     return {names.get(key, key): value for key, value in data.items()}
 
 
+def rename_nested(data: Any, names: Mapping[str, Mapping[str, str]], under: str = "") -> Any:
+    """Gives JSON of an older version the keys of today, also in the objects inside it.
+
+    `names` are the new names by old ones, for the objects that lie under a key of today, alone or
+    in a list; those under "" are for `data` itself.
+    """
+    if isinstance(data, list):
+        return [rename_nested(value, names, under) for value in data]
+    if not isinstance(data, dict):
+        return data
+    renamed = rename_old_keys(data, names.get(under, {}))
+    return {key: rename_nested(value, names, key) for key, value in renamed.items()}
+
+
 def from_json_object(record: type[Record], data: Any) -> Record:
     """Returns the dataclass `record` made from a JSON object that has exactly its fields.
 

@@ -62,7 +62,7 @@ def measurement() -> Callable[..., Measurement]:
     def make(samples: tuple[float, ...] = (10.0,) * 200, **changes: object) -> Measurement:
         stages = Stages((3.0, 5.0), (1.0, 1.0), (0.1, 0.1), (9.0, 9.0), (0.2, 0.2))
         made = Measurement(
-            model="fruit",
+            model_folder="fruit",
             artifact="model.int8.tflite",
             format="tflite",
             precision="int8",
@@ -89,7 +89,7 @@ def report(conditions, measurement) -> Callable[..., LatencyReport]:
 
     def make(*measurements: Measurement, **changes: object) -> LatencyReport:
         made = LatencyReport(
-            name="fruit",
+            title="fruit",
             command="python -m benchmarks latency fruit",
             rule=Rule(),
             before=conditions(),

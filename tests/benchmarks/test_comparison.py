@@ -64,7 +64,7 @@ def _pair(report, measurement, layouts: list[list[float]]) -> Ratio:
         for side in range(2)
     )
     return compare_pair(
-        report(measurement(old), measurement(new, model="new"), pair_loads=(30,) * 12)
+        report(measurement(old), measurement(new, model_folder="new"), pair_loads=(30,) * 12)
     )
 
 
@@ -100,7 +100,7 @@ def test_one_model_in_several_bundles_is_compared_in_each(report, measurement) -
     both = [
         report(
             *(
-                measurement((speed,) * 50, model=name)
+                measurement((speed,) * 50, model_folder=name)
                 for name, speed in zip("abc", speeds, strict=True)
             )
         )

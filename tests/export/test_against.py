@@ -28,7 +28,7 @@ def own_scores(opened, exported: Path) -> np.ndarray:
 
 def test_the_same_file_differs_nowhere(opened, exported: Path, own_scores) -> None:
     record = compare_with_old(exported, opened, {FILE: own_scores})[FILE]
-    assert (record.file, record.images) == (FILE, len(opened.split("test")))
+    assert (record.artifact, record.images) == (FILE, len(opened.split("test")))
     assert (record.drop, record.better, record.worse, record.flips) == (0.0, 0, 0, ())
     assert record.replaces == identities(Bundle.open(exported))
     assert record.replaces[:2] == (Bundle.open(exported).id, opened.model_sha256)
@@ -47,7 +47,7 @@ def test_what_one_class_lost_is_counted_and_refused(opened, exported: Path, own_
     assert (record.better, record.worse) == (0, worse)
     assert record.drop == pytest.approx(worse / len(images))
     assert record.class_drops == {"mono": 0.0, "poly": pytest.approx(worse / is_poly.sum())}
-    assert {flip.truth for flip in record.flips} == {"poly"}
+    assert {flip.label for flip in record.flips} == {"poly"}
     gate_result = judge_against(PASSED, record, ParityLimits(max_drop=0.01))
     assert gate_result.outcome == "failed"
     assert gate_result.reasons[0].startswith(

@@ -202,7 +202,8 @@ def test_pushed_bundle_comes_back_verified_and_byte_for_byte(
     done = ask("pull", REPOSITORY, "-o", "back", "--json")
     assert done.returncode == 0, done.stderr
     fetched = json.loads(done.stdout)
-    assert (fetched["commit"], fetched["id"]) == (published["commit"], published["id"])
+    assert fetched["commit"] == published["commit"]
+    assert fetched["bundle_id"] == published["bundle_id"]
     names = {str(file.relative_to(exported)) for file in exported.rglob("*") if file.is_file()}
     back = tmp_path / "back"
     assert names == {str(file.relative_to(back)) for file in back.rglob("*") if file.is_file()}

@@ -74,9 +74,9 @@ def test_page_of_the_run_shows_what_is_doubtful(run: Path, elements) -> None:
 
 def test_each_file_tells_bad_parts_from_good_ones_as_keras_does(bundle: Path) -> None:
     for record in read_records(bundle).values():
-        similarity = record.similarity
+        similarity = record.similarity_figures
         assert similarity is not None
-        assert [row.label for row in similarity.classes] == ["covered", "poly"]
+        assert [row.label for row in similarity.left_out_classes] == ["covered", "poly"]
         assert similarity.auroc == pytest.approx(similarity.keras_auroc, abs=0.02)
         assert record.parity.agreement > 0.9
         assert record.parity.images == 60
@@ -85,7 +85,7 @@ def test_each_file_tells_bad_parts_from_good_ones_as_keras_does(bundle: Path) ->
 
 def check_one_class_of(record):
     class Result:
-        parity, similarity = record.parity, record.similarity
+        parity, similarity = record.parity, record.similarity_figures
 
     return check_one_class(Result)
 

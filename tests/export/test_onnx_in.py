@@ -42,7 +42,7 @@ def test_every_precision_passes_and_tensorflow_is_not_loaded(made) -> None:
     for record in records.values():
         assert record.reference == "float ONNX"
         assert record.parity.drop <= 0.01
-        assert record.similarity is not None
+        assert record.similarity_figures is not None
 
 
 def test_float_file_gives_the_scores_of_the_original(made, float_onnx, cells: Path) -> None:

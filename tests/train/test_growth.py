@@ -218,9 +218,12 @@ def test_options_are_those_of_the_old_run_but_for_what_the_user_changes(
     assert options.input_size == growth.manifest.preprocessing.width
     assert options.variants == before["variants"]
     before["views"] = before.pop("variants") + 1
+    before |= {"width": 0.5, "region": "0,0,0.5,1"}
     made_by = {"made_by": {"options": before}}
     old = replace(growth, manifest=replace(growth.manifest, provenance=made_by))
-    assert old_options(old, TrainOptions()).variants == before["views"], "its name in 0.1.0"
+    options = old_options(old, TrainOptions())
+    assert (options.variants, options.width_factor) == (before["views"], 0.5), "their older names"
+    assert options.region == (0.0, 0.0, 0.5, 1.0)
 
 
 def test_command_keeps_the_better_start_and_images_may_arrive_meanwhile(

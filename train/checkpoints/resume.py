@@ -17,8 +17,8 @@ MAY_CHANGE = {"rate", "head_rate", "workers"}
 be lost for good."""
 PARTS = {
     "data_digest": "other images",
-    "weights": "other weights in the file",
-    "source": "other code of Quince",
+    "weights_sha256": "other weights in the file",
+    "code_sha256": "other code of Quince",
     "from": "another old run",
     "workers": "another number of workers",
 }

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     if choice.choice:
         command = training_command(parsed.data, choice.options, parsed.cache)
     print_result(
-        {**asdict(choice), **asdict(limits), "command": command},
+        {**asdict(choice), **asdict(limits), "train_command": command},
         as_json=parsed.json,
         text=lambda: f"{_text(choice)}\n{escape_control_chars(command)}".rstrip(),
     )
@@ -71,13 +71,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _text(choice: NetworkChoice) -> str:
-    width = max(len(row.name) for row in choice.rows)
+    width = max(len(row.network) for row in choice.rows)
     lines = [f"{'network':<{width}}  input  accuracy  95 % interval        ms      MB"]
-    lines += [f"{row.name:<{width}}  {_figures(row)}" for row in choice.rows]
+    lines += [f"{row.network:<{width}}  {_figures(row)}" for row in choice.rows]
     images = counted_images(choice.val_images, choice.val_objects)
     lines.append(
         f"accuracy: of a solved head on {images} for validation, before fine-tuning; "
-        f"ms and MB: of int8 .tflite files, measured on {choice.latency}; *: Pareto front"
+        f"ms and MB: of int8 .tflite files, measured on {choice.latency_from}; *: Pareto front"
     )
     if choice.choice:
         lines.append(f"choice: {choice.choice}; to train it:")
@@ -102,10 +102,10 @@ def _nothing_fits(choice: NetworkChoice, limits: ChoiceLimits) -> str:
         asked.append(f"{limits.max_ms:g} ms")
     if limits.max_mb is not None:
         asked.append(f"{limits.max_mb:g} MB")
-    row = next(row for row in choice.rows if row.name == choice.nearest)
+    row = next(row for row in choice.rows if row.network == choice.nearest)
     return (
         f"expected a network of at most {' and '.join(asked)}, found none; the nearest is "
-        f"{row.name} with {row.ms:.1f} ms and {row.mb:.2f} MB; allow more, or try smaller "
+        f"{row.network} with {row.ms:.1f} ms and {row.mb:.2f} MB; allow more, or try smaller "
         "--input-sizes or other --backbones"
     )
 

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say_refused(evaluated: EvaluatedImages) -> None:
     for image in evaluated.refused[:MAX_REFUSED]:
-        say(f"{NAME}: {Path(evaluated.evaluation.folder) / image.path}: {image.reason}")
+        say(f"{NAME}: {Path(evaluated.evaluation.image_folder) / image.path}: {image.reason}")
     if len(evaluated.refused) > MAX_REFUSED:
         say(f"{NAME}: ... and {len(evaluated.refused) - MAX_REFUSED} more")
 
@@ -64,7 +64,7 @@ def _write_report(path: Path, evaluated: EvaluatedImages, command: str) -> None:
     findings += [f"{image.path}: {image.reason}" for image in evaluated.refused[:MAX_REFUSED]]
     tested_on = "its own test images"
     if not result.own_test:
-        tested_on = f"the images of {Path(result.folder).name}"
+        tested_on = f"the images of {Path(result.image_folder).name}"
     page = render(
         evaluated.manifest,
         evaluated.predictions,
@@ -86,18 +86,18 @@ def _lines(result: Evaluation) -> Iterator[str]:
     )
     refused = f", {result.refused} refused" if result.refused else ""
     images = counted_images(metrics.images, metrics.objects)
-    yield f"  on {images} in {escape_control_chars(result.folder)}{refused}"
+    yield f"  on {images} in {escape_control_chars(result.image_folder)}{refused}"
     yield (
         f"  balanced accuracy {metrics.balanced_accuracy:.4f}; the constant answer "
         f"'{escape_control_chars(metrics.majority_label)}' would reach {metrics.majority:.4f}"
     )
-    labels = [escape_control_chars(row.label) for row in metrics.classes]
+    labels = [escape_control_chars(row.label) for row in metrics.class_scores]
     width = min(MAX_LABEL_COLUMNS, max(map(len, labels)))
     yield f"  {'class':<{width}}  {'F1':>6} {'recall':>7} {'precision':>10} {'images':>9}"
     for row in metrics.worst_first():
         numbers = (
             f"{_decimals(row.f1):>6} {_decimals(row.recall):>7} "
-            f"{_decimals(row.precision):>10} {row.images:>9}"
+            f"{_decimals(row.class_precision):>10} {row.images:>9}"
         )
         yield f"  {escape_control_chars(row.label):<{width}}  {numbers}"
     if result.mistakes:

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         )
     command = training_command(parsed.data, result.options, parsed.cache)
     print_result(
-        {**asdict(result), "command": command},
+        {**asdict(result), "train_command": command},
         as_json=parsed.json,
         text=lambda: f"{_text(result)}\n{escape_control_chars(command)}",
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple, get_args
 
 from runtime.cli.parser import add_earlier_name
 from runtime.images.preprocessing import Fit
+from runtime.images.region import region_text
 from train.backbones.registry import BACKBONES
 from train.configuration.options import (
     Augment,
@@ -80,7 +81,12 @@ FLAGS = (
         "(default: imagenet if the backbone has such weights)",
         "WEIGHTS",
     ),
-    Flag("--width", float, "width multiplier (alpha) of a MobileNet (default: 1)"),
+    Flag(
+        "--width-factor",
+        float,
+        "width multiplier (alpha) of a MobileNet (default: 1)",
+        earlier="--width",
+    ),
     Flag(
         "--recipe",
         tuple(RECIPES),
@@ -244,5 +250,6 @@ def changed_flags(options: TrainOptions) -> list[str]:
     for field in fields(TrainOptions):
         value = getattr(options, field.name)
         if value != field.default:
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+            text = region_text(value) if field.name == "region" else str(value)
+            words += [f"--{field.name.replace('_', '-')}", text]
     return words

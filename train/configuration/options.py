@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Channels, Fit
-from runtime.images.region import read_region
+from runtime.images.region import Region, any_region
 from train.configuration.recipes import RECIPES, RecipeName, Thaw
 
 Flip = Literal["none", "horizontal", "both"]
@@ -19,7 +19,7 @@ Features = Literal["last", "blocks"]
 
 LIMITS: Mapping[str, tuple[float, float]] = {
     "input_size": (1, 4096),
-    "width": (0.1, 4),
+    "width_factor": (0.1, 4),
     "head_epochs": (0, 10_000),
     "epochs": (0, 10_000),
     "head_rate": (0, math.inf),
@@ -36,7 +36,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 }
 """The lowest and the highest value of each option; both are allowed."""
 USED_BY_ONE_CLASS = frozenset(
-    {"backbone", "weights", "width", "input_size", "fit", "channels", "grey16", "region"}
+    {"backbone", "weights", "width_factor", "input_size", "fit", "channels", "grey16", "region"}
     | {"test_fraction", "val_fraction", "seed", "group_by", "one_class"}
 )
 """The options that mean something where nothing is trained."""
@@ -52,7 +52,7 @@ class TrainOptions:
 
     backbone: str = "efficientnet-lite0"
     weights: str | None = None
-    width: float | None = None
+    width_factor: float | None = None
     recipe: RecipeName = "quince"
     features: Features = "last"
     thaw: Thaw | None = None
@@ -60,7 +60,7 @@ class TrainOptions:
     fit: Fit = "crop"
     channels: Channels = 3
     grey16: Grey16Rule = "upper-bits"
-    region: str | None = None
+    region: Region | None = None
     head_epochs: int | None = None
     epochs: int | None = None
     head_rate: float | None = None
@@ -91,8 +91,8 @@ class TrainOptions:
                 )
         if self.channels not in get_args(Channels):
             raise InputRefused("--channels", f"expected 3 or 1, found {self.channels}")
-        if self.region is not None:
-            read_region(self.region)
+        if self.region is not None:  # a text on the command line, a list in JSON
+            object.__setattr__(self, "region", any_region(self.region))
         if self.recipe not in RECIPES:
             raise InputRefused("--recipe", f"expected {' or '.join(RECIPES)}, found {self.recipe}")
         if self.thaw is not None and self.thaw != "all" and self.thaw < 1:

@@ -85,17 +85,17 @@ def resolve_options(options: TrainOptions) -> ResolvedOptions:
         raise InputRefused(
             "--hidden", "only the recipe article has a hidden layer; add --recipe article"
         )
-    width = _first(options.width, 1.0)
-    if options.width is not None and not backbone.widths:
+    width = _first(options.width_factor, 1.0)
+    if options.width_factor is not None and not backbone.widths:
         names = ", ".join(name for name, row in BACKBONES.items() if row.widths)
         raise InputRefused(
-            "--width",
+            "--width-factor",
             f"{options.backbone} has only one width; backbones with several are {names}",
         )
     if weights == "imagenet" and backbone.widths and width not in backbone.widths:
         widths = ", ".join(map(str, backbone.widths))
         raise InputRefused(
-            "--width",
+            "--width-factor",
             f"{options.backbone} has ImageNet weights for {widths}, found {width}; "
             "or take --weights none",
         )

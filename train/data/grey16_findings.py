@@ -16,16 +16,17 @@ MAX_LOSS = 2
 
 @dataclass(frozen=True)
 class Grey16Summary:
-    """Describes the used images of 16-bit grey; `low` and `high` are the values that they use.
+    """Describes the used images of 16-bit grey.
 
-    values: the median number of different values in an image. levels_kept: the smallest, median and
-    largest number of grey levels that the upper 8 bits keep of them. example: the path of the image
-    that keeps the fewest. fitted: the range that training uses instead, if any.
+    lowest, highest: of the values that they use. values: the median number of different values in
+    an image. levels_kept: the smallest, median and largest number of grey levels that the upper 8
+    bits keep of them. example: the path of the image that keeps the fewest. fitted: the range that
+    training uses instead, if any.
     """
 
     images: int
-    low: int
-    high: int
+    lowest: int
+    highest: int
     values: int
     levels_kept: tuple[int, int, int]
     example: str
@@ -42,8 +43,8 @@ def summarize_grey16(
     kept = sorted(use.kept for use in uses.values())
     return Grey16Summary(
         images=len(uses),
-        low=min(use.low for use in uses.values()),
-        high=max(use.high for use in uses.values()),
+        lowest=min(use.low for use in uses.values()),
+        highest=max(use.high for use in uses.values()),
         values=int(statistics.median(use.values for use in uses.values())),
         levels_kept=(kept[0], int(statistics.median(kept)), kept[-1]),
         example=min(uses, key=lambda path: uses[path].kept),
@@ -56,12 +57,12 @@ def grey16_faults(summary: Grey16Summary | None) -> Iterator[str]:
     if summary is None or summary.fitted:
         return
     fewest, median, most = summary.levels_kept
-    span = (summary.high >> 8) - (summary.low >> 8) + 1
+    span = (summary.highest >> 8) - (summary.lowest >> 8) + 1
     if (span < MIN_SPAN or median < MIN_KEPT) and summary.values > MAX_LOSS * median:
         yield (
-            f"{summary.images} images are 16-bit grey and use the values {summary.low} to "
-            f"{summary.high}: of about {summary.values} different values in an image, 8 bits keep "
-            f"{fewest} to {most} of {LEVELS} grey levels (the fewest: {summary.example}); "
+            f"{summary.images} images are 16-bit grey and use the values {summary.lowest} to "
+            f"{summary.highest}: of about {summary.values} different values in an image, 8 bits "
+            f"keep {fewest} to {most} of {LEVELS} grey levels (the fewest: {summary.example}); "
             "--grey16 data-range keeps them"
         )
 

@@ -14,7 +14,6 @@ from runtime.cli.identity import program_name
 from runtime.errors import ImageRefused, InputRefused
 from runtime.images.decoding import read_image
 from runtime.images.preprocessing import Preprocessing
-from runtime.images.region import read_region
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import require_packages
 from runtime.system.provenance import source_digest
@@ -101,9 +100,9 @@ def prepare(
     size = pixels.preprocessing.width
     made_by = {
         "options": asdict(options),
-        "weights": weights,
+        "weights_sha256": weights,
         "data_digest": dataset.digest(),
-        "source": source_digest("runtime", "workstation", "train"),
+        "code_sha256": source_digest("runtime", "workstation", "train"),
         **strategy.made_by,
         **({"from": sha256_of(growth.model.read_bytes())} if growth else {}),
     }
@@ -126,14 +125,13 @@ def decode_images(
         MachineError: the cache cannot be written, or the package imagehash is not installed.
     """
     size = options.input_size
-    region = read_region(options.region) if options.region else None
     if size is None:
         backbone = find_backbone(options.backbone)
         native, lowest = backbone.input_size, backbone.min_input_size
-        size = choose_input_size(folder.files(), native, lowest, region)
+        size = choose_input_size(folder.files(), native, lowest, options.region)
     pixels = PixelCache(
         cache,
-        Preprocessing(size, size, options.fit, options.channels, region=region),
+        Preprocessing(size, size, options.fit, options.channels, region=options.region),
         fits_grey16=options.grey16 == "data-range",
     )
     if strategy.shard.count > 1:

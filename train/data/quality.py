@@ -21,7 +21,7 @@ from workstation.run_folder import ImageRecord, Split, write_table
 MAX_PAIRS = 5
 """How many pairs a manifest holds; near_duplicates.csv has all."""
 PAIR_COLUMNS = (
-    "kind",
+    "across",
     "distance",
     "path",
     "other_path",
@@ -43,8 +43,8 @@ class DuplicatePair:
 
     across: str
     distance: int
-    one: str
-    other: str
+    path: str
+    other_path: str
     label: str
     other_label: str
     split: Split
@@ -59,7 +59,7 @@ class DataQuality:
     copies: used files whose exact content another used file has.
     near_duplicates: used files in one of `duplicate_groups` groups of different files that look
         the same.
-    grey16: what the images of 16-bit grey use and keep, or None without any.
+    grey16_summary: what the images of 16-bit grey use and keep, or None without any.
     sides: the smallest, median and largest shorter side in pixels.
     faults: sentences on what makes an accuracy wrong.
     remarks: sentences on what else a person should know.
@@ -75,7 +75,7 @@ class DataQuality:
     duplicate_groups: int
     largest_group: int
     grey: int
-    grey16: Grey16Summary | None
+    grey16_summary: Grey16Summary | None
     sides: tuple[int, int, int]
     faults: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -111,7 +111,7 @@ def examine_quality(
         duplicate_groups=len(group_sizes),
         largest_group=max(group_sizes.values(), default=0),
         grey=sum(image.sha256 in appearance.grey for image in used),
-        grey16=summary,
+        grey16_summary=summary,
         sides=(sides[0], int(statistics.median(sides)), sides[-1]),
         faults=(
             *find_faults(data, list(split_pairs), list(class_pairs), pairs_listed),

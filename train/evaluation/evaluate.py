@@ -36,7 +36,7 @@ class Evaluation:
     """
 
     run: str
-    folder: str
+    image_folder: str
     own_test: bool
     trained_on: int
     refused: int
@@ -68,7 +68,7 @@ class EvaluatedImages:
         Raises:
             ImageRefused: the file is gone.
         """
-        path = Path(self.evaluation.folder) / prediction.path
+        path = Path(self.evaluation.image_folder) / prediction.path
         return preprocess(path, self.manifest.preprocessing)
 
 
@@ -101,7 +101,7 @@ def evaluate(run: Path, folder: Path | None, moved_to: Path | None) -> Evaluated
     trained_on = {image.sha256 for image in records if image.split in ("train", "val")}
     evaluation = Evaluation(
         run=str(run),
-        folder=str(image_folder),
+        image_folder=str(image_folder),
         own_test=folder is None,
         trained_on=sum(prediction.sha256 in trained_on for prediction in predictions),
         refused=len(refused),

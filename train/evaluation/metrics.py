@@ -42,7 +42,7 @@ class ClassScore:
     images: how many images have the class.
     predicted_images: how many images are predicted to have it.
     recall: the fraction of its images that are predicted correctly.
-    precision: the fraction of the images predicted to have it that do have it.
+    class_precision: the fraction of the images predicted to have it that do have it.
     f1: the harmonic mean of the two.
     """
 
@@ -50,7 +50,7 @@ class ClassScore:
     images: int
     predicted_images: int
     recall: float | None
-    precision: float | None
+    class_precision: float | None
     f1: float | None
 
 
@@ -72,7 +72,7 @@ class Metrics:
     balanced_accuracy: the mean recall over the classes that have images; a class of 2 images
         counts as much as one of 2,000.
     majority: the accuracy of always predicting `majority_label`, the most frequent class.
-    classes: in the order of the model's outputs.
+    class_scores: in the order of the model's outputs.
     confusions: the wrong predictions, the most frequent first.
     """
 
@@ -84,13 +84,14 @@ class Metrics:
     balanced_accuracy: float
     majority: float
     majority_label: str
-    classes: tuple[ClassScore, ...]
+    class_scores: tuple[ClassScore, ...]
     confusions: tuple[Confusion, ...]
 
     def worst_first(self) -> list[ClassScore]:
         """Returns the classes by F1, the lowest first and those without images last."""
         return sorted(
-            self.classes, key=lambda score: (score.recall is None, score.f1 or 0.0, score.label)
+            self.class_scores,
+            key=lambda score: (score.recall is None, score.f1 or 0.0, score.label),
         )
 
 
@@ -112,7 +113,7 @@ def compute_metrics(labels: Sequence[str], predictions: Sequence[LabelledPredict
         balanced_accuracy=float(np.mean(correct[has_images] / images[has_images])),
         majority=int(images[majority]) / len(predictions),
         majority_label=labels[majority],
-        classes=tuple(
+        class_scores=tuple(
             ClassScore(label, int(n), int(m), _ratio(k, n), _ratio(k, m), _ratio(2 * k, n + m))
             for label, k, n, m in zip(labels, correct, images, predicted, strict=True)
         ),

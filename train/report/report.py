@@ -113,7 +113,7 @@ def render(
         mistakes=[(mistake, _thumbnail(mistake, read_pixels)) for mistake in mistakes],
         matrix=confusion_table(labels, confusion_matrix(labels, predictions)),
         confusions=metrics.confusions[:MAX_CONFUSIONS],
-        images_by_class={score.label: score.images for score in metrics.classes},
+        images_by_class={score.label: score.images for score in metrics.class_scores},
         training=training,
         findings=findings,
         max_refused=MAX_REFUSED,

@@ -36,32 +36,32 @@ Kind = Literal["label", "label fits"] | VisualKind
 class ImageFinding:
     """Names one image, what was found, and the shell command that acts on it.
 
-    score: the probability of its label (kinds "label" and "label fits"), or see VisualFault.
-    suggested: the class that it looks like; empty for the visual kinds.
+    figure: the probability of its label ("label" and "label fits"), or the score of VisualFault.
+    suggested: the class that it looks like; empty for the visual findings.
     """
 
-    kind: Kind
+    finding: Kind
     path: str
     label: str
     split: Split
-    score: float
+    figure: float
     suggested: str = ""
-    command: str = ""
+    fix_command: str = ""
 
 
 @dataclass(frozen=True)
 class Review:
     """Holds the findings, those of a kind with the worst first.
 
-    labels: a row for each image that was compared, also where the label fits.
-    visual: the empty, dark and blurred images.
+    label_findings: a row for each image that was compared, also where the label fits.
+    visual_findings: the empty, dark and blurred images.
     not_reviewed: sentences on images whose label was not compared, and why.
     curve: how the accuracy grew with the images.
     worths: what more images of each class are worth, the most first.
     """
 
-    labels: tuple[ImageFinding, ...]
-    visual: tuple[ImageFinding, ...]
+    label_findings: tuple[ImageFinding, ...]
+    visual_findings: tuple[ImageFinding, ...]
     not_reviewed: tuple[str, ...]
     curve: tuple[CurvePoint, ...] = ()
     worths: tuple[ClassWorth, ...] = ()
@@ -69,25 +69,25 @@ class Review:
     @property
     def suspects(self) -> list[ImageFinding]:
         """Returns the images whose label is suspect."""
-        return [finding for finding in self.labels if finding.kind == "label"]
+        return [finding for finding in self.label_findings if finding.finding == "label"]
 
     def sentences(self) -> Iterator[str]:
         """Yields what was found, in a sentence each."""
-        if self.labels:
+        if self.label_findings:
             yield (
-                f"{len(self.suspects)} of {len(self.labels)} training and validation images look "
-                "like another class"
+                f"{len(self.suspects)} of {len(self.label_findings)} training and validation "
+                "images look like another class"
             )
-        yield f"empty, dark or blurred images: {len(self.visual)}"
+        yield f"empty, dark or blurred images: {len(self.visual_findings)}"
         yield from self.not_reviewed
         yield from (row.sentence() for row in self.worths[:MAX_WORTHS])
 
     def record(self) -> dict[str, Any]:
         """Returns the findings as JSON, without the images whose label fits."""
         return {
-            "labels_compared": len(self.labels),
-            "labels": [asdict(finding) for finding in self.suspects],
-            "visual": [asdict(finding) for finding in self.visual],
+            "labels_compared": len(self.label_findings),
+            "label_findings": [asdict(finding) for finding in self.suspects],
+            "visual_findings": [asdict(finding) for finding in self.visual_findings],
             "not_reviewed": self.not_reviewed,
             "curve": [asdict(point) for point in self.curve],
             "worths": [asdict(row) for row in self.worths],
@@ -112,7 +112,7 @@ def review_images(folder: ImageFolder, data: Dataset, pixels: PixelCache, cache:
             fault.image.label,
             fault.image.split,
             round(fault.score, 4),
-            command=moves.set_aside(fault.image),
+            fix_command=moves.set_aside(fault.image),
         )
         for fault in find_visual_faults(used, pixels)
     ]
@@ -170,7 +170,10 @@ def write_review(
         counts: the number of images by class and split.
         command: repeats the check.
     """
-    rows = [[str(value) for value in astuple(row)] for row in (*review.labels, *review.visual)]
+    rows = [
+        [str(value) for value in astuple(row)]
+        for row in (*review.label_findings, *review.visual_findings)
+    ]
     write_table(table_path(path), [field.name for field in fields(ImageFinding)], rows)
     shown = replace(preprocessing, height=SIDE_PX, width=SIDE_PX, fit="pad", channels=3)
     page = load_template("train.review", "review.html.j2").render(
@@ -180,7 +183,7 @@ def write_review(
         start=MoveCommands(folder).start,
         review=review,
         suspects=_with_thumbnails(folder.root, review.suspects, shown),
-        visual=_with_thumbnails(folder.root, review.visual, shown),
+        visual=_with_thumbnails(folder.root, review.visual_findings, shown),
         findings=findings,
         counts=counts,
         refused=data.split("refused"),

@@ -28,7 +28,9 @@ class NetworkCandidate:
 
     def options(self, common: TrainOptions) -> TrainOptions:
         """Returns the options that train it; the others are those of `common`."""
-        return replace(common, backbone=self.backbone, width=self.width, input_size=self.input_size)
+        return replace(
+            common, backbone=self.backbone, width_factor=self.width, input_size=self.input_size
+        )
 
 
 def list_candidates(

@@ -54,9 +54,9 @@ class CandidateRow:
     front: whether no other is at least as accurate, fast and small, and better in one of these.
     """
 
-    name: str
+    network: str
     backbone: str
-    width: float | None
+    width_factor: float | None
     input_size: int
     val_accuracy: float
     low: float

@@ -24,7 +24,7 @@ def plot_choice(path: Path, rows: Sequence[CandidateRow], limits: ChoiceLimits) 
         )
         if row.front or row.chosen:
             axes.annotate(
-                f"{row.name}, {row.mb:.1f} MB",
+                f"{row.network}, {row.mb:.1f} MB",
                 (row.ms, row.val_accuracy),
                 xytext=(6, 6),
                 textcoords="offset points",

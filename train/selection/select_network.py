@@ -51,7 +51,7 @@ class NetworkChoice:
 
     choice: its name; empty: nothing is within the limits. nearest: the choice, or what exceeds the
         limits least. options: of the nearest.
-    latency: where the latencies are from: "this machine", or the name of a file.
+    latency_from: where the latencies are from: "this machine", or the name of a file.
     """
 
     folder: str
@@ -59,7 +59,7 @@ class NetworkChoice:
     choice: str
     nearest: str
     options: TrainOptions
-    latency: str
+    latency_from: str
     val_images: int
     val_objects: int
 

@@ -62,7 +62,7 @@ def _mark(panel: Axes, trials: Sequence[Trial], x: Sequence[float], bottom: floa
     """Draws a mark for each trial at its `x`, and a ring around the best one."""
     y = [bottom if trial.val_accuracy is None else trial.val_accuracy for trial in trials]
     for state, (marker, color) in MARKS.items():
-        numbers = [number for number, trial in enumerate(trials) if trial.state == state]
+        numbers = [number for number, trial in enumerate(trials) if trial.outcome == state]
         if numbers:
             panel.scatter(
                 [x[number] for number in numbers],
@@ -87,7 +87,7 @@ def _mark(panel: Axes, trials: Sequence[Trial], x: Sequence[float], bottom: floa
 
 
 def _draw_best_so_far(panel: Axes, trials: Sequence[Trial]) -> None:
-    complete = [trial for trial in trials if trial.state == "complete"]
+    complete = [trial for trial in trials if trial.outcome == "complete"]
     heights = [
         max(trial.val_accuracy or 0.0 for trial in complete[: number + 1])
         for number in range(len(complete))

@@ -26,7 +26,7 @@ class Trial:
     """
 
     number: int
-    state: TrialOutcome
+    outcome: TrialOutcome
     options: Mapping[str, Value]
     val_accuracy: float | None
     val_loss: float | None
@@ -37,7 +37,7 @@ class Trial:
     @property
     def finished(self) -> bool:
         """Tells whether it completed, was stopped early or diverged, and so counts."""
-        return self.state in ("complete", "pruned", "diverged")
+        return self.outcome in ("complete", "pruned", "diverged")
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:
@@ -45,7 +45,7 @@ def best_trial(trials: Sequence[Trial]) -> Trial | None:
 
     Of equal ones it takes the one with the lowest loss, then the first.
     """
-    complete = [trial for trial in trials if trial.state == "complete"]
+    complete = [trial for trial in trials if trial.outcome == "complete"]
     return min(complete, key=_rank, default=None)
 
 
@@ -57,12 +57,12 @@ def write_trials(folder: Path, trials: Sequence[Trial], names: Sequence[str]) ->
     """Writes trials.csv: a row per trial, with a column for each tuned option of `names`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "val_accuracy", "val_loss", "epochs", "seconds", *names])
+    writer.writerow(["trial", "outcome", "val_accuracy", "val_loss", "epochs", "seconds", *names])
     for trial in trials:
         options = [trial.options.get(name) for name in names]
         results = [trial.val_accuracy, trial.val_loss, trial.epochs, trial.seconds]
         cells = ["" if value is None else value_text(value) for value in [*results, *options]]
-        writer.writerow([trial.number, trial.state, *cells])
+        writer.writerow([trial.number, trial.outcome, *cells])
     write_file(folder / TRIALS, text.getvalue())
 
 

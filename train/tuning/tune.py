@@ -208,7 +208,7 @@ def _warn_if_few_images(data: Path, val_images: int) -> None:
 def _result(folder: Path, name: str, trials: Sequence[Trial], options: TrainOptions) -> TuneResult:
     best = best_trial(trials)
     count = {
-        state: sum(trial.state == state for trial in trials)
+        state: sum(trial.outcome == state for trial in trials)
         for state in ("complete", "pruned", "diverged", "failed")
     }
     if best is None or best.val_accuracy is None or best.val_loss is None:
@@ -218,7 +218,7 @@ def _result(folder: Path, name: str, trials: Sequence[Trial], options: TrainOpti
             f"no trial completed ({outcomes}); see {folder / TRIALS}, and give it more time",
         )
     default_accuracies = [
-        trial.val_accuracy for trial in trials if trial.by_default and trial.state == "complete"
+        trial.val_accuracy for trial in trials if trial.by_default and trial.outcome == "complete"
     ]
     values: dict[str, Any] = dict(best.options)
     return TuneResult(

@@ -46,15 +46,15 @@ class LeftOutClass:
 class SimilarityRecord:
     """Holds what was measured of the similarities of a model file.
 
-    classes: each left out in turn. auroc, keras_auroc: the means over these classes, of the file
-    and of the Keras model with prototypes of its own; None if they could not be measured. looks:
-    prototypes of a class. images: training images that the prototypes come from. known: the highest
-    similarity of each test image, in rising order; of more than MAX_KNOWN, evenly chosen ones.
-    one_class: the model has a single class. `classes` are then the kinds of bad parts in the test
-    images, `auroc` is over all of them, and `known` are the good ones.
+    left_out_classes: each left out in turn. auroc, keras_auroc: the means over these classes, of
+    the file and of the Keras model with prototypes of its own; None if they could not be measured.
+    looks: prototypes of a class. images: training images that the prototypes come from. known: the
+    highest similarity of each test image, in rising order; of more than MAX_KNOWN, evenly chosen.
+    one_class: the model has a single class. `left_out_classes` are then the kinds of bad parts in
+    the test images, `auroc` is over all of them, and `known` are the good ones.
     """
 
-    classes: tuple[LeftOutClass, ...]
+    left_out_classes: tuple[LeftOutClass, ...]
     auroc: float | None
     keras_auroc: float | None
     looks: int
@@ -65,9 +65,9 @@ class SimilarityRecord:
     @property
     def stopped(self) -> float | None:
         """The mean over the classes of the part that is stopped, 0..1; None without classes."""
-        if not self.classes:
+        if not self.left_out_classes:
             return None
-        return float(np.mean([left_out.stopped for left_out in self.classes]))
+        return float(np.mean([left_out.stopped for left_out in self.left_out_classes]))
 
 
 def leave_classes_out(

@@ -44,8 +44,8 @@ function makeTile(image) {
   img.alt = image.name;
   img.src = imageURL(image.name);
   guess.textContent = guessText(image) || image.reason || image.name;
-  why.textContent = guessText(image) ? image.reason : timeText(image.time);
-  tile.title = [image.name, image.reason, timeText(image.time)].filter(Boolean).join(", ");
+  why.textContent = guessText(image) ? image.reason : timeText(image.at);
+  tile.title = [image.name, image.reason, timeText(image.at)].filter(Boolean).join(", ");
   tile.append(img, guess, why);
   tile.image = image;
   return tile;
@@ -58,9 +58,9 @@ function imageURL(name, whole = "") {
 }
 
 // The label comes last, because a long one is cut off.
-function guessText({label, verdict, score}) {
-  if (typeof label !== "string" || !label) return "";
-  const text = typeof score === "number" ? `${score.toFixed(2)} ${label}` : label;
+function guessText({predicted, verdict, score}) {
+  if (typeof predicted !== "string" || !predicted) return "";
+  const text = typeof score === "number" ? `${score.toFixed(2)} ${predicted}` : predicted;
   return verdict === "known" ? text : `? ${text}`;
 }
 
@@ -170,9 +170,9 @@ function showList(list) {
   byId("main").hidden = false;
   showClasses(list.classes);
   showPlaces(list);
-  showImages(list.images);
+  showImages(list.tiles);
   showChosen();
-  byId("empty").hidden = list.images.length > 0 && !list.more;
+  byId("empty").hidden = list.tiles.length > 0 && !list.more;
   byId("empty").textContent = list.more ? `and ${list.more} more` : "No images here.";
   setNote(summary(list));
 }
@@ -183,14 +183,14 @@ async function refresh() {
   const list = await request(`label/list?${new URLSearchParams({pile, known})}`);
   if (asked !== pile || busy !== moves) return;
   known = list.version;
-  if (list.images) showList(list);
+  if (list.tiles) showList(list);
   else if (byId("note").classList.contains("bad")) setNote("");
 }
 
 async function post(images, from, to) {
   const moved = [];
   for (let start = 0; start < images.length; start += MAX_MOVED) {
-    const body = JSON.stringify({images: images.slice(start, start + MAX_MOVED), from, to});
+    const body = JSON.stringify({image_names: images.slice(start, start + MAX_MOVED), from, to});
     const headers = {"Content-Type": "application/json"};
     const answer = await request("label/move", {method: "POST", headers, body});
     moved.push(...answer.moved);

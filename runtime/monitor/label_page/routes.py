@@ -18,7 +18,7 @@ from tornado.web import HTTPError
 
 from runtime.errors import ImageRefused, InputRefused, QuinceError
 from runtime.images.decoding import decode, read_image
-from runtime.images.region import crop_region, read_region
+from runtime.images.region import any_region, crop_region
 from runtime.inbox.folder import NEW, UNUSABLE, Inbox
 from runtime.inbox.names import folder_name
 from runtime.inbox.note import read_note
@@ -32,7 +32,7 @@ from runtime.system.json_records import parse_json
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 240, 80
 MAX_MOVED = 100
 """Images that one request may move; the page sends several."""
-SHOWN_FIELDS = ("label", "score", "verdict", "time", "source")
+SHOWN_FIELDS = ("predicted", "score", "verdict", "at", "source")
 """The parts of a note that the page shows. Anybody may have written them, also NaN."""
 MAX_FIELD_CHARS = 1000
 Result = TypeVar("Result")
@@ -112,7 +112,7 @@ class MoveHandler(LabelHandler):
         """Sends the names of the images that were moved; others were moved before by others."""
         try:
             wanted = parse_json(self.request.body)
-            names, source, target = wanted["images"], wanted["from"], wanted["to"]
+            names, source, target = wanted["image_names"], wanted["from"], wanted["to"]
         except (InputRefused, KeyError, TypeError) as error:
             raise HTTPError(400) from error
         texts = [source, target, *names] if isinstance(names, list) else [None]
@@ -133,14 +133,14 @@ LABEL_ROUTES: tuple[tuple[str, type[CheckedHandler]], ...] = (
 def _list(inbox: Inbox, pile: str) -> dict[str, Any]:
     folder, classes, (images, total) = inbox.path(pile), inbox.classes(), inbox.images(pile)
     rows = [{**image._asdict(), **_shown(folder / image.name)} for image in images]
-    labels = [row["label"] for row in rows if isinstance(row.get("label"), str)]
+    labels = [row["predicted"] for row in rows if isinstance(row.get("predicted"), str)]
     answered = dict.fromkeys(sorted({folder_name(label) for label in labels if label}), 0)
     return {
         "classes": {**classes, **answered, **classes},
         "new": inbox.count(NEW),
         "unusable": inbox.count(UNUSABLE),
         "pile": pile,
-        "images": rows,
+        "tiles": rows,
         "more": total - len(rows),
     }
 
@@ -172,7 +172,7 @@ def _thumbnail(path: Path) -> bytes:
     content = read_image(path)
     region = None
     with suppress(InputRefused):  # it has none, or another program wrote it
-        region = read_region(str(read_note(content).get("region", "")))
+        region = any_region(read_note(content).get("region"))
     smallest = min(region[2:]) if region else 1
     image = decode(content, round(THUMBNAIL_SIDE / smallest), path.name)
     image = crop_region(image, region)

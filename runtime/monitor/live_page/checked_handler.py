@@ -85,9 +85,13 @@ class CheckedHandler(RequestHandler):
 
     @property
     def broker(self) -> FrameBroker:
-        """The broker of the source in `?source=`, by default the first; raises 404 for another."""
+        """The broker of the source in `?source_name=`, by default the first; raises 404 for others.
+
+        `?source=` is its name before version 0.2.0.
+        """
         brokers = self.context.brokers
-        name = self.get_query_argument("source", next(iter(brokers)))
+        earlier = self.get_query_argument("source", next(iter(brokers)))
+        name = self.get_query_argument("source_name", earlier)
         if name not in brokers:
             raise HTTPError(404)
         return brokers[name]

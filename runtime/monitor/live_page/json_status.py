@@ -39,19 +39,19 @@ def status_fields(state: PageState) -> dict[str, Any]:
 
 def _answer_fields(update: PageUpdate) -> dict[str, Any]:
     top_labels = update.predictions[:MAX_LABELS]
-    label: str | None = None
+    predicted: str | None = None
     verdict: Verdict = "unknown"
     if update.stable:
-        label, verdict = update.stable.label, update.stable.verdict
+        predicted, verdict = update.stable.label, update.stable.verdict
     return {
-        "label": label,
+        "predicted": predicted,
         "verdict": verdict,
-        "text": answer_text(verdict, update.predictions) if label is None else label,
+        "text": answer_text(verdict, update.predictions) if predicted is None else predicted,
         "predictions": [{"label": top.label, "score": round(top.score, 4)} for top in top_labels],
         "more": len(update.predictions) - len(top_labels),
         "fps": round(update.fps, 2),
         "latency_ms": round(update.latency_ms, 1),
-        "bundle": update.bundle,
+        "title": update.title,
         "explains": update.explain is not None,
     }
 

@@ -55,7 +55,7 @@ class Part {
 class Answer extends Part {
   constructor(source, view) {
     super("answer");
-    this.query = `source=${encodeURIComponent(source)}&view=${encodeURIComponent(view)}`;
+    this.query = `source_name=${encodeURIComponent(source)}&view=${encodeURIComponent(view)}`;
     this.get("view").hidden = view === "" || view === source;
     this.setText("view", view);
     this.get("ask-why").addEventListener("click", () => this.explain());
@@ -71,8 +71,8 @@ class Answer extends Part {
     this.get("more").hidden = !answer.more;
     this.setText("more", `and ${answer.more} more`);
     this.setText("label", answer.text);
-    label.classList.toggle("unknown", answer.label === null);
-    label.title = answer.label || "";
+    label.classList.toggle("unknown", answer.predicted === null);
+    label.title = answer.predicted || "";
     this.get("why").hidden = !answer.explains;
   }
 
@@ -114,7 +114,7 @@ class Place extends Part {
   }
 
   get title() {
-    return this.latest && this.latest.label !== null ? this.latest.label || "" : "";
+    return this.latest && this.latest.predicted !== null ? this.latest.predicted || "" : "";
   }
 
   showAnswers() {
@@ -132,7 +132,7 @@ class Place extends Part {
       }
       this.answers.get(answer.view).show(answer);
     }
-    this.setText("bundle", [this.source, this.latest.bundle].filter(Boolean).join(": "));
+    this.setText("bundle", [this.source, this.latest.title].filter(Boolean).join(": "));
     this.setText("fps", this.latest.fps.toFixed(1));
     this.setText("latency", `${this.latest.latency_ms.toFixed(1)} ms`);
     this.showRegions();
@@ -264,7 +264,7 @@ class Place extends Part {
     this.failures = 0;
     this.problem = "";
     this.get("both").hidden = false;
-    this.nameSources(this.latest.sources);
+    this.nameSources(this.latest.source_names);
     if (jpeg.length) await this.showImage(jpeg);
     this.showAnswers();
   }
@@ -285,7 +285,7 @@ class Place extends Part {
     const timer = setTimeout(() => this.controller.abort(), TIMEOUT_MS);
     try {
       const options = {signal: this.controller.signal, cache: "no-store"};
-      const source = this.source ? `&source=${encodeURIComponent(this.source)}` : "";
+      const source = this.source ? `&source_name=${encodeURIComponent(this.source)}` : "";
       const response = await fetch(`latest?after=${this.after}${source}`, options);
       if (response.status === 401) {
         this.askForToken();

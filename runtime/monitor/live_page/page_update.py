@@ -16,8 +16,8 @@ class PageUpdate:
 
     image: any mode; nobody may change it later. predictions: the best first. stable: the stable
     answer, None before there is one. latency_ms: of this frame from image to scores. arrived_s:
-    `time.monotonic()` at the frame's arrival. fps: classified frames per second. bundle: the name
-    of the model. state: of the source, "waiting", "running" or "lost". explain: returns a PNG of
+    `time.monotonic()` at the frame's arrival. fps: classified frames per second. title: names
+    what answered. state: of the source, "waiting", "running" or "lost". explain: returns a PNG of
     the frame's heat map, or nothing if there is none now; it is called in another thread. view: the
     name of source and region, empty if there is one. region: what the model sees of the image.
     """
@@ -28,7 +28,7 @@ class PageUpdate:
     latency_ms: float
     arrived_s: float
     fps: float
-    bundle: str
+    title: str
     state: str = "running"
     explain: Callable[[], bytes] | None = None
     view: str = ""

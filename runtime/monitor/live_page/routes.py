@@ -88,7 +88,7 @@ class LatestHandler(CheckedHandler):
             raise HTTPError(400)
         with self.context.viewer():
             frame = await self.broker.wait_for_change(int(after), POLL_S)
-            fields = {**status_fields(frame.state), "sources": list(self.context.brokers)}
+            fields = {**status_fields(frame.state), "source_names": list(self.context.brokers)}
             status = json.dumps(fields).encode()
             jpeg = b"" if frame.state.number == int(after) else frame.jpeg
             content = len(status).to_bytes(4, "big") + status + jpeg

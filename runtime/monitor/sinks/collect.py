@@ -16,7 +16,7 @@ from runtime.classifier import Classifier
 from runtime.cli.identity import program_name
 from runtime.errors import QuinceError
 from runtime.images.preprocessing import preprocess
-from runtime.images.region import crop_region, region_text
+from runtime.images.region import crop_region
 from runtime.inbox.collector import BY_THUMBNAIL, AppearanceMeasure, Collector, InboxLimits
 from runtime.inbox.names import Reason
 from runtime.inbox.note import Note, local_time
@@ -133,14 +133,13 @@ def _features(classifier: Classifier, head: "LinearHead", image: Image.Image) ->
 
 def _note(result: FrameResult, *, changed: bool) -> Note:
     reason: Reason = "different" if result.verdict == "known" else result.verdict
-    region = result.preprocessing.region
     return Note(
         "change" if changed else reason,
         result.view.source_address,
         result.frame.name,
         local_time(),
-        region_text(region) if region else "",
-        result.model_ref.id,
+        result.preprocessing.region,
+        result.model_ref.bundle_id,
         result.top.label,
         round(result.top.score, 4),
         result.verdict,

@@ -18,30 +18,30 @@ class ModelRef:
     The id covers the model with its labels and preprocessing.
     """
 
-    bundle: str
-    model: str
-    id: str
+    bundle_name: str
+    artifact: str
+    bundle_id: str
 
 
 @dataclass(frozen=True)
 class AnswerChange:
     """The stable answer changed, or the source was lost and there is no stable answer.
 
-    view: what was looked at. at: local time, ISO 8601 with milliseconds and offset. label: None for
-    unsure and unknown, and if the source is lost. score: of the best class, 0..1, None if the
-    source is lost. verdict:
-    "known", "unsure" (one of the first two predictions) or "unknown" (none of the classes), None if
-    the source is lost. similarity: the highest to any class, -1..1, None if there is none. before:
-    the stable label before, if there was one. frame: the name of the frame. predictions: averaged
+    view: what was looked at. at: local time, ISO 8601 with milliseconds and offset. predicted: the
+    label that is the answer, None for unsure and unknown, and if the source is lost. score: of the
+    best class, 0..1, None if the source is lost. verdict: "known", "unsure" (one of the first two
+    predictions) or "unknown" (none of the classes), None if the source is lost. similarity: the
+    highest to any class, -1..1, None if there is none. predicted_before: the stable answer before,
+    if there was one. frame: the name of the frame. predictions: averaged
     over the window, the best first.
     """
 
     view: View
     at: str
     state: Literal["running", "lost"]
-    label: str | None
+    predicted: str | None
     score: float | None
-    before: str | None
+    predicted_before: str | None
     frame: str
     model_ref: ModelRef
     predictions: tuple[Prediction, ...]

@@ -15,7 +15,7 @@ MAX_STATE_LENGTH = 255
 """Home Assistant's limit for the length of a state."""
 
 ANSWER_TEMPLATE = (
-    "{{ (value_json.label if value_json.label is not none"
+    "{{ (value_json.predicted if value_json.predicted is not none"
     " else (value_json.verdict or 'unknown'))"
     f"[:{MAX_STATE_LENGTH}] }}}}"
 )
@@ -41,7 +41,7 @@ SENSORS: Mapping[str, Mapping[str, str]] = {
 UPDATE_SENSORS = {
     "update": {
         "name": "Update",
-        "value_template": "{{ value_json.state }}",
+        "value_template": "{{ value_json.outcome }}",
         "icon": "mdi:update",
         "entity_category": "diagnostic",
     }

@@ -43,7 +43,7 @@ def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterato
                     latency_ms=result.latency_ms,
                     arrived_s=result.frame.arrived_s,
                     fps=result.fps,
-                    bundle=_title(result.model_ref),
+                    title=_title(result.model_ref),
                     explain=partial(
                         explainer.explain,
                         result.classifier,
@@ -102,4 +102,4 @@ class _FrameExplainer:
 
 def _title(model_ref: ModelRef) -> str:
     """Returns a title such as "fruit, model.int8.tflite, 3f2a91c04b7e"."""
-    return f"{model_ref.bundle}, {model_ref.model}, {model_ref.id}"
+    return f"{model_ref.bundle_name}, {model_ref.artifact}, {model_ref.bundle_id}"

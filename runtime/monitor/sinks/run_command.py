@@ -61,7 +61,7 @@ def command_arguments(change: AnswerChange) -> list[str]:
 
     A label cannot be mistaken for an option: a leading "-" becomes "\x2d".
     """
-    label = _label_text(change.label)
+    label = _label_text(change.predicted)
     if label.startswith("-"):
         label = rf"\x2d{label[1:]}"
     return [label, _score_text(change.score)]
@@ -70,10 +70,10 @@ def command_arguments(change: AnswerChange) -> list[str]:
 def command_environment(change: AnswerChange) -> dict[str, str]:
     """Returns the variables of the command; QUINCE_LABEL is empty for unsure and unknown."""
     return {
-        "QUINCE_LABEL": _label_text(change.label),
+        "QUINCE_LABEL": _label_text(change.predicted),
         "QUINCE_SCORE": _score_text(change.score),
         "QUINCE_VERDICT": change.verdict or "",
-        "QUINCE_BEFORE": _label_text(change.before),
+        "QUINCE_BEFORE": _label_text(change.predicted_before),
         "QUINCE_STATE": change.state,
         "QUINCE_TIME": change.at,
         "QUINCE_SOURCE": escape_control_chars(change.view.source_address),

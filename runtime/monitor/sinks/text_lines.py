@@ -39,7 +39,7 @@ def format_line(change: AnswerChange) -> str:
     if change.state == "lost":
         return f"{at} lost: {escape_control_chars(change.frame)} was the last frame"
     words = escape_control_chars(answer_text(change.verdict, change.predictions))
-    if change.label is not None:
+    if change.predicted is not None:
         return f"{at} {words} {change.score:.3f}"
     best = change.predictions[0]
     return f"{at} {words} ({escape_control_chars(best.label)} {best.score:.3f})"

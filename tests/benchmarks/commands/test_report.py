@@ -62,7 +62,7 @@ def test_folder_in_the_place_of_a_result_is_refused(folder: str) -> None:
 
 
 def test_names_are_shown_as_text(report, measurement, elements) -> None:
-    nasty = report(measurement(artifact=NASTY), measurement(artifact="b"), name=NASTY)
+    nasty = report(measurement(artifact=NASTY), measurement(artifact="b"), title=NASTY)
     shown = elements(render(nasty))
     assert "img" not in shown.tags
     assert NASTY in shown.text
@@ -233,6 +233,6 @@ def test_labels_of_near_points_cover_neither_each_other_nor_a_point(measurement)
 
 
 def test_long_names_wrap_after_a_slash_and_numbers_do_not(report, measurement) -> None:
-    page = render(report(measurement(), measurement(model="bundles/other")))
+    page = render(report(measurement(), measurement(model_folder="bundles/other")))
     assert '<td class="text">bundles/<wbr>other/<wbr>model.int8.tflite</td>' in page
     assert "<td>10</td>" in page

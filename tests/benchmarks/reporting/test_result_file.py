@@ -44,7 +44,7 @@ def test_result_of_a_real_run_has_every_sample(measured: Path, exported: Path) -
 
 
 CHANGES: dict[str, tuple[Callable[[dict], object], str]] = {
-    "schema": (lambda data: data.update(schema=3), "of schema 3"),
+    "schema": (lambda data: data.update(schema=4), "of schema 4"),
     "unknown": (lambda data: data.update(colour="red"), "unknown field 'colour'"),
     "no measurement": (lambda data: data.update(measurements=[]), "at least one measurement"),
     "text sample": (
@@ -123,7 +123,7 @@ CHANGES: dict[str, tuple[Callable[[dict], object], str]] = {
     "year 3*10**11": (lambda data: data["before"].update(at_s=2**63), "at_s"),
     "year 10000": (lambda data: data["before"].update(at_s=253_402_300_800), "at_s"),
     "no least time": (lambda data: data["rule"].update(min_seconds=None), "rule.min_seconds"),
-    "half a character": (lambda data: data.update(name="fruit\ud800"), "result.name"),
+    "half a character": (lambda data: data.update(title="fruit\ud800"), "result.title"),
     "half a character in a version": (
         lambda data: data["after"].update(versions={"a\ud800": "2"}),
         "after.versions",
@@ -145,7 +145,7 @@ def test_result_that_does_not_hold_up_is_refused(report, tmp_path: Path, name: s
 
 
 def test_folder_whose_name_is_not_utf_8_comes_back(report, measurement, tmp_path: Path) -> None:
-    made = report(measurement(model="fruit\udcff"))
+    made = report(measurement(model_folder="fruit\udcff"))
     made.write(tmp_path / "a.json")
     assert LatencyReport.read(tmp_path / "a.json") == made
 

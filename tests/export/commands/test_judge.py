@@ -31,13 +31,13 @@ def test_each_image_gets_one_of_the_three_answers(bundle: Path, strangers: Path,
     answers = [classifier.classify(file) for file in sorted(strangers.rglob("*.png"))]
     verdicts = [answer.verdict for answer in answers]
     assert result["images"] == len(answers) == 12
-    assert (result["unknown"], result["unsure"]) == (
+    assert (result["unknown_images"], result["unsure_images"]) == (
         verdicts.count("unknown"),
         verdicts.count("unsure"),
     )
     assert sum(result["predicted_counts"].values()) == verdicts.count("known")
-    assert result["unknown_low"] <= result["unknown"] / 12 <= result["unknown_high"]
-    record = read_records(bundle)[result["artifact"]].similarity
+    assert result["unknown_low"] <= result["unknown_images"] / 12 <= result["unknown_high"]
+    record = read_records(bundle)[result["artifact"]].similarity_figures
     assert record is not None
     pairs = [
         (known > answer.similarity) + (known == answer.similarity) / 2

@@ -52,8 +52,8 @@ def result(file: str, outcome: GateOutcome = "undecided") -> ExportResult:
         doubts=("24 images for testing: too few",),
         devices={},
         confidence=Confidence(1.4, 0.6213, 24, 0.952, 0.5834),
-        similarity=None,
-        classes=(),
+        similarity_figures=None,
+        class_findings=(),
         latency=Latency(1234.5, 30, 2, "a processor"),
         calibration_id=None,
         warnings=("calibration: all of one class",),
@@ -141,7 +141,9 @@ def test_summary_tells_what_similarities_stop() -> None:
     confidence = Confidence(1.4, 0.42, 24, 0.95, 0.25, 0.6512, 0.95, 0.952, 0.939, 0.964)
     rows = (LeftOutClass("a", 12, 0.75, 0.25), LeftOutClass("b", 12, 0.85, 0.35))
     similarity = SimilarityRecord(rows, 0.8, 0.81, 2, 100)
-    text = summary(changed(result("a.tflite"), confidence=confidence, similarity=similarity))
+    text = summary(
+        changed(result("a.tflite"), confidence=confidence, similarity_figures=similarity)
+    )
     assert (
         "  unknown below a similarity of 0.651: kept 95.2% of known images on objects left out of"
         " the fit (95 % interval 93.9% to 96.4%)\n"

@@ -27,7 +27,7 @@ def test_every_artifact_is_timed_with_its_conditions(exported: Path, pixels) -> 
         assert latency_of_file.calls == ROUNDS
         assert 0 < latency_of_file.p50_ms < 1000
         assert latency_of_file.threads == allowed_cores()
-        assert latency_of_file.cpu
+        assert latency_of_file.cpu_model
 
 
 class Sleeper:

@@ -72,7 +72,9 @@ def test_shows_labels_and_file_names_as_text(opened, records, sets, models, elem
             reasons=(HOSTILE,),
             doubts=(HOSTILE,),
             warnings=(HOSTILE,),
-            layers=tuple(replace(error, layer=HOSTILE, after=HOSTILE) for error in record.layers),
+            layers=tuple(
+                replace(error, layer=HOSTILE, input_layer=HOSTILE) for error in record.layers
+            ),
         )
         for file, record in records.items()
     }

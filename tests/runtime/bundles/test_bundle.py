@@ -94,7 +94,7 @@ def test_the_id_is_the_start_of_the_sha256_of_manifest_json(bundle: Path, run_cl
         digest = hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
         assert Bundle.open(bundle).id == digest[:12]
     done = run_cli("runtime", "install", bundle, bundle.parent / "device", "--json")
-    assert json.loads(done.stdout)["id"] == digest[:12], done.stderr
+    assert json.loads(done.stdout)["bundle_id"] == digest[:12], done.stderr
     assert Bundle.open(bundle.parent / "device").id == digest[:12]
 
 
@@ -169,7 +169,7 @@ def test_each_answer_as_json_says_which_bundle_gave_it(make_bundle, run_cli) -> 
     bundle = make_bundle("fruit")
     done = run_cli("runtime", "predict", bundle, bundle / "golden/00.png", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["id"] == Bundle.open(bundle).id
+    assert json.loads(done.stdout)["bundle_id"] == Bundle.open(bundle).id
 
 
 @pytest.mark.parametrize("damage", ["cut", "lost", "another"])

@@ -36,14 +36,13 @@ def fruit(make_bundle: MakeBundle) -> Path:
 
 def test_bundle_is_described_with_what_export_measured(fruit: Path) -> None:
     description = describe_model(fruit)
-    assert (description.kind, description.id, description.labels, description.lacking) == (
-        "bundle",
-        Bundle.open(fruit).id,
+    assert (description.model_kind, description.bundle_id) == ("bundle", Bundle.open(fruit).id)
+    assert (description.labels, description.lacking) == (
         ("red", "green", "blue"),
         "",
     )
     assert (description.height, description.width, description.fit) == (8, 8, "crop")
-    (model,) = description.models
+    (model,) = description.artifacts
     assert model.input == TensorDescription("uint8", (1, 8, 8, 3), None, None)
     assert model.output is not None
     assert model.output.dtype == "float32"
@@ -66,7 +65,7 @@ def test_in_words_and_as_json(fruit: Path, run_cli) -> None:
         assert words in done.stdout
     record = json.loads(run_cli("runtime", "info", fruit, "--json").stdout)
     assert record["schema"] == JSON_SCHEMA
-    assert record["models"][0]["input"] == {
+    assert record["artifacts"][0]["input"] == {
         "dtype": "uint8",
         "shape": [1, 8, 8, 3],
         "scale": None,
@@ -76,7 +75,7 @@ def test_in_words_and_as_json(fruit: Path, run_cli) -> None:
 
 def test_model_file_alone_says_what_its_manifest_says(fruit: Path) -> None:
     description = describe_model(fruit / "small.onnx")
-    assert (description.kind, description.labels, description.models[0].measured) == (
+    assert (description.model_kind, description.labels, description.artifacts[0].measured) == (
         "model file",
         ("red", "green", "blue"),
         {},
@@ -85,9 +84,9 @@ def test_model_file_alone_says_what_its_manifest_says(fruit: Path) -> None:
 
 def test_quantized_model_shows_scale_and_zero_point_and_what_it_lacks() -> None:
     description = describe_model(TINY)
-    assert description.kind == "external model file"
+    assert description.model_kind == "external model file"
     assert "--labels" in description.lacking
-    (model,) = description.models
+    (model,) = description.artifacts
     assert model.input is not None
     assert model.output is not None
     assert model.input.scale == pytest.approx(1 / 255)
@@ -127,7 +126,7 @@ def test_damaged_or_other_things_are_refused(fruit: Path, tmp_path: Path, edit_j
     with pytest.raises(InputRefused, match=r"parity\.json"):
         describe_model(fruit)
     (fruit / "parity.json").unlink()
-    assert describe_model(fruit).models[0].measured == {}
+    assert describe_model(fruit).artifacts[0].measured == {}
     (fruit / "small.onnx").write_bytes(b"x")
     with pytest.raises(InputRefused, match="sha256"):
         describe_model(fruit)
@@ -157,7 +156,7 @@ def test_figure_that_is_none_is_refused_by_name(
         lambda data: data["artifacts"]["small.onnx"]["parity"].update({field: value}),
     )
     if (field, value) == ("drop", -1):
-        assert describe_model(fruit).models[0].measured["drop"] == -1
+        assert describe_model(fruit).artifacts[0].measured["drop"] == -1
         return
     with pytest.raises(InputRefused, match=rf"parity\.json: .*{field}"):
         describe_model(fruit)

@@ -96,11 +96,11 @@ def test_what_this_processor_gave_at_export_too_is_no_fault(
     fruit: Path, edit_json, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores_here = exported_elsewhere(fruit, edit_json, by=0.3)
-    assert verified(fruit).state == "wrong"
+    assert verified(fruit).outcome == "wrong"
     sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
     write_device_scores(fruit / "golden", [device("Cortex-A72", **{sha256: scores_here})])
     result = verified(fruit)
-    assert (result.state, result.passed, result.processor) == (
+    assert (result.outcome, result.passed, result.processor) == (
         "as this processor does",
         True,
         "Cortex-A72",
@@ -119,14 +119,14 @@ def test_what_neither_gave_is_wrong(fruit: Path, edit_json) -> None:
     sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
     for scores in ({sha256: shifted}, {"f" * 64: scores_here}):
         write_device_scores(fruit / "golden", [device("Cortex-A72", **scores)])
-        assert verified(fruit).state == "wrong"
+        assert verified(fruit).outcome == "wrong"
 
 
 def test_as_exported_is_said_where_it_is_so(fruit: Path) -> None:
     scores_here = {sample.file: tuple(sample.scores["small.onnx"]) for sample in read_golden(fruit)}
     sha256 = Bundle.open(fruit).manifest.artifacts[0].sha256
     write_device_scores(fruit / "golden", [device("Cortex-A72", **{sha256: scores_here})])
-    assert verified(fruit).state == "as exported"
+    assert verified(fruit).outcome == "as exported"
 
 
 DEVICE = {"processor": "a", "architecture": "b", "system": "c", "versions": {}}

@@ -47,15 +47,14 @@ def test_json_has_the_same_answers(onnx_model, colours, run_cli) -> None:
         "--json",
     )
     first, second = map(json.loads, done.stdout.splitlines())
-    assert (first["schema"], first["state"], first["label"], first["before"], first["model"]) == (
-        JSON_SCHEMA,
-        "running",
+    assert (first["schema"], first["state"]) == (JSON_SCHEMA, "running")
+    assert (first["predicted"], first["predicted_before"], first["artifact"]) == (
         "red",
         None,
         "small.onnx",
     )
     assert first["frame"].endswith("000-red.jpg")
-    assert (second["label"], second["before"], second["score"]) == (
+    assert (second["predicted"], second["predicted_before"], second["score"]) == (
         None,
         "red",
         pytest.approx(0.502, abs=1e-3),
@@ -116,7 +115,7 @@ def test_threshold_of_the_model_file_is_the_default_and_the_option_overrides_it(
     for words in ((), ("--min-score", "0"), ("--min-score", "1")):
         done = run_cli("runtime", "camera", path, "--source", images, "--json", *words)
         assert done.returncode == 0, done.stderr
-        answers[words] = [json.loads(line)["label"] for line in done.stdout.splitlines()]
+        answers[words] = [json.loads(line)["predicted"] for line in done.stdout.splitlines()]
     assert answers[()] == ["blue", None]
     assert answers["--min-score", "0"] == ["blue", "red"]
     assert answers["--min-score", "1"] == [None]
@@ -196,13 +195,14 @@ def test_replaced_model_answers_next_and_each_line_has_its_id(
     model.rename(tmp_path / "used.onnx")
     german = onnx_model(labels=("rot", "gruen", "blau"))
     second = json.loads(running.line('"rot"'))
-    assert second["id"] != first["id"]
-    running.error("python -m runtime: ", second["id"], "has taken the place of", first["id"])
+    assert second["bundle_id"] != first["bundle_id"]
+    old, new = first["bundle_id"], second["bundle_id"]
+    running.error("python -m runtime: ", new, "has taken the place of", old)
     (tmp_path / "broken").write_bytes(german.read_bytes()[:100])
     (tmp_path / "broken").rename(model)
-    running.error("is not used", second["id"], "goes on")
+    running.error("is not used", second["bundle_id"], "goes on")
     stream.colour = "lime"
-    assert json.loads(running.line('"gruen"'))["id"] == second["id"]
+    assert json.loads(running.line('"gruen"'))["bundle_id"] == second["bundle_id"]
 
 
 @pytest.mark.parametrize("command", ["camera", "predict"])

@@ -38,24 +38,24 @@ def page(onnx_model, stream, watch):
 
 def test_page_has_the_stable_answer_its_age_and_its_model(page, stream) -> None:
     running, _, until = page
-    latest = until(lambda state: state.get("label") == "red")
+    latest = until(lambda state: state.get("predicted") == "red")
     assert latest["state"] == "running"
     assert latest["age_ms"] < 20_000
     assert latest["predictions"][0]["label"] == "red"
-    assert re.fullmatch(r"small, small\.onnx, [0-9a-f]{12}", latest["bundle"])
+    assert re.fullmatch(r"small, small\.onnx, [0-9a-f]{12}", latest["title"])
     stream.colour = "grey"
-    assert until(lambda state: state.get("label") is None)["predictions"][0]["score"] < 0.6
+    assert until(lambda state: state.get("predicted") is None)["predictions"][0]["score"] < 0.6
     stream.unplug()
     until(lambda state: state["state"] == "lost")
     running.line(" lost: ")
     stream.colour = "lime"
     stream.plug()
-    until(lambda state: state["state"] == "running" and state["label"] == "green")
+    until(lambda state: state["state"] == "running" and state["predicted"] == "green")
 
 
 def test_page_explains_the_newest_frame(page) -> None:
     _, url, until = page
-    assert until(lambda state: state.get("label") == "red")["explains"]
+    assert until(lambda state: state.get("predicted") == "red")["explains"]
     with urllib.request.urlopen(f"{url}why.png", timeout=60) as answer:
         picture = Image.open(io.BytesIO(answer.read()))
     assert picture.format == "PNG"

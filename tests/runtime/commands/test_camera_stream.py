@@ -37,7 +37,7 @@ def test_stalled_stream_is_reported_as_lost(onnx_model, stream, watch) -> None:
     running.line('"red"')
     stream.stalled = True
     lost = json.loads(running.line('"lost"', seconds=30))
-    assert (lost["label"], lost["score"], lost["before"], lost["predictions"]) == (
+    assert (lost["predicted"], lost["score"], lost["predicted_before"], lost["predictions"]) == (
         None,
         None,
         "red",

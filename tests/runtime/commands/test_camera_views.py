@@ -38,7 +38,7 @@ def test_regions_and_sources_answer_in_lines_of_their_own(
     changes = [json.loads(line) for line in done.stdout.splitlines()]
     answers = {name: [] for name in ("belt/left", "belt/right", "box")}
     for change in changes:
-        answers[change["view"]].append(change["label"])
+        answers[change["view"]].append(change["predicted"])
     assert answers == {
         "belt/left": ["red"],
         "belt/right": ["blue", "green"],

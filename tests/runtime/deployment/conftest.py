@@ -78,4 +78,4 @@ def run_update(keys: Keys, place: Path) -> Callable[..., object]:
 @pytest.fixture
 def old(signed_bundle: Callable[..., Path], keys: Keys, place: Path) -> str:
     """Installs a first bundle; returns its id."""
-    return install(signed_bundle(1), place, signers=keys.signers).id
+    return install(signed_bundle(1), place, signers=keys.signers).bundle_id

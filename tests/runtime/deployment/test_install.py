@@ -41,7 +41,7 @@ def test_install_then_update_then_rollback(
     assert Classifier(place).id == new
     assert roll_back(place) == InstallResult(str(place), old, FIRST, new, "rolled back")
     assert contents(place) == contents(first)
-    assert roll_back(place).id == new
+    assert roll_back(place).bundle_id == new
     assert sorted(file.name for file in place.parent.iterdir()) == ["fruit", "fruit.previous"]
 
 
@@ -183,7 +183,7 @@ def test_link_stays_a_link(first: Path, second: Path, place: Path) -> None:
     install(second, link)
     assert link.is_symlink()
     assert Bundle.open(place).id == Bundle.open(second).id
-    assert roll_back(link).id == Bundle.open(first).id
+    assert roll_back(link).bundle_id == Bundle.open(first).id
 
 
 def test_full_disk_leaves_the_old_one(first: Path, second: Path, place: Path, contents) -> None:
@@ -219,7 +219,7 @@ def test_commands_say_what_is_there_and_the_way_back(
     refuses(run_cli("runtime", "install", first, place), 2, "--allow-downgrade")
     done = run_cli("runtime", "rollback", place, "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f'"id": "{old}"' in done.stdout
+    assert f'"bundle_id": "{old}"' in done.stdout
 
 
 def test_install_that_is_killed_leaves_the_old_or_the_new_one(

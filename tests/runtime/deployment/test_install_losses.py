@@ -108,7 +108,7 @@ def test_interrupted_install_loses_neither_the_one_in_use_nor_its_way_back(
     while stop(moves, number, how, "install", bundles[2], place) != 0:
         if how == "exchange":
             assert Bundle.open(place).id in (used, new)
-        went_back_to = roll_back(place).id
+        went_back_to = roll_back(place).bundle_id
         assert ids(place) == ((used, new) if went_back_to == used else (oldest, used))
         for bundle in bundles[:2]:
             install(bundle, place)

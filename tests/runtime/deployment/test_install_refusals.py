@@ -84,5 +84,5 @@ def test_rollback_where_the_place_is_gone(make_bundle: MakeBundle, place: Path) 
     install(older, place)
     install(make_bundle("newer"), place)
     shutil.rmtree(place)
-    assert roll_back(place).id == Bundle.open(older).id
+    assert roll_back(place).bundle_id == Bundle.open(older).id
     assert [file.name for file in place.parent.iterdir()] == ["fruit"]

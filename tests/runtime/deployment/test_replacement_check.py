@@ -42,7 +42,7 @@ def test_a_comparison_with_the_bundle_or_its_model_is_enough(
     make_bundle: MakeBundle, place: Path, old: Bundle, number: int
 ) -> None:
     new = make_bundle("new", factor=0.5, provenance=trained(2, [identities(old)[number]]))
-    assert install(new, place).id == Bundle.open(new).id
+    assert install(new, place).bundle_id == Bundle.open(new).id
 
 
 def test_another_file_of_the_same_model_needs_none(

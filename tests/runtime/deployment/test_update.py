@@ -99,7 +99,7 @@ def test_a_newer_bundle_is_fetched_once(
     server.folder = signed_bundle(2)
     result = run_update(server.url)
     assert (result.outcome, result.signer) == ("updated", "ann@example.org")
-    assert Bundle.open(place).id == result.id == Bundle.open(server.folder).id
+    assert Bundle.open(place).id == result.offered_id == Bundle.open(server.folder).id
     assert Bundle.open(place.with_name("fruit.previous")).id == old
     assert "small.onnx" in server.asked
     server.asked.clear()
@@ -221,7 +221,7 @@ def test_killed_at_any_step_one_whole_bundle_is_there_and_the_next_run_ends(
         assert Classifier(place).id in (old, new_id)
         assert run_update(new).outcome in ("updated", "unchanged")
         assert Bundle.open(place).id == new_id
-        assert roll_back(place).id == old
+        assert roll_back(place).bundle_id == old
         shutil.rmtree(place.with_name("fruit.previous"))
         left = {file.name for file in place.parent.glob("[!.]*")}
         assert left == {"fruit"}, "the rest is removed by the next that writes there"
@@ -245,7 +245,7 @@ def test_on_a_full_card_the_old_one_runs(
     card: Path, signed_bundle, run_update: Update, keys, place: Path
 ) -> None:
     """The card has a page more of room in each round, until the bundle fits."""
-    old = install(signed_bundle(1), place, signers=keys.signers).id
+    old = install(signed_bundle(1), place, signers=keys.signers).bundle_id
     new, room, reasons = signed_bundle(2), 0, []
     while True:
         (card / "filler").write_bytes(b"\0" * (shutil.disk_usage(card).free - room))

@@ -58,7 +58,7 @@ def test_other_decoder_is_measured_in_levels(fruit: Path, monkeypatch: pytest.Mo
         lambda *arguments: ImageEnhance.Brightness(real(*arguments)).enhance(0.5),
     )
     (difference,) = verified(fruit).differences
-    assert (difference.stage, len(difference.images)) == ("decode", 2)
+    assert (difference.stage, len(difference.image_names)) == ("decode", 2)
     assert difference.mean is not None
     assert difference.worst is not None
     assert 20 < difference.mean < 60 < difference.worst <= 125
@@ -71,7 +71,7 @@ def test_other_model_is_measured_in_scores(fruit: Path, edit_json) -> None:
 
     edit_json(fruit / "golden/golden.json", shift)
     (difference,) = verified(fruit).differences
-    assert (difference.stage, difference.images) == ("model", ("00.png",))
+    assert (difference.stage, difference.image_names) == ("model", ("00.png",))
     assert difference.worst == pytest.approx(0.3)
     assert difference.mean == pytest.approx(0.1)
 
@@ -84,7 +84,8 @@ def test_resizer_and_model_are_told_apart_where_both_differ(
         lambda data: data["samples"][1]["scores"].update({"small.onnx": [0.9, 0.1, 0.1]}),
     )
     monkeypatch.setattr(golden_check, "resize", brighter)
-    stages = {difference.stage: difference.images for difference in verified(fruit).differences}
+    differences = verified(fruit).differences
+    stages = {difference.stage: difference.image_names for difference in differences}
     assert stages == {"resize": ("00.png", "01.png"), "model": ("01.png",)}
 
 
@@ -137,7 +138,7 @@ def test_command_says_stage_amount_and_what_to_do(fruit: Path, run_cli, edit_jso
     assert model.startswith("  model: 1 image, scores differ by ")
     assert model.endswith(f"python -m runtime doctor {fruit}")
     record = json.loads(run_cli("runtime", "verify", fruit, "--json").stdout)
-    assert (record["stage"], record["details"], record["passed"], record["bundle"]) == (
+    assert (record["stage"], record["details"], record["passed"], record["bundle_id"]) == (
         "file",
         ["00.png"],
         False,

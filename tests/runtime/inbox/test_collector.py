@@ -232,7 +232,7 @@ def test_only_the_region_counts_and_images_are_kept_whole(
     assert {reason_of(path.name) for path in others} <= {"random"}
     content = first.read_bytes()
     assert header_size(content) == (64, 64)
-    assert read_note(content)["region"] == "0,0.5,1,0.5"
+    assert read_note(content)["region"] == [0.0, 0.5, 1.0, 0.5]
     refused = run_cli(*words, tmp_path, "--region", "0,0.6,1,0.5")
     assert (refused.returncode, "inside it" in refused.stderr) == (2, True)
 

@@ -43,13 +43,24 @@ def test_notes_come_back_and_the_jpeg_stays_one() -> None:
     long = "猫" * 3000
     image = Image.new("LA", (40, 30), (200, 128))
     image.info["comment"] = b"of another program"
-    content = encode_with_note(image, Note("change", "a\udc80", long, label=long, score=0.5))
+    content = encode_with_note(image, Note("change", "a\udc80", long, predicted=long, score=0.5))
     with Image.open(BytesIO(content)) as saved:
         saved.load()
         assert (saved.format, saved.mode, saved.size) == ("JPEG", "RGB", (40, 30))
     found = read_note(content)
-    assert (found["label"], found["frame"]) == (long[:MAX_TEXT], long[:MAX_TEXT])
-    assert (found["source"], found["score"], found["time"]) == ("a\\udc80", 0.5, None)
+    assert (found["predicted"], found["frame"]) == (long[:MAX_TEXT], long[:MAX_TEXT])
+    assert (found["source"], found["score"], found["at"]) == ("a\\udc80", 0.5, None)
+
+
+def test_notes_of_earlier_versions_have_the_keys_of_today() -> None:
+    content = BytesIO()
+    old = b'{"time": "2026-11-29T18:54:11+01:00", "model": "0123456789ab", "label": "apple"}'
+    Image.new("RGB", (8, 8)).save(content, "JPEG", comment=old)
+    assert read_note(content.getvalue()) == {
+        "at": "2026-11-29T18:54:11+01:00",
+        "bundle_id": "0123456789ab",
+        "predicted": "apple",
+    }
 
 
 @pytest.mark.parametrize("comment", [b"", b"[1]", b"no json", b"\xff\xfe", b"[" * 60_000])

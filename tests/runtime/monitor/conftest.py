@@ -49,7 +49,7 @@ def frame() -> Callable[..., PageUpdate]:
             "latency_ms": 8.4,
             "arrived_s": time.monotonic(),
             "fps": 15.0,
-            "bundle": "fruit",
+            "title": "fruit",
         } | fields
         return PageUpdate(image, predictions, **values)  # type: ignore[arg-type]
 

@@ -80,7 +80,7 @@ class Recorder:
         self.sink = Sink(on_change=self.changes.append, on_frame=self.frames.append)
 
     def answers(self) -> list[tuple[str, str | None]]:
-        return [(change.state, change.label) for change in self.changes]
+        return [(change.state, change.predicted) for change in self.changes]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def run(onnx_model):
 def test_sinks_get_each_change_once_and_each_frame(run) -> None:
     recorder, stats = run("red", "red", "grey", "grey", "grey", "lime", settings=SINGLE_FRAMES)
     assert recorder.answers() == [("running", "red"), ("running", None), ("running", "green")]
-    assert [change.before for change in recorder.changes] == [None, "red", None]
+    assert [change.predicted_before for change in recorder.changes] == [None, "red", None]
     assert [result.stable and result.stable.label for result in recorder.frames] == [
         "red",
         "red",
@@ -120,7 +120,7 @@ def test_loss_is_reported_once_and_ends_the_stable_answer(run, loss: str) -> Non
     recorder, _ = run("red", "red", loss, loss, loss, "blue")
     assert recorder.answers() == [("running", "red"), ("lost", None), ("running", "blue")]
     assert recorder.changes[1].frame == "camera:0 #2"
-    assert recorder.changes[1].before == "red"
+    assert recorder.changes[1].predicted_before == "red"
     assert recorder.changes[2].score == pytest.approx(1), (
         "a frame from before the loss must not be averaged in"
     )
@@ -168,7 +168,7 @@ def test_unsupported_pixel_mode_is_reported_and_counted(
     run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder, stats = run("red", "float", "float", "blue", live=False, settings=SINGLE_FRAMES)
-    assert [change.label for change in recorder.changes] == ["red", "blue"]
+    assert [change.predicted for change in recorder.changes] == ["red", "blue"]
     assert stats == MonitorStats(2, 2, 2)
     assert capsys.readouterr().err.count("camera:0 #2: mode F") == 1
 
@@ -202,7 +202,8 @@ def test_smoothing_starts_again_with_another_model(onnx_model) -> None:
         lambda: models.pop(0),
         SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog")),
     )
-    assert [(change.label, change.before, change.model_ref.id) for change in recorder.changes] == [
+    changes = recorder.changes
+    assert [(row.predicted, row.predicted_before, row.model_ref.bundle_id) for row in changes] == [
         ("red", None, first.id),
         ("rot", None, second.id),
     ]
@@ -231,7 +232,7 @@ def test_regions_of_a_frame_have_answers_of_their_own(onnx_model) -> None:
     dispatcher = SinkDispatcher({"recorder": recorder.sink}, ErrorReporter("prog"))
     script = Script(frame, frame.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     (stats,) = monitor([followed(script, SINGLE_FRAMES, *views)], lambda: model, dispatcher)
-    answers = [(change.view.name, change.label) for change in recorder.changes]
+    answers = [(change.view.name, change.predicted) for change in recorder.changes]
     assert answers == [
         ("own", "red"),
         ("right", "blue"),
@@ -257,7 +258,7 @@ def test_sources_share_a_model_and_keep_their_own_state(onnx_model) -> None:
     ]
     stats = monitor(sources, lambda: model, dispatcher)
     by_source = {
-        name: [(change.state, change.label) for change in recorder.changes if of(change) == name]
+        name: [(row.state, row.predicted) for row in recorder.changes if of(row) == name]
         for name in ("gate", "yard")
     }
     assert by_source == {

@@ -42,7 +42,7 @@ def test_every_frame_is_counted_with_both_answers(old: Path, new: Path, colours)
         report = run_shadow(capture, Classifier(old), Classifier(new), 600, lines.append)
     assert (report.frames, report.same, report.refused) == (4, 1, 0)
     assert report.differing == 0.75
-    assert report.differences == (
+    assert report.changes == (
         ShadowedAnswer("red", "green", 2),
         ShadowedAnswer("green", "red", 1),
     )
@@ -84,8 +84,8 @@ def test_the_command_reports_and_then_installs(
     done = run_cli(*words, "--json")
     assert done.returncode == 0, done.stderr
     shadow, installed = map(json.loads, done.stdout.splitlines())
-    assert (shadow["frames"], shadow["same"], len(shadow["differences"])) == (4, 2, 2)
-    assert installed["id"] == Bundle.open(new).id == Bundle.open(place).id
+    assert (shadow["frames"], shadow["same"], len(shadow["changes"])) == (4, 2, 2)
+    assert installed["bundle_id"] == Bundle.open(new).id == Bundle.open(place).id
 
 
 @pytest.mark.parametrize("time", ["1", "h", "-1s", "nans", "1d", "0s"])

@@ -111,7 +111,7 @@ def test_true_scores_are_those_of_the_true_class_in_thousandths() -> None:
     chosen = compare(
         names(3), np.array([0, 1, 2]), scores(0, 1, 0), scores(0, 2, 0, height=0.6), LABELS
     ).true_scores
-    assert (chosen.reference, chosen.candidate, chosen.flipped) == (
+    assert (chosen.reference_scores, chosen.candidate_scores, chosen.flipped) == (
         (800, 800, 100),
         (600, 200, 200),
         (1,),
@@ -123,12 +123,12 @@ def test_of_many_images_all_flipped_ones_and_a_spread_of_the_others_are_kept() -
     candidate = scores(*[1 if number in (3, 97) else 0 for number in range(100)])
     reference[:, 0] = np.arange(100) / 1000 + 0.5
     chosen = select_true_scores(np.zeros(100, int), reference, candidate, max_images=12)
-    assert len(chosen.reference) == 12
-    assert [chosen.reference[index] for index in chosen.flipped] == [503, 597]
-    assert chosen.reference[0] == 500
-    assert chosen.reference[-1] == 599
+    assert len(chosen.reference_scores) == 12
+    assert [chosen.reference_scores[index] for index in chosen.flipped] == [503, 597]
+    assert chosen.reference_scores[0] == 500
+    assert chosen.reference_scores[-1] == 599
     flipped = select_true_scores(np.zeros(100, int), reference, scores(*[1] * 100), max_images=12)
-    assert len(flipped.reference) == len(flipped.flipped) == 12
+    assert len(flipped.reference_scores) == len(flipped.flipped) == 12
 
 
 def test_of_very_many_flips_those_are_kept_of_which_the_reference_was_surest() -> None:

@@ -48,7 +48,7 @@ def test_camera_that_was_pulled_out_returns_under_its_number(result, bars: np.nd
 
 def test_command_classifies_its_frames_and_shows_them(result, bars: np.ndarray) -> None:
     record = result("usb_command")
-    assert (record["line"]["label"], record["line"]["source"]) == ("bars", "camera:1")
+    assert (record["line"]["predicted"], record["line"]["source"]) == ("bars", "camera:1")
     assert record["state"]["state"] == "running"
     assert are_colours(record["bars"], bars)
     assert record["end"]["code"] == 143

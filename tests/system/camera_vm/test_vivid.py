@@ -65,7 +65,7 @@ def test_opening_repeatedly_leaves_nothing_open(result) -> None:
 @pytest.mark.parametrize("label", LABELS)
 def test_each_pattern_gets_its_label(result, label: str) -> None:
     line = result("answers")["labels"][label]
-    assert (line["state"], line["source"], line["model"]) == (
+    assert (line["state"], line["source"], line["artifact"]) == (
         "running",
         "camera:0",
         "model.int8.tflite",
@@ -77,7 +77,7 @@ def test_each_pattern_gets_its_label(result, label: str) -> None:
 @pytest.mark.parametrize("label", LABELS)
 def test_page_shows_answer_and_image(result, label: str, bars: np.ndarray) -> None:
     record = result("answers")["page"][label]
-    assert (record["state"]["state"], record["state"]["label"]) == ("running", label)
+    assert (record["state"]["state"], record["state"]["predicted"]) == ("running", label)
     assert record["state"]["fps"] > 0
     solid = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "black": (0, 0, 0)}
     assert are_colours(record["bars"], bars if label == "bars" else np.array([solid[label]] * 8))
@@ -97,7 +97,7 @@ def test_second_opener_gets_an_error_and_the_first_continues(result) -> None:
 
 def test_camera_that_was_pulled_out_is_lost_and_returns(result) -> None:
     record = result("answers")["lost"]
-    assert (record["line"]["state"], record["line"]["label"], record["page"]["state"]) == (
+    assert (record["line"]["state"], record["line"]["predicted"], record["page"]["state"]) == (
         "lost",
         None,
         "lost",
@@ -111,7 +111,7 @@ def test_camera_that_was_pulled_out_is_lost_and_returns(result) -> None:
         "a device in use keeps its number, so the camera would return with another one"
     )
     assert "camera:0: back after" in record["back_line"]
-    assert (record["line_after_return"]["state"], record["line_after_return"]["label"]) == (
+    assert (record["line_after_return"]["state"], record["line_after_return"]["predicted"]) == (
         "running",
         "red",
     )

@@ -70,11 +70,11 @@ def test_verify_reports_as_exported(ready: Any) -> None:
     records = {record["artifact"]: record for record in map(json.loads, done.stdout.splitlines())}
     assert list(records) == artifacts_on(ready)
     if ready.system.machine == "armv7l":  # tflite-runtime's kernels, not LiteRT's: docs/parity.md
-        assert records["model.fp32.tflite"]["state"] == "as exported"
+        assert records["model.fp32.tflite"]["outcome"] == "as exported"
         assert records["model.int8.tflite"]["same_top1"] >= 0.9
         return
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {record["state"] for record in records.values()} == {"as exported"}
+    assert {record["outcome"] for record in records.values()} == {"as exported"}
     assert {record["same_top1"] for record in records.values()} == {1.0}
     # Its last Dense and its softmax are float, which processors round differently.
     assert records["model.int8.tflite"]["worst_score_difference"] < 1e-4

@@ -80,7 +80,7 @@ def test_device(install: Install, end: str, tmp_path: Path) -> None:
     frame = Image.open(image)
     frame.save(clip, save_all=True, append_images=[frame] * 9, duration=100)
     followed = run(python, "-m", "runtime", "camera", BUNDLE, "--source", clip, "--json")
-    assert json.loads(followed.splitlines()[0])["label"] == "circle"
+    assert json.loads(followed.splitlines()[0])["predicted"] == "circle"
     run(python, "-c", f"import {', '.join(LEAVES)}")
 
 

@@ -235,7 +235,7 @@ def test_width_that_is_not_that_of_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="not the weights of this backbone"):
         _build("mobilenet-v2", weights=str(path))
     assert (
-        _build("mobilenet-v2", weights=str(path), width=0.35)
+        _build("mobilenet-v2", weights=str(path), width_factor=0.35)
         .get_layer("block_16_project_BN")
         .output.shape[-1]
         == 112

@@ -134,7 +134,9 @@ def test_unknown_backbone_is_refused_with_all_names_and_the_nearest() -> None:
 
 def test_width_makes_a_mobilenet_narrower() -> None:
     narrow, wide = (
-        _scratch("mobilenet-v2", width=width).get_layer("block_16_project_BN").output.shape[-1]
+        _scratch("mobilenet-v2", width_factor=width)
+        .get_layer("block_16_project_BN")
+        .output.shape[-1]
         for width in (0.35, 1.0)
     )
     assert (narrow, wide) == (112, 320)

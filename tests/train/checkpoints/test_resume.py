@@ -22,7 +22,7 @@ DEFAULTS = TrainOptions()
 def _made_by(
     options: TrainOptions = DEFAULTS, data: str = "a", source: str = "b"
 ) -> dict[str, object]:
-    return {"options": asdict(options), "data_digest": data, "source": source}
+    return {"options": asdict(options), "data_digest": data, "code_sha256": source}
 
 
 def _checkpoint(made_by: dict[str, object]) -> Checkpoint:

@@ -104,7 +104,7 @@ def test_json_holds_what_the_text_says(run_cli, leaky: Path) -> None:
     assert result["counts"]["a"] == {"train": 20, "val": 2, "test": 5, "refused": 1}
     assert [row["path"] for row in result["refused_files"]] == ["Test/a/notes.txt"]
     (pair,) = result["pairs"]
-    assert (pair["across"], pair["other"]) == ("split", "Training/b/leak\x1b[31m.jpg")
+    assert (pair["across"], pair["other_path"]) == ("split", "Training/b/leak\x1b[31m.jpg")
     assert (pair["split"], pair["other_split"], pair["label"]) == ("test", "train", "b")
     assert "pairs in this JSON" in result["faults"][1]
     assert len(result["faults"]) == 2
@@ -119,7 +119,7 @@ def test_pairs_file_has_every_pair_and_is_not_replaced(
     assert f"All pairs: {table}" in done.stdout
     with table.open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (row["kind"], row["other_path"]) == ("split", "Training/b/leak\x1b[31m.jpg")
+    assert (row["across"], row["other_path"]) == ("split", "Training/b/leak\x1b[31m.jpg")
     assert 0 <= int(row["distance"]) <= 8
     again = run_cli("train", "check", leaky, "--pairs", table)
     assert (again.returncode, "choose another file for --pairs" in again.stderr) == (2, True)

@@ -56,15 +56,15 @@ def checked(mixed_up: Path, run_cli, tmp_path_factory: pytest.TempPathFactory):
 def test_planted_errors_come_first_in_page_table_and_json(checked, mixed_up: Path) -> None:
     page, result = checked
     with page.with_suffix(".csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["kind"].startswith("label")]
+        rows = [row for row in csv.DictReader(file) if row["finding"].startswith("label")]
     split_of = {row["path"]: row["split"] for row in rows}
     assert set(split_of.values()) <= {"train", "val"}
     planted = {path for path in split_of if "planted" in path}
     assert len(planted) >= PLANTED - 2, "the rest is in the test split"
     assert {row["path"] for row in rows[:10]} >= planted, "of nearly 100"
-    assert [float(row["score"]) for row in rows] == sorted(float(row["score"]) for row in rows)
-    suspects = result["review"]["labels"]
-    assert [row["path"] for row in suspects] == [r["path"] for r in rows if r["kind"] == "label"]
+    assert [float(row["figure"]) for row in rows] == sorted(float(row["figure"]) for row in rows)
+    suspects = result["review"]["label_findings"]
+    assert [row["path"] for row in suspects] == [r["path"] for r in rows if r["finding"] == "label"]
     found = [row for row in suspects if row["path"] in planted]
     assert len(found) > len(planted) / 2
     assert all(row["suggested"] == "mono" for row in found)
@@ -72,8 +72,8 @@ def test_planted_errors_come_first_in_page_table_and_json(checked, mixed_up: Pat
     curve = result["review"]["curve"]
     assert [point["images"] for point in curve] == sorted(point["images"] for point in curve)
     assert {row["label"] for row in result["review"]["worths"]} == set(result["counts"])
-    black = result["review"]["visual"][0]
-    assert (black["kind"], black["path"]) == ("empty", "mono/black.png")
+    black = result["review"]["visual_findings"][0]
+    assert (black["finding"], black["path"]) == ("empty", "mono/black.png")
 
 
 def test_page_needs_no_other_file_and_shows_names_as_text(checked, elements) -> None:
@@ -84,11 +84,11 @@ def test_page_needs_no_other_file_and_shows_names_as_text(checked, elements) -> 
     assert "default-src 'none'" in text
     assert HOSTILE[:-1] not in text
     shown = elements(text)
-    labels, visual = result["review"]["labels"], result["review"]["visual"]
+    labels, visual = result["review"]["label_findings"], result["review"]["visual_findings"]
     assert shown.tags.count("img") == len(labels) + len(visual) == text.count("data:image/jpeg")
     for row in (*labels, *visual):
         assert row["path"].split("/")[1] in shown.text
-        assert row["command"] in shown.text
+        assert row["fix_command"] in shown.text
 
 
 def test_commands_of_the_page_move_the_images(checked, mixed_up: Path, tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_commands_of_the_page_move_the_images(checked, mixed_up: Path, tmp_path:
     data = Path(shutil.copytree(mixed_up, tmp_path / "data"))
     before = sorted(file.read_bytes() for file in tmp_path.rglob("*.png"))
     review = result["review"]
-    visual = {row["path"]: row for row in review["visual"]}
-    labels = [row for row in review["labels"] if row["path"] not in visual]
+    visual = {row["path"]: row for row in review["visual_findings"]}
+    labels = [row for row in review["label_findings"] if row["path"] not in visual]
     for row in (*labels, *visual.values()):
-        subprocess.run(["sh", "-c", row["command"]], cwd=data, check=True)
+        subprocess.run(["sh", "-c", row["fix_command"]], cwd=data, check=True)
         assert not (data / row["path"]).exists()
     assert (tmp_path / "data-set-aside/mono/black.png").is_file()
     assert sorted(file.read_bytes() for file in tmp_path.rglob("*.png")) == before
@@ -163,7 +163,7 @@ def test_without_weights_the_page_says_why_labels_are_missing(
     assert text.count(reason) == 1
     assert "mono/black.png" in text
     with (tmp_path / "check.csv").open(newline="") as file:
-        kinds = [row["kind"] for row in csv.DictReader(file)]
+        kinds = [row["finding"] for row in csv.DictReader(file)]
     assert kinds[0] == "empty"
     assert text.count('<div class="card">') == len(kinds)
 

@@ -54,8 +54,8 @@ def test_backbone_fills_weights_and_blocks(backbone: str, weights: str, thaw: in
         ({"hidden": 64}, "--hidden", "recipe article"),
         ({"features": "blocks", "weights": "none"}, "--features", "from scratch"),
         ({"features": "blocks", "recipe": "article"}, "--features", "recipe article"),
-        ({"backbone": "vgg16", "width": 0.5}, "--width", "mobilenet-v2"),
-        ({"backbone": "mobilenet-v2", "width": 0.6}, "--width", "0.35, 0.5, 0.75"),
+        ({"backbone": "vgg16", "width_factor": 0.5}, "--width-factor", "mobilenet-v2"),
+        ({"backbone": "mobilenet-v2", "width_factor": 0.6}, "--width-factor", "0.35, 0.5, 0.75"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, flag: str, reason: str) -> None:
@@ -64,7 +64,9 @@ def test_options_that_do_not_go_together_are_refused(options, flag: str, reason:
     assert caught.value.thing == flag
 
 
-@pytest.mark.parametrize("options", [{"thaw": 0}, {"thaw": -1}, {"width": 0.0}, {"recipe": "cake"}])
+@pytest.mark.parametrize(
+    "options", [{"thaw": 0}, {"thaw": -1}, {"width_factor": 0.0}, {"recipe": "cake"}]
+)
 def test_options_out_of_range_are_refused(options) -> None:
     with pytest.raises(InputRefused, match="found"):
         TrainOptions(**options)

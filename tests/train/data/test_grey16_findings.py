@@ -57,9 +57,9 @@ def check(run_cli, data: Path, *options: str) -> dict:
 def test_levels_that_the_upper_bits_keep_are_measured(run_cli, deep, save: Save, most: int) -> None:
     result = check(run_cli, deep(save))
     (fault,) = [fault for fault in result["faults"] if "16-bit grey" in fault]
-    assert result["grey16"]["images"] == 52
-    assert 1 <= result["grey16"]["levels_kept"][2] <= most
-    assert f"to {result['grey16']['levels_kept'][2]} of 256 grey levels" in fault
+    assert result["grey16_summary"]["images"] == 52
+    assert 1 <= result["grey16_summary"]["levels_kept"][2] <= most
+    assert f"to {result['grey16_summary']['levels_kept'][2]} of 256 grey levels" in fault
     assert "--grey16 data-range" in fault
     fitted = check(run_cli, deep(save), "--grey16", "data-range")
     assert not [fault for fault in fitted["faults"] if "16-bit" in fault]
@@ -161,7 +161,7 @@ def test_run_bundle_and_device_see_the_bytes_of_the_training(run_cli, deep, tmp_
     ]
     (model,) = bundle.glob("*.onnx")
     shown = json.loads(run_cli("runtime", "info", model, "--json").stdout)
-    assert shown["grey16"] == [low, high]
+    assert shown["grey16_range"] == [low, high]
     golden = json.loads((bundle / "golden" / "golden.json").read_text())["samples"]
     preprocessing = Preprocessing(32, 32, grey16=(low, high))
     for sample in golden:

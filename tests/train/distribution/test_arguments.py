@@ -11,8 +11,8 @@ from train.distribution.strategy import ALONE
 MADE_BY = {
     "options": {"batch": 32, "seed": 7},
     "data_digest": "a",
-    "source": "b",
-    "weights": None,
+    "code_sha256": "b",
+    "weights_sha256": None,
     "workers": 2,
 }
 

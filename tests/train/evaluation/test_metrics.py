@@ -22,7 +22,7 @@ def predictions(*pairs: str) -> list[LabelledPrediction]:
 
 def test_scores_of_each_class() -> None:
     metrics = compute_metrics(LABELS, predictions("aa", "aa", "aa", "ab", "bb", "ba"))
-    ant, bee, cat = metrics.classes
+    ant, bee, cat = metrics.class_scores
     assert astuple(ant) == ("ant", 4, 4, 0.75, 0.75, 0.75)
     assert astuple(bee) == ("bee", 2, 2, 0.5, 0.5, 0.5)
     assert astuple(cat) == ("cat", 0, 0, None, None, None)
@@ -36,8 +36,8 @@ def test_a_rare_class_that_is_never_right_shows_in_the_balanced_accuracy() -> No
     assert (metrics.majority, metrics.majority_label) == (0.98, "ant"), (
         "the model predicts one class"
     )
-    assert metrics.classes[1].precision is None
-    assert metrics.classes[1].f1 == 0
+    assert metrics.class_scores[1].class_precision is None
+    assert metrics.class_scores[1].f1 == 0
 
 
 def test_confusions_are_counted_and_the_most_frequent_first() -> None:

@@ -73,7 +73,7 @@ def test_shows_what_was_measured(page: str, manifest: Manifest, trained: Path, e
         assert f"{100 * results[figure]:.1f} %" in text, figure
     metrics = compute_metrics(manifest.labels, read_predictions(trained / "test_predictions.csv"))
     assert metrics.accuracy == results["test_accuracy"]
-    for score in metrics.classes:
+    for score in metrics.class_scores:
         assert score.label in text
         assert f"{score.f1:.3f}" in text
     assert "python -m train cells -o cells --backbone simple-cnn" in text

@@ -51,11 +51,11 @@ def test_worst_are_shown_and_the_rest_is_counted_and_in_the_table(write, tmp_pat
     with (tmp_path / "page.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(labels)
-    assert rows[MAX_SHOWN]["command"] == f"command {MAX_SHOWN}."
+    assert rows[MAX_SHOWN]["fix_command"] == f"command {MAX_SHOWN}."
 
 
 def test_image_that_is_gone_is_listed_without_a_thumbnail(write) -> None:
-    gone = ImageFinding("dark", "mono/gone.png", "mono", "val", 12.0, command="move it")
+    gone = ImageFinding("dark", "mono/gone.png", "mono", "val", 12.0, fix_command="move it")
     text = write(Review((), (gone,), ("labels were not reviewed: why",)), ("a finding",))
     assert "<img" not in text
     for words in ("mono/gone.png", "move it", "labels were not reviewed: why", "a finding"):

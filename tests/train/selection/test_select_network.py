@@ -99,8 +99,8 @@ def test_table_of_a_board_decides_and_nothing_is_measured(
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["choice"] == "efficientnet-lite0-64"
-    assert result["latency"] == "board.json"
-    figures = {row["name"]: (row["ms"], row["mb"], row["fits"]) for row in result["rows"]}
+    assert result["latency_from"] == "board.json"
+    figures = {row["network"]: (row["ms"], row["mb"], row["fits"]) for row in result["rows"]}
     assert figures == {
         "efficientnet-lite1-32": (1.0, 9.0, False),
         "efficientnet-lite0-64": (5.0, 4.0, True),
@@ -109,7 +109,7 @@ def test_table_of_a_board_decides_and_nothing_is_measured(
     assert f"{path}: has no measurement of efficientnet-lite1-64" in done.stderr
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"choice.json", "choice.png"}
     words = ["python", "-m", "train", str(few_cells), "--input-size", "64", "--cache", str(cache)]
-    assert shlex.split(result["command"]) == words
+    assert shlex.split(result["train_command"]) == words
 
 
 def test_where_nothing_fits_the_nearest_is_named(table, choose, tmp_path: Path) -> None:

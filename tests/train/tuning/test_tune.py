@@ -97,7 +97,7 @@ def test_the_command_it_prints_trains_to_the_same_validation_accuracy(
     tuned: tuple[Path, dict], run_cli, tmp_path: Path
 ) -> None:
     _, result = tuned
-    words = shlex.split(result["command"])
+    words = shlex.split(result["train_command"])
     assert words[:3] == ["python", "-m", "train"]
     done = run_cli("train", *words[3:], "-o", tmp_path / "run", "--json")
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_thawed_blocks_of_a_pretrained_network_are_tuned_too(
     done = run_cli("train", "tune", *places, *network, *stages, "--trials", "1")
     assert done.returncode == 0, done.stderr
     (row,) = _rows(tmp_path / "out")
-    assert (row["state"], row["thaw"]) == ("complete", "1"), "the default comes first"
+    assert (row["outcome"], row["thaw"]) == ("complete", "1"), "the default comes first"
 
 
 def test_interrupted_and_killed_it_keeps_finished_trials_and_repeats_the_others(
@@ -146,10 +146,10 @@ def test_interrupted_and_killed_it_keeps_finished_trials_and_repeats_the_others(
     assert "study 'few cells': continues after 2 trials of 4" in err.splitlines()
     rows = _rows(study)
     assert rows[:2] == before
-    assert sum(row["state"] in ("complete", "pruned") for row in rows) == 4
-    assert rows[3]["state"] == "failed"
+    assert sum(row["outcome"] in ("complete", "pruned") for row in rows) == 4
+    assert rows[3]["outcome"] == "failed"
     again = [row for row in rows[4:] if row["head_rate"] == rows[3]["head_rate"]]
-    assert [row["state"] for row in again] == ["complete"], "the killed trial is tried again"
+    assert [row["outcome"] for row in again] == ["complete"], "the killed trial is tried again"
     assert {path.name for path in study.iterdir()} == FILES
 
 
@@ -159,7 +159,7 @@ def test_two_processes_share_one_study(start, tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0, 0], outputs
     rows = _rows(tmp_path / "out")
     assert 6 <= len(rows) <= 7
-    assert {row["state"] for row in rows} <= {"complete", "pruned"}
+    assert {row["outcome"] for row in rows} <= {"complete", "pruned"}
     assert len({row["head_rate"] for row in rows}) == len(rows), "no options twice"
     begun = [
         [line.split(":")[0] for line in text.splitlines() if line.startswith("trial ")]
@@ -232,7 +232,7 @@ def test_trials_that_diverge_are_not_the_end(
         "no trial completed (0 complete, 0 pruned, 2 diverged, 0 failed)"
         in done.stderr.splitlines()[-1]
     )
-    assert [row["state"] for row in _rows(tmp_path / "out")] == ["diverged", "diverged"]
+    assert [row["outcome"] for row in _rows(tmp_path / "out")] == ["diverged", "diverged"]
 
 
 @pytest.mark.parametrize(

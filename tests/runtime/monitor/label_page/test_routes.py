@@ -21,7 +21,8 @@ def labels(tmp_path: Path) -> Iterator[LivePage]:
     (tmp_path / NEW).mkdir()
     for number in range(3):
         image = Image.new("RGB", (640, 480), (80 * number, 0, 0))
-        note = Note("unsure", "camera:0", "", label="apple", score=0.5, region="0,0,0.5,1")
+        region = (0.0, 0.0, 0.5, 1.0) if number else "0,0,0.5,1"  # as notes had it before
+        note = Note("unsure", "camera:0", "", predicted="apple", score=0.5, region=region)
         (tmp_path / NEW / f"{number}.jpg").write_bytes(encode_with_note(image, note))
     with LivePage(port=0, token=TOKEN, inbox=Inbox(tmp_path)) as live:
         yield live
@@ -32,7 +33,7 @@ def move(get) -> Callable[..., object]:
     """Asks for a move as the page does, except for what a test changes."""
 
     def ask(live: LivePage, body: object = None, **headers: str):
-        wanted = {"images": ["0.jpg"], "from": NEW, "to": "labelled/apple"}
+        wanted = {"image_names": ["0.jpg"], "from": NEW, "to": "labelled/apple"}
         content = body if isinstance(body, bytes) else json.dumps(body or wanted).encode()
         sent = {"Authorization": f"Bearer {TOKEN}", "Content_Type": "application/json"} | headers
         sent = {name: value for name, value in sent.items() if value}
@@ -94,7 +95,7 @@ def test_own_page_moves_images(labels: LivePage, move, get, tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "labelled/apple").iterdir()] == ["0.jpg"]
     listed = get(labels, "/label/list", Authorization=f"Bearer {TOKEN}").json()
     assert (listed["classes"], listed["new"], listed["unusable"]) == ({"apple": 1}, 2, 0)
-    assert [(row["name"], row["label"], row["score"]) for row in listed["images"]] == [
+    assert [(row["name"], row["predicted"], row["score"]) for row in listed["tiles"]] == [
         ("1.jpg", "apple", 0.5),
         ("2.jpg", "apple", 0.5),
     ]
@@ -111,8 +112,8 @@ def test_number_that_json_cannot_hold_does_not_break_the_list(
     note = f'{{"label": "pear", "score": {score}}}'.encode()
     Image.new("RGB", (8, 8)).save(tmp_path / NEW / "9.jpg", comment=note)
     content = get(labels, "/label/list", Authorization=f"Bearer {TOKEN}").body
-    rows = json.loads(content, parse_constant=pytest.fail)["images"]
-    assert rows[-1] == {"name": "9.jpg", "burst": "", "reason": "", "label": "pear"}
+    rows = json.loads(content, parse_constant=pytest.fail)["tiles"]
+    assert rows[-1] == {"name": "9.jpg", "burst": "", "reason": "", "predicted": "pear"}
 
 
 @pytest.mark.parametrize(
@@ -122,15 +123,15 @@ def test_number_that_json_cannot_hold_does_not_break_the_list(
         b"[]",
         b"no json",
         b"[" * 30_000,
-        {"images": ["0.jpg"]},
-        {"images": "0.jpg", "from": NEW, "to": "labelled/a"},
-        {"images": [1], "from": NEW, "to": "labelled/a"},
-        {"images": ["0.jpg"] * 101, "from": NEW, "to": "labelled/a"},
-        {"images": ["../new/0.jpg"], "from": NEW, "to": "labelled/a"},
-        {"images": ["0.jpg\0"], "from": NEW, "to": "labelled/a"},
-        {"images": ["0.jpg"], "from": NEW, "to": "../x"},
-        {"images": ["0.jpg"], "from": NEW, "to": NEW},
-        {"images": ["0.jpg"], "from": "labelled/\ud800", "to": "labelled/a/../../.."},
+        {"image_names": ["0.jpg"]},
+        {"image_names": "0.jpg", "from": NEW, "to": "labelled/a"},
+        {"image_names": [1], "from": NEW, "to": "labelled/a"},
+        {"image_names": ["0.jpg"] * 101, "from": NEW, "to": "labelled/a"},
+        {"image_names": ["../new/0.jpg"], "from": NEW, "to": "labelled/a"},
+        {"image_names": ["0.jpg\0"], "from": NEW, "to": "labelled/a"},
+        {"image_names": ["0.jpg"], "from": NEW, "to": "../x"},
+        {"image_names": ["0.jpg"], "from": NEW, "to": NEW},
+        {"image_names": ["0.jpg"], "from": "labelled/\ud800", "to": "labelled/a/../../.."},
     ],
     ids=lambda body: str(body)[:60],
 )

@@ -166,7 +166,7 @@ def test_hostile_labels_are_text(live: LivePage, frame: Callable[..., PageUpdate
             frame(
                 predictions=predictions,
                 stable=SmoothedAnswer(label, 0.5),
-                bundle=label,
+                title=label,
                 arrived_s=time.monotonic() + 60,
             )
         )

@@ -23,13 +23,13 @@ def test_the_answer_and_its_image_come_in_one_piece(
 ) -> None:
     live.show(frame(200))
     state, jpeg = get(live, "/latest?after=-1").parts()
-    assert state["label"] == "banana"
+    assert state["predicted"] == "banana"
     assert [prediction["label"] for prediction in state["predictions"]] == [
         "banana",
         "orange",
         "lemon",
     ]
-    assert (state["state"], state["bundle"], state["fps"], state["latency_ms"]) == (
+    assert (state["state"], state["title"], state["fps"], state["latency_ms"]) == (
         "running",
         "fruit",
         15.0,
@@ -63,7 +63,7 @@ def test_a_lost_source_is_told_at_once_and_its_last_image_keeps_its_age(
     number = get(live, "/state").json()["number"]
     live.report_state("lost")
     state, _ = get(live, f"/latest?after={number}").parts()
-    assert (state["state"], state["label"]) == ("lost", "banana")
+    assert (state["state"], state["predicted"]) == ("lost", "banana")
     live.show(frame(50))
     assert get(live, "/state").json()["state"] == "running"
 
@@ -218,7 +218,7 @@ def test_nothing_is_sent_without_the_token(frame: Callable[..., PageUpdate], get
             assert b"banana" not in answer.body
             assert answer.headers["www-authenticate"] == "Bearer"
         assert get(live, "/health").status == 200
-        assert get(live, "/state", Authorization=f"Bearer {TOKEN}").json()["label"] == "banana"
+        assert get(live, "/state", Authorization=f"Bearer {TOKEN}").json()["predicted"] == "banana"
         assert get(live, f"/frame.jpg?token={TOKEN}").status == 200
 
 
@@ -232,7 +232,7 @@ def test_browser_gets_a_cookie_for_the_token_and_an_address_without_it(
         cookie, *rules = answer.headers["set-cookie"].split("; ")
         assert TOKEN not in cookie
         assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(rules)
-        assert get(live, "/state", Cookie=cookie).json()["label"] == "banana"
+        assert get(live, "/state", Cookie=cookie).json()["predicted"] == "banana"
         assert get(live, "/state", Cookie=cookie[:-1]).status == 401
         with LivePage(port=0, token=TOKEN[::-1]) as second:
             renamed_cookie = cookie.replace(str(live.port), str(second.port))
@@ -285,14 +285,14 @@ def test_each_source_has_its_own_state_image_and_heat_maps(
         state = get(live, "/state?source=gate").json()
         assert state == {**get(live, "/state").json(), "age_ms": state["age_ms"]}, "the first"
         assert [view["view"] for view in state["views"]] == ["gate/a", "gate/b"]
-        assert get(live, "/state?source=yard").json()["state"] == "lost"
+        assert get(live, "/state?source_name=yard").json()["state"] == "lost"
         health = get(live, "/health").json()
         assert {name: part["state"] for name, part in health["sources"].items()} == {
             "gate": "running",
             "yard": "lost",
         }
         fields, jpeg = get(live, "/latest?source=yard").parts()
-        assert (fields["sources"], jpeg) == (["gate", "yard"], b"")
+        assert (fields["source_names"], jpeg) == (["gate", "yard"], b"")
         assert get(live, "/frame.jpg?source=gate").status == 200
         assert get(live, "/frame.jpg?source=yard").status == 503
         maps = [get(live, f"/why.png?source=gate&view=gate/{name}").body for name in "ab"]
@@ -314,7 +314,7 @@ def test_newer_image_under_answers_that_still_stand(
     Image.effect_noise((64, 64), 9).save(content, "PNG")
     live.show_still(Image.open(io.BytesIO(content.getvalue())), time.monotonic())
     state, jpeg = get(live, "/latest").parts()
-    assert (state["label"], state["age_ms"] < 50_000) == ("banana", True)
+    assert (state["predicted"], state["age_ms"] < 50_000) == ("banana", True)
     assert abs(Image.open(io.BytesIO(jpeg)).getpixel((5, 5))[0] - 128) < 60
     live.show_still(Image.open(io.BytesIO(content.getvalue()[:2000])), time.monotonic())
     later, same = get(live, f"/latest?after={state['number']}").parts()

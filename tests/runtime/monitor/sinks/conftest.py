@@ -34,7 +34,7 @@ def change() -> Callable[..., AnswerChange]:
             "predictions": predictions,
             "verdict": "unknown" if label is None else "known",
         } | fields
-        return AnswerChange(label=label, score=score, **values)  # type: ignore[arg-type]
+        return AnswerChange(predicted=label, score=score, **values)  # type: ignore[arg-type]
 
     return make
 

@@ -46,14 +46,14 @@ def test_an_image_has_its_reason_in_its_name_and_its_answer_inside(
     reasons = [path.stem.split("_")[-1] for path in files]
     assert reasons == ["unsure", "different", "change", "different"]
     note = read_note(files[0].read_bytes())
-    assert note.pop("time").startswith("20")
+    assert note.pop("at").startswith("20")
     assert note == {
         "reason": "unsure",
         "source": "images",
         "frame": "camera:0 #3",
-        "region": "",
-        "model": "0123456789ab",
-        "label": "apple",
+        "region": None,
+        "bundle_id": "0123456789ab",
+        "predicted": "apple",
         "score": 0.5,
         "verdict": "unsure",
         "similarity": 0.5,

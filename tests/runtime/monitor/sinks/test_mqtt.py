@@ -139,7 +139,7 @@ def test_change_is_retained_with_its_availability(broker: Broker, listen, change
         late = listen(broker)
         until(lambda: late.has(STATE))
         state = json.loads(late.messages[STATE])
-        assert (state["label"], state["score"], state["before"], state["state"]) == (
+        assert (state["predicted"], state["score"], state["predicted_before"], state["state"]) == (
             "banana",
             0.93,
             "apple",
@@ -148,7 +148,7 @@ def test_change_is_retained_with_its_availability(broker: Broker, listen, change
         assert {STATE, AVAILABILITY} <= late.retained
         sink.on_change(change(None, None, state="lost"))
         until(lambda: late.has(AVAILABILITY, "offline"))
-        assert json.loads(late.messages[STATE])["label"] is None
+        assert json.loads(late.messages[STATE])["predicted"] is None
         sink.on_change(change())
         until(lambda: late.has(AVAILABILITY, "online"))
     until(lambda: late.has(AVAILABILITY, "offline"))
@@ -187,9 +187,9 @@ def test_templates_of_home_assistant_give_label_and_score(
     templates = [jinja2.Template(config["value_template"]) for config in configs]
     state = json.loads(listener.messages[STATE])
     assert [template.render(value_json=state) for template in templates] == ["banana", "93.0"]
-    assert templates[0].render(value_json={"label": None}) == "unknown"
-    assert len(templates[0].render(value_json={"label": "x" * 999})) == 255
-    assert templates[0].render(value_json={"label": "{{ 7 * 7 }}"}) == "{{ 7 * 7 }}"
+    assert templates[0].render(value_json={"predicted": None}) == "unknown"
+    assert len(templates[0].render(value_json={"predicted": "x" * 999})) == 255
+    assert templates[0].render(value_json={"predicted": "{{ 7 * 7 }}"}) == "{{ 7 * 7 }}"
 
 
 def test_broker_gets_the_newest_state_after_an_absence(
@@ -306,7 +306,7 @@ def test_outcome_of_an_update_is_retained_and_announced(
     late = listen(broker)
     until(lambda: late.has("garden/update", "signed.json: no such file"))
     state = json.loads(late.messages["garden/update"])
-    assert (state["state"], state["bundle"]) == ("failed", None)
+    assert (state["outcome"], state["bundle_id"]) == ("failed", None)
     until(lambda: late.has("homeassistant/sensor/garden/update/config"))
     config = json.loads(late.messages["homeassistant/sensor/garden/update/config"])
     assert config["state_topic"] == config["json_attributes_topic"] == "garden/update"
@@ -334,7 +334,7 @@ def test_each_view_has_topics_and_an_availability_of_its_own(
             sink.on_change(change(view.name, view=view))
             until(lambda view=view: listener.has(f"garden/{view.name}/availability", "online"))
             state = json.loads(listener.messages[f"garden/{view.name}/state"])
-            assert (state["label"], state["view"]) == (view.name, view.name)
+            assert (state["predicted"], state["view"]) == (view.name, view.name)
         sink.on_change(change(None, None, state="lost", view=views[0]))
         until(lambda: listener.has("garden/gate/belt/availability", "offline"))
         assert listener.has("garden/yard/availability", "online")

@@ -38,13 +38,13 @@ def test_json_contains_the_label_unchanged(
     assert written.count("\n") == 1
     fields = json.loads(written)
     assert sorted(fields) == [
+        "artifact",
         "at",
-        "before",
-        "bundle",
+        "bundle_id",
+        "bundle_name",
         "frame",
-        "id",
-        "label",
-        "model",
+        "predicted",
+        "predicted_before",
         "predictions",
         "schema",
         "score",
@@ -55,11 +55,11 @@ def test_json_contains_the_label_unchanged(
         "view",
     ]
     assert (
-        fields["label"],
+        fields["predicted"],
         fields["schema"],
         fields["source"],
-        fields["bundle"],
-        fields["id"],
+        fields["bundle_name"],
+        fields["bundle_id"],
     ) == (
         HOSTILE,
         JSON_SCHEMA,

@@ -122,7 +122,7 @@ def usb_command() -> dict[str, object]:
     """Runs the command on the USB camera."""
     usb = plug()
     command = RunningCommand(source=SOURCE)
-    line = command.line(0, label="bars", seconds=120)
+    line = command.line(0, predicted="bars", seconds=120)
     time.sleep(5)
     state, bars = command.state(), vivid.bars(command.image())
     result = {"line": line, "state": state, "bars": bars, "sent": usb.sent, "end": command.end()}

@@ -27,13 +27,13 @@ def answers() -> dict[str, object]:
     result: dict[str, object] = {"labels": {}, "page": {}}
     vivid.show(vivid.BLACK)
     command = RunningCommand()
-    command.line(0, label="black", seconds=120)
+    command.line(0, predicted="black", seconds=120)
     for label, pattern in PATTERNS.items():
         after = len(command.lines)
         vivid.show(pattern)
-        result["labels"][label] = command.line(after, label=label)
+        result["labels"][label] = command.line(after, predicted=label)
         state = wait_for(
-            lambda label=label: (state := command.state())["label"] == label and state,
+            lambda label=label: (state := command.state())["predicted"] == label and state,
             30,
             f"{label} on the page",
         )
@@ -65,7 +65,7 @@ def _pull_out_and_plug_in(command: RunningCommand) -> dict[str, object]:
     held = command.uses(vivid.DEVICE)
     vivid.plug()
     vivid.show(vivid.RED)
-    line_after_return = command.line(after + 1, label="red", seconds=90)
+    line_after_return = command.line(after + 1, predicted="red", seconds=90)
     back_line = command.error(": back after")
     return {
         "seconds": seconds,
@@ -82,7 +82,7 @@ def many_frames() -> dict[str, object]:
     """Measures memory and open files of the command over 2,000 frames, or for 400 s."""
     vivid.show(vivid.BARS)
     command = RunningCommand()
-    command.line(0, label="bars", seconds=120)
+    command.line(0, predicted="bars", seconds=120)
     start, samples = time.monotonic(), []
     while time.monotonic() - start < MAX_SECONDS:
         state = command.state()

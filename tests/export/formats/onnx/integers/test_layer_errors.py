@@ -60,7 +60,7 @@ def test_node_with_a_range_too_wide_comes_first(widened: TrainedRun, pixels: np.
     errors = layer_errors(widened.onnx, pixels, ArtifactSpec("onnx", "int8"))
     assert errors[0].layer == "conv1"
     assert errors[0].lost > 0.5
-    assert errors[0].after == "conv0"
+    assert errors[0].input_layer == "conv0"
     assert errors[1].layer == "conv2", "its weights of that channel became too small"
     assert max(error.lost for error in errors[2:]) < 0.1
     assert {error.operator for error in errors} >= {"Conv", "Gemm"}
