@@ -97,7 +97,7 @@ def predict_images(
     def read_and_classify(image: ImageInput) -> Answer:
         return answer(image, read_pixels(image))
 
-    cores = allowed_cores()
+    cores = allowed_cores() if ahead_per_core else 1
     work: Callable[[ImageInput], Any] = read_pixels
     threads, at_a_time = cores, 1
     if streams > 1:
