@@ -26,9 +26,9 @@ RESULTS_VARIABLE = "QUINCE_CLAIMS"
 class Claim:
     """Holds a measured figure and the bar that it must reach.
 
-    figure: of one run, or the worst of `runs`.
+    figure: of one run, or the worst of `rounds`.
     least: whether the bar is the lowest figure allowed; otherwise it is the highest.
-    runs: the figure of each run, in order; () if it was measured once.
+    rounds: the figure of each, in order; () if it was measured once.
     script: the name of the script that measured it; `python -m benchmarks claims` fills it in.
     """
 
@@ -38,7 +38,7 @@ class Claim:
     bar: float
     least: bool
     script: str = ""
-    runs: tuple[float, ...] = ()
+    rounds: tuple[float, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -50,14 +50,14 @@ class Claim:
         """The result in words; it is not shown if the bar lies within the spread of the runs."""
         if self.holds:
             return "holds"
-        return "not shown" if any(map(self._reaches_bar, self.runs)) else "does not hold"
+        return "not shown" if any(map(self._reaches_bar, self.rounds)) else "does not hold"
 
     @property
     def spread_text(self) -> str:
         """The spread in words, such as "4 to 5 in 3 runs"."""
-        if len(self.runs) < 2:
+        if len(self.rounds) < 2:
             return "1 run"
-        return f"{min(self.runs):.3g} to {max(self.runs):.3g} in {len(self.runs)} runs"
+        return f"{min(self.rounds):.3g} to {max(self.rounds):.3g} in {len(self.rounds)} runs"
 
     @property
     def bar_text(self) -> str:
@@ -86,7 +86,7 @@ class Claim:
 
 
 def worst_of(runs: Sequence[Sequence[Claim]]) -> list[Claim]:
-    """Returns each claim with the worst of its figures, and with all of them in `runs`.
+    """Returns each claim with the worst of its figures, and with all of them in `rounds`.
 
     A claim that a run did not measure has the figures of the others.
     """
@@ -99,7 +99,7 @@ def worst_of(runs: Sequence[Sequence[Claim]]) -> list[Claim]:
 def _worst(claims: Sequence[Claim]) -> Claim:
     choose = min if claims[0].least else max
     figures = tuple(claim.figure for claim in claims)
-    return replace(choose(claims, key=lambda claim: claim.figure), runs=figures)
+    return replace(choose(claims, key=lambda claim: claim.figure), rounds=figures)
 
 
 def claim_parser(doc: str | None) -> argparse.ArgumentParser:

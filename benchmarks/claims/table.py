@@ -25,4 +25,11 @@ def _row(claim: Claim) -> str:
     return f"| {escaped(claim.name)} | {figure} | {claim.bar_text} | {outcome} |"
 
 
-CLAIMS = ResultType("claims", 2, Claim.from_data, Claim.to_data, claim_table)
+CLAIMS = ResultType(
+    "claims",
+    3,
+    Claim.from_data,
+    Claim.to_data,
+    claim_table,
+    {"results": {"runs": "rounds"}},
+)

@@ -20,7 +20,7 @@ class SideFigures:
     samples_ms: a row for each round; in a row each image from its file to its label, or one median
         if the model alone was timed.
     cold_ms: from the start of a fresh process to its first label.
-    labels: of each image; None if it was refused.
+    predicted_labels: of each image; None if it was refused.
     installed_bytes: of all that is installed beside Python itself.
     peak_bytes: the peak of the resident set of the process.
     processor_ms: the processor time of an image, of all threads: the mean of each round; () if it
@@ -30,7 +30,7 @@ class SideFigures:
     versions: Mapping[str, str]
     samples_ms: tuple[tuple[float, ...], ...]
     cold_ms: tuple[float, ...]
-    labels: tuple[str | None, ...]
+    predicted_labels: tuple[str | None, ...]
     installed_bytes: int | None
     peak_bytes: int | None
     processor_ms: tuple[float, ...] = ()
@@ -51,24 +51,28 @@ class PeerComparison:
     """Compares one peer with us.
 
     what: the summary of the peer.
-    model: our file's name; sha256: of its content. their_model: the name of theirs; "": the same.
-    images: whether images were asked about; otherwise the model alone was timed.
-    truth: the right label of each image; None if it is not known.
+    artifact: our file's name; sha256: of its content. their_artifact: the name of theirs; "": the
+        same.
+    with_images: whether images were asked about; otherwise the model alone was timed.
+    image_labels: of each image; None if it is not known.
     """
 
     peer: str
     what: str
-    model: str
+    artifact: str
     sha256: str
     threads: int
-    images: bool
-    truth: tuple[str | None, ...]
+    with_images: bool
+    image_labels: tuple[str | None, ...]
     ours: SideFigures
     theirs: SideFigures
-    their_model: str = ""
+    their_artifact: str = ""
 
     def __post_init__(self) -> None:
-        images = {len(self.truth), len(self.ours.labels), len(self.theirs.labels)}
+        images = {
+            len(self.image_labels),
+            *(len(side.predicted_labels) for side in (self.ours, self.theirs)),
+        }
         rounds = {len(self.ours.samples_ms), len(self.theirs.samples_ms)}
         if len(images) > 1 or len(rounds) > 1:
             raise InputRefused(
@@ -106,20 +110,21 @@ class PeerComparison:
     @property
     def agreement(self) -> float | None:
         """The share of all images, 0..1, that both give the same label."""
-        pairs = zip(self.ours.labels, self.theirs.labels, strict=True)
+        pairs = zip(self.ours.predicted_labels, self.theirs.predicted_labels, strict=True)
         same = [ours == theirs for ours, theirs in pairs]
         return fmean(same) if same else None
 
     @property
     def refused(self) -> int:
         """How many images the peer could not take; we could take all of them."""
-        return self.theirs.labels.count(None)
+        return self.theirs.predicted_labels.count(None)
 
     def accuracy(self, side: SideFigures) -> float | None:
         """Returns the share of images, 0..1, that a side labels right.
 
         None stands for images whose right labels are not all known.
         """
-        if not self.truth or None in self.truth:
+        if not self.image_labels or None in self.image_labels:
             return None
-        return fmean(label == right for label, right in zip(side.labels, self.truth, strict=True))
+        pairs = zip(side.predicted_labels, self.image_labels, strict=True)
+        return fmean(predicted == label for predicted, label in pairs)

@@ -62,13 +62,14 @@ def _row(result: PeerComparison) -> tuple[str, ...]:
 
 def _note(result: PeerComparison) -> str:
     subject = "the model alone"
-    if result.images:
-        classes = len(set(result.ours.labels))
-        subject = f"{len(result.truth)} images, of which we name {classes} classes"
+    if result.with_images:
+        classes = len(set(result.ours.predicted_labels))
+        subject = f"{len(result.image_labels)} images, of which we name {classes} classes"
     rounds = f"rounds {len(result.ours.samples_ms)}, threads {result.threads}"
-    other = f", theirs {result.their_model}" if result.their_model not in ("", result.model) else ""
+    is_other = result.their_artifact not in ("", result.artifact)
+    other = f", theirs {result.their_artifact}" if is_other else ""
     return (
-        f"{result.peer}: {result.model} ({result.sha256[:12]}){other}, {subject}, {rounds}; "
+        f"{result.peer}: {result.artifact} ({result.sha256[:12]}){other}, {subject}, {rounds}; "
         f"{_versions(result.theirs)}; ours: {_versions(result.ours)}"
     )
 
@@ -92,5 +93,15 @@ def _share(value: float | None) -> str:
 
 
 PEER_RUNS = ResultType(
-    "peers", 2, partial(read_as, PeerComparison, name="comparison"), asdict, peer_table
+    "peers",
+    3,
+    partial(read_as, PeerComparison, name="comparison"),
+    asdict,
+    peer_table,
+    {
+        "results": {"model": "artifact", "their_model": "their_artifact"}
+        | {"images": "with_images", "truth": "image_labels"},
+        "ours": {"labels": "predicted_labels"},
+        "theirs": {"labels": "predicted_labels"},
+    },
 )

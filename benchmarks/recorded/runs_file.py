@@ -13,7 +13,7 @@ from benchmarks.measurement.conditions import Conditions, doubts_of
 from benchmarks.reporting.result_file import read_result
 from runtime.errors import InputRefused, naming
 from runtime.system.atomic_files import write_file
-from runtime.system.json_records import expect_text
+from runtime.system.json_records import expect_text, rename_nested
 from runtime.system.typed_json import read_as
 
 
@@ -44,6 +44,7 @@ class ResultType:
     schema: the version of its format.
     from_data, to_data: make a result of a JSON object and the other way round.
     table: returns the Markdown of runs.
+    old_keys: those of the schema before, for `rename_nested`; it is still read.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ResultType:
     from_data: Callable[[Any], Any]
     to_data: Callable[[Any], dict[str, Any]]
     table: Callable[[Sequence[RecordedRun]], str]
+    old_keys: Mapping[str, Mapping[str, str]]
 
 
 def new_run(
@@ -74,7 +76,9 @@ def read_runs(path: Path, result_type: ResultType) -> list[RecordedRun]:
     data = read_result(path, result_type.name)
     with naming(path, f"not a usable result of {result_type.name}: {{}}"):
         schema = data.get("schema")
-        if schema != result_type.schema:
+        if schema == result_type.schema - 1:
+            data = rename_nested(data, result_type.old_keys)
+        elif schema != result_type.schema:
             raise InputRefused(
                 "schema", f"expected schema {result_type.schema}, found {str(schema)[:50]}"
             )

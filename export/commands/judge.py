@@ -36,8 +36,9 @@ MAX_NAMED = 3
 class Judgement:
     """Holds the answers of a model file to strangers, images of no class.
 
-    images: how many were read. refused: files that are no images. unknown, unsure: how many got
-    these answers. unknown_low, unknown_high: the 95 % interval of the share of unknown ones, 0..1.
+    images: how many were read. refused: files that are no images. unknown_images, unsure_images:
+    how many got these answers. unknown_low, unknown_high: the 95 % interval of the share of unknown
+    ones, 0..1.
     auroc: the chance, 0..1, that a known test image is more similar to the classes than such an
     image; None without similarities. predicted_counts: how many were taken for each class, the most
     first.

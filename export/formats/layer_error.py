@@ -12,7 +12,7 @@ class LayerError:
     lost: root mean square difference of a channel divided by the root mean square of its values,
         at most 1, mean over the channels: 0 none, 1 all.
     scale: of its output.
-    after, after_scale: the layer before it in the graph, and the scale of that layer's output.
+    input_layer, input_scale: the layer before it in the graph, and the scale of its output.
     """
 
     layer: str

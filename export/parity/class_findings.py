@@ -15,10 +15,10 @@ Indices = NDArray[np.integer[Any]]
 class ClassFinding:
     """Holds the counts of one class on the test images, for one model file.
 
-    images, right, unknown: its test images, how many get its label as best class, and how many are
-    less similar to every class than the threshold of "unknown". taken_for: the class that its
-    wrongly named images are most often taken for, and taken_for_images: how many; "" and 0 without
-    any. training_images: how many it was trained on, as far as their labels are known.
+    images, right, unknown_images: its test images, how many get its label as best class, and how
+    many are less similar to every class than the threshold of "unknown". taken_for: the class that
+    its wrongly named images are most often taken for, and taken_for_images: how many; "" and 0
+    without any. training_images: how many it was trained on, as far as their labels are known.
     """
 
     label: str

@@ -36,7 +36,7 @@ InstallOutcome = Literal["installed", "unchanged", "repaired", "rolled back"]
 class InstallResult:
     """Reports the bundle that is in a place now, and the one that `rollback` would restore.
 
-    previous_id: None if there is no way back.
+    bundle: the path of the place. previous_id: None if there is no way back.
     outcome: "unchanged" if the very same files were there, "repaired" if the same bundle was there
         with other files.
     images: how many golden images each model file in `checked` answered here as at export.

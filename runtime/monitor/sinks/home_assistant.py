@@ -15,9 +15,7 @@ MAX_STATE_LENGTH = 255
 """Home Assistant's limit for the length of a state."""
 
 ANSWER_TEMPLATE = (
-    "{{ (value_json.predicted if value_json.predicted is not none"
-    " else (value_json.verdict or 'unknown'))"
-    f"[:{MAX_STATE_LENGTH}] }}}}"
+    f"{{{{ (value_json.predicted or value_json.verdict or 'unknown')[:{MAX_STATE_LENGTH}] }}}}"
 )
 SCORE_TEMPLATE = (
     "{{ (value_json.score * 100) | round(1) if value_json.score is not none else none }}"

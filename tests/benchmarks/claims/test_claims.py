@@ -143,7 +143,7 @@ def test_add_to_something_else_is_refused(two: Path, tmp_path: Path, capfd) -> N
     path = tmp_path / "claims.json"
     path.write_text('{"kind": "claims", "schema": 1, "claims": []}')
     for words, reason in (
-        (["-o", str(path), "--append"], "expected schema 2, found 1"),
+        (["-o", str(path), "--append"], "expected schema 3, found 1"),
         (["--append"], "expected -o FILE"),
         (["--into", "page.md"], "expected --table FILE"),
     ):
@@ -207,7 +207,7 @@ def test_the_worst_run_counts_and_a_bar_within_the_spread_is_not_shown() -> None
     ):
         runs = [[Claim("a", value, f"ms of {value}", 10, least)] for value in figures]
         (claim,) = worst_of(runs)
-        assert (claim.figure, claim.outcome, claim.runs) == (figure, outcome, figures)
+        assert (claim.figure, claim.outcome, claim.rounds) == (figure, outcome, figures)
         assert claim.unit == f"ms of {figure}"
         assert claim.holds == (outcome == "holds")
         assert Claim.from_data(json.loads(json.dumps(claim.to_data()))) == claim

@@ -53,10 +53,10 @@ def test_plain_peer_and_ours_answer_about_the_same_images(
     images = sorted(cells.rglob("*.png"))
     spread = [images[place * 120 // 64] for place in range(64)]
     ours = Classifier(exported / "model.int8.tflite")
-    assert result.model == "model.int8.tflite"
-    assert result.truth == tuple(image.parent.name for image in spread)
-    assert result.ours.labels == tuple(ours.classify(image)[0].label for image in spread)
-    assert set(result.theirs.labels) == {"mono", "poly"}
+    assert result.artifact == "model.int8.tflite"
+    assert result.image_labels == tuple(image.parent.name for image in spread)
+    assert result.ours.predicted_labels == tuple(ours.classify(image)[0].label for image in spread)
+    assert set(result.theirs.predicted_labels) == {"mono", "poly"}
     assert (
         [len(row) for row in result.ours.samples_ms]
         == [len(row) for row in result.theirs.samples_ms]
@@ -76,8 +76,8 @@ def test_peer_that_reads_another_format_gets_a_converted_file_with_its_labels(
     images = tuple(sorted(cells.rglob("*.png"))[:2])
     here = {"p": Path(sys.executable), "ours": Path(sys.executable)}
     result = run_peer("p", peer, PeerSettings(exported, images, 1, 1, here))
-    assert (result.model, result.their_model) == ("model.int8.tflite", "model.int8")
-    assert set(result.theirs.labels) <= {"mono", "poly"}
+    assert (result.artifact, result.their_artifact) == ("model.int8.tflite", "model.int8")
+    assert set(result.theirs.predicted_labels) <= {"mono", "poly"}
     maker.write_text("raise SystemExit('no')")
     with pytest.raises(MachineError, match="^p: could not make its model: no$"):
         run_peer("p", peer, PeerSettings(exported, images, 1, 1, here))
@@ -222,22 +222,22 @@ def test_ratio_is_that_of_rounds_and_refused_images_count_against_the_peer() -> 
     data = {
         "peer": "p",
         "what": "w",
-        "model": "m",
+        "artifact": "m",
         "sha256": "s",
         "threads": 1,
-        "images": True,
-        "truth": ["a", "b", "a"],
+        "with_images": True,
+        "image_labels": ["a", "b", "a"],
     }
     ours = {
         **side,
         "samples_ms": [[1, 1], [2, 4], [1, 1]],
-        "labels": ["a", "b", "b"],
+        "predicted_labels": ["a", "b", "b"],
         "processor_ms": [2, 2, 1],
     }
     theirs = {
         **side,
         "samples_ms": [[3, 1], [2, 10], [1, 0.5]],
-        "labels": ["a", None, "a"],
+        "predicted_labels": ["a", None, "a"],
         "cold_ms": [300, 300],
         "processor_ms": [2, 6, 3],
     }

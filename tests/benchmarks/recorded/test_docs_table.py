@@ -24,6 +24,31 @@ def test_page_holds_what_the_command_prints(verb: str, monkeypatch, capsys) -> N
     assert printed.startswith("| ")
 
 
+@pytest.mark.parametrize(
+    ("verb", "keys"),
+    [
+        ("claims", {"rounds": "runs"}),
+        (
+            "peers",
+            {"artifact": "model", "their_artifact": "their_model", "with_images": "images"}
+            | {"image_labels": "truth", "predicted_labels": "labels"},
+        ),
+    ],
+)
+def test_results_of_the_schema_before_print_the_same(
+    verb: str, keys: dict[str, str], tmp_path: Path, capsys
+) -> None:
+    text = (ROOT / PRINTED[verb]).read_text()
+    for new, old in keys.items():
+        assert f'"{new}": ' in text
+        text = text.replace(f'"{new}": ', f'"{old}": ')
+    (tmp_path / "old.json").write_text(text.replace('"schema": 3', '"schema": 2'))
+    assert main([verb, "--table", str(tmp_path / "old.json")]) == 0
+    assert main([verb, "--table", str(ROOT / PRINTED[verb])]) == 0
+    printed = capsys.readouterr().out
+    assert printed[: len(printed) // 2] * 2 == printed
+
+
 @pytest.mark.parametrize("verb", PRINTED)
 def test_committed_results_name_no_folder_of_a_machine(verb: str) -> None:
     text = (ROOT / PRINTED[verb]).read_text()
