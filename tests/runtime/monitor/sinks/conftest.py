@@ -28,7 +28,7 @@ def change() -> Callable[..., AnswerChange]:
             "view": CAMERA,
             "at": AT,
             "state": "running",
-            "before": None,
+            "predicted_before": None,
             "frame": "camera:0 #3",
             "model_ref": MODEL_REF,
             "predictions": predictions,

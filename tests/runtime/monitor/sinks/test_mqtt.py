@@ -134,7 +134,7 @@ def test_change_is_retained_with_its_availability(broker: Broker, listen, change
     with open_mqtt(options_for(broker), context()) as sink:
         early = listen(broker)
         until(lambda: early.has(AVAILABILITY, "offline"))
-        sink.on_change(change(before="apple"))
+        sink.on_change(change(predicted_before="apple"))
         until(lambda: early.has(AVAILABILITY, "online"))
         late = listen(broker)
         until(lambda: late.has(STATE))

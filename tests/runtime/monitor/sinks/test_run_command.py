@@ -53,7 +53,7 @@ def recorder(tmp_path: Path) -> tuple[list[str], Path]:
 def test_label_and_score_are_arguments_and_variables(change, context, recorder) -> None:
     words, file = recorder
     runner = CommandRunner(words, context())
-    runner.start(change(before="apple"))
+    runner.start(change(predicted_before="apple"))
     until(file.exists)
     arguments, variables = json.loads(file.read_text())
     assert arguments == ["banana", "0.930"]

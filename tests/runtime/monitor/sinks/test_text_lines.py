@@ -18,7 +18,7 @@ def test_change_has_time_label_and_score(change) -> None:
     assert format_line(change()) == "2026-11-24T12:31:07 banana 0.930"
     unknown = change(None, 0.41, predictions=(Prediction("apple", 0.41),))
     assert format_line(unknown) == "2026-11-24T12:31:07 unknown (apple 0.410)"
-    lost = change(None, None, state="lost", before="banana", predictions=())
+    lost = change(None, None, state="lost", predicted_before="banana", predictions=())
     assert format_line(lost) == "2026-11-24T12:31:07 lost: camera:0 #3 was the last frame"
 
 
