@@ -78,11 +78,14 @@ class Classifier:
         self.threads = min(threads or cores, cores)
         self.streams, self.remark = 1, ""
         self._throughput = throughput
-        if os.path.isdir(path):
-            _refuse_spec(spec, path)
-            self._open_bundle(Bundle.open(path), artifact, threads)
-        else:
-            self._open_file(path, spec, checked)
+        try:
+            if os.path.isdir(path):
+                _refuse_spec(spec, path)
+                self._open_bundle(Bundle.open(path), artifact, threads)
+            else:
+                self._open_file(path, spec, checked)
+        finally:
+            keep_freed_memory()  # a refused model may be followed by images, too
         self.labels, self.preprocessing = self.manifest.labels, self.manifest.preprocessing
         self.thresholds = NO_THRESHOLDS
         if self.confidence:
@@ -244,9 +247,7 @@ class Classifier:
     def _load(self, path: Path, content: bytes) -> Backend:
         if self._throughput and len(content) <= MAX_SHARED_BYTES and address_space_left() is None:
             self.streams = self.threads
-        backend = load_backend(path, content, self.threads // self.streams)
-        keep_freed_memory()
-        return backend
+        return load_backend(path, content, self.threads // self.streams)
 
 
 def _all_finite(values: NDArray[np.float32]) -> bool:

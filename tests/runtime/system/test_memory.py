@@ -152,3 +152,26 @@ print(faults() - before)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert (int(done.stdout) < 100) == few, done.stdout + done.stderr
+
+
+@needs_glibc
+def test_a_refused_model_keeps_no_memory(tmp_path: Path) -> None:
+    """A camera that tries a bad update goes on with the old model."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(bytes(20 * 2**20))
+    script = f"""
+from runtime.classifier import Classifier
+from runtime.errors import InputRefused
+def resident():
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmRSS"))
+before = resident()
+for _ in range(2):
+    try:
+        Classifier({str(model)!r})
+    except InputRefused:
+        bytearray(b"x") * (20 * 2**20)
+print(resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert int(done.stdout) < 15, done.stdout + done.stderr
