@@ -35,8 +35,8 @@ def check_region(values: Any, thing: str) -> Region:
     """
     if not isinstance(values, list | tuple) or len(values) != 4:
         raise _refusal(thing, values)
-    if not all(type(value) in (int, float) for value in values):
-        raise _refusal(thing, values)
+    if not all(type(value) in (int, float) and abs(value) < 1e9 for value in values):
+        raise _refusal(thing, values)  # float() cannot take the largest whole numbers of JSON
     x, y, width, height = map(float, values)
     # Comparisons with NaN are false.
     starts_inside = x >= 0 and y >= 0 and min(width, height) >= MIN_REGION_SIDE

@@ -114,7 +114,10 @@ def test_manifest_has_a_region_only_if_it_is_not_the_whole_image() -> None:
     assert "region" not in whole.to_json(), "so that earlier versions read it"
 
 
-@pytest.mark.parametrize("value", ["[0, 0, 1]", "[0, 0, 2, 1]", '"0,0,1,1"', "[true, 0, 1, 1]"])
+@pytest.mark.parametrize(
+    "value",
+    ["[0, 0, 1]", "[0, 0, 2, 1]", '"0,0,1,1"', "[true, 0, 1, 1]", "[0, 0, 1, 1%s]" % ("0" * 400)],
+)
 def test_damaged_region_of_a_manifest_is_refused(value: str) -> None:
     data = json.loads(Manifest("m", ("a", "b"), Preprocessing(8, 8, region=REGION)).to_json())
     data["preprocessing"]["region"] = json.loads(value)
