@@ -15,8 +15,10 @@ MAX_STATE_LENGTH = 255
 """Home Assistant's limit for the length of a state."""
 
 ANSWER_TEMPLATE = (
-    f"{{{{ (value_json.predicted or value_json.verdict or 'unknown')[:{MAX_STATE_LENGTH}] }}}}"
+    "{{ (value_json.predicted or value_json.get('label') or value_json.verdict or 'unknown')"
+    f"[:{MAX_STATE_LENGTH}] }}}}"
 )
+"""A message that an earlier version left has `label`; get() logs no warning where it is missing."""
 SCORE_TEMPLATE = (
     "{{ (value_json.score * 100) | round(1) if value_json.score is not none else none }}"
 )

@@ -189,7 +189,7 @@ def test_templates_of_home_assistant_give_label_and_score(
     assert [template.render(value_json=state) for template in templates] == ["banana", "93.0"]
     assert templates[0].render(value_json={"predicted": None}) == "unknown"
     retained = {"label": "apple", "verdict": "known"}
-    assert templates[0].render(value_json=retained) == "known", "what an earlier version left"
+    assert templates[0].render(value_json=retained) == "apple", "what an earlier version left"
     assert len(templates[0].render(value_json={"predicted": "x" * 999})) == 255
     assert templates[0].render(value_json={"predicted": "{{ 7 * 7 }}"}) == "{{ 7 * 7 }}"
 
