@@ -112,10 +112,14 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def rename_old_keys(data: Any, names: Mapping[str, str] = OLD_KEYS) -> Any:
-    """Gives a JSON object of an older version the keys of today; returns other data unchanged."""
+    """Gives a JSON object of an older version the keys of today; returns other data unchanged.
+
+    An old key beside that of today keeps its name, so that it never hides the value of today.
+    """
     if not isinstance(data, dict):
         return data
-    return {names.get(key, key): value for key, value in data.items()}
+    old = {key for key in names if key in data and names[key] not in data}
+    return {names[key] if key in old else key: value for key, value in data.items()}
 
 
 def rename_nested(data: Any, names: Mapping[str, Mapping[str, str]], under: str = "") -> Any:

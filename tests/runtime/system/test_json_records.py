@@ -15,6 +15,7 @@ from runtime.system.json_records import (
     from_json_object,
     parse_json,
     read_text,
+    rename_old_keys,
 )
 
 
@@ -101,3 +102,10 @@ def test_json_may_be_nested_a_hundred_deep_and_no_deeper(opening: str, closing: 
         with pytest.raises(InputRefused, match="nested more than 100 deep"):
             parse_json(nested(depth))
     parse_json("[" + "0," * 1000 + "[]]")
+
+
+def test_an_old_key_never_hides_that_of_today() -> None:
+    names = {"label": "predicted"}
+    assert rename_old_keys({"label": "a"}, names) == {"predicted": "a"}
+    for data in ({"predicted": "b", "label": "a"}, {"label": "a", "predicted": "b"}):
+        assert rename_old_keys(data, names) == data
