@@ -17,6 +17,7 @@ from runtime.shared.wording import counted
 from runtime.sources.paths import walk
 from runtime.system.json_records import rename_old_keys
 from runtime.system.terminal import say
+from train.checkpoints.resume import OLD_OPTIONS
 from train.configuration.options import TrainOptions
 from train.data.folder_layout import find_class_folders
 from train.data.groups import bursts, is_object, name_objects
@@ -199,7 +200,7 @@ def old_options(growth: Growth, chosen: TrainOptions) -> TrainOptions:
     if not isinstance(before, dict):
         raise InputRefused(str(growth.run), "does not say how it was made; train again without it")
     known = {field.name: field.default for field in fields(TrainOptions)}
-    before = rename_old_keys(before, {"views": "variants", "width": "width_factor"})
+    before = rename_old_keys(before, OLD_OPTIONS)
     options = {name: value for name, value in before.items() if name in known}
     options["input_size"] = growth.manifest.preprocessing.width
     options |= {

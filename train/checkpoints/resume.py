@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runtime.errors import InputRefused, MachineError
+from runtime.images.region import region_text
+from runtime.system.json_records import rename_old_keys
 from runtime.system.terminal import say
 from train.checkpoints.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
@@ -23,6 +25,9 @@ PARTS = {
     "workers": "another number of workers",
 }
 """These words tell a user which part of `made_by` differs, beside the options."""
+OLD_OPTIONS = {"views": "variants", "width": "width_factor"}
+OLD_PARTS = {"weights": "weights_sha256", "source": "code_sha256"}
+"""Names in what was recorded before version 0.2.0, and those of today."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,14 @@ def prepare_resume(partial: UnfinishedRun, *, resume: bool, overwrite: bool) -> 
 
 def option_differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, str]:
     """Returns what differs between two commands, in a user's words, by option or part."""
-    options, options_before = now["options"], before.get("options", {})
+    before = rename_old_keys(before, OLD_PARTS)
+    options, options_before = (
+        now["options"],
+        rename_old_keys(before.get("options", {}), OLD_OPTIONS),
+    )
     differences = {}
     for name in sorted({*options, *options_before}):
-        value, value_before = options.get(name), options_before.get(name)
+        value, value_before = _as_typed(options.get(name)), _as_typed(options_before.get(name))
         if value != value_before:
             value = "by default" if value is None else value
             value_before = "the default" if value_before is None else value_before
@@ -125,3 +134,8 @@ def option_differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> dic
         if now.get(part) != before.get(part):
             differences[part] = words
     return differences
+
+
+def _as_typed(value: Any) -> Any:
+    """Returns the value of an option as the command line takes it; only a region is a list."""
+    return region_text(tuple(value)) if isinstance(value, list | tuple) else value

@@ -10,7 +10,13 @@ from runtime.bundles.bundle import Bundle
 from runtime.errors import InputRefused, MachineError
 from train.checkpoints.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from train.checkpoints.history import Epoch
-from train.checkpoints.resume import UnfinishedRun, find_unfinished, prepare_resume
+from train.checkpoints.resume import (
+    OLD_OPTIONS,
+    UnfinishedRun,
+    find_unfinished,
+    option_differences,
+    prepare_resume,
+)
 from train.configuration.options import TrainOptions
 
 EPOCH = Epoch("head", 3, 0.1, 1 / 3, 0.2, 2 / 3, 1.5)
@@ -130,6 +136,19 @@ def test_another_command_is_refused_in_one_line_that_names_what_differs(
     assert f"({words})" in caught.value.reason
     assert "\n" not in str(caught.value)
     assert partial.path.read_bytes() == before
+
+
+def test_names_of_an_earlier_version_are_no_difference(partial: UnfinishedRun) -> None:
+    options = TrainOptions(variants=2, width_factor=0.5, region=(0, 0, 1, 0.5))
+    now = {**_made_by(options), "weights_sha256": "w"}
+    old = {"views": 2, "width": 0.5, "region": "0,0,1,0.5"}
+    kept = {
+        name: value for name, value in asdict(options).items() if name not in OLD_OPTIONS.values()
+    }
+    before = {"options": kept | old, "data_digest": "a", "source": "older", "weights": "w"}
+    assert option_differences(now, before) == {"code_sha256": "other code of Quince"}
+    other = {**_made_by(), "weights_sha256": "w"}
+    assert option_differences(other, before)["region"] == "--region by default instead of 0,0,1,0.5"
 
 
 @pytest.mark.parametrize(("made_by", "words"), OTHER)
