@@ -16,6 +16,8 @@ Row = TypeVar("Row")
 NOT_MAPPED = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
 """How the loader reports no room for a library (ulimit -v); Python makes an ImportError of it."""
 OWN_PACKAGES = ("runtime", "workstation", "train", "export", "benchmarks")
+DISTRIBUTIONS = {"paho": "paho-mqtt", "PIL": "pillow"}
+"""What pip calls a package that Python imports under another name."""
 
 
 class LazyObject(NamedTuple):
@@ -37,7 +39,7 @@ class LazyObject(NamedTuple):
             KeyboardInterrupt: as `requires_extra`.
         """
         module, name = self.target.split(":")
-        with requires_extra(self.extra, name):
+        with requires_extra(self.extra, self.extra or name):
             return getattr(import_module(module), name)
 
 
@@ -68,6 +70,7 @@ def requires_extra(extra: str, thing: str = "") -> Generator[None, None, None]:
             ) from error
         # A private module such as scipy's _fblas names no package.
         distribution = "" if package.startswith("_") else package.replace("_", "-")
+        distribution = DISTRIBUTIONS.get(package, distribution)
         if isinstance(error, ModuleNotFoundError):
             reason = install_hint(distribution, extra)
         else:

@@ -22,7 +22,13 @@ def test_missing_package_names_it_and_the_pip_command() -> None:
         "Install it with: pip install not-here-at-all,"
         " or from Quince's folder: pip install '.[tflite]'"
     )
-    assert str(error.value) == f"Thing: needs the package 'not-here-at-all'. {how}"
+    assert str(error.value) == f"tflite: needs the package 'not-here-at-all'. {how}"
+
+
+def test_missing_package_has_the_name_that_pip_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho", None)
+    with pytest.raises(MachineError, match=r"^mqtt: .* pip install paho-mqtt, .*'\.\[mqtt\]'"):
+        LazyObject("paho.mqtt.client:Client", extra="mqtt").load()
 
 
 def test_missing_module_of_our_own_is_a_bug_and_shows_itself() -> None:
