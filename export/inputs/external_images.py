@@ -57,7 +57,7 @@ def find_external_images(
     root = Path(
         os.path.commonpath([folder.resolve() for folder in (test_data, calibration_data) if folder])
     )
-    tests, notes = _read(test_paths, root, "test", "verification images")
+    tests, notes = _read(test_paths, root, "test", "test images")
     tests = _with_objects(tests, test_data, root)
     if not tests:
         raise InputRefused(str(test_data), "holds no images to test with")

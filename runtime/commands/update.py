@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mqtt",
         metavar="URL",
-        help="publish the outcome to this broker, at the address that camera has",
+        help="publish the outcome to this broker; the address is that of --mqtt of camera",
     )
     parser.add_argument(
         "--threads",

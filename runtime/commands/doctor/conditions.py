@@ -73,7 +73,7 @@ def _examine_throttling(machine: Machine) -> Finding:
         return Finding(
             "throttling",
             "note",
-            "unknown: vcgencmd is not installed, or this user may not use it (group video)",
+            "not known: vcgencmd is not installed, or this user may not use it (group video)",
         )
     for reasons, period in (
         (machine.throttled_now, "now"),

@@ -86,7 +86,7 @@ function showChosen() {
   const count = chosenTiles().length;
   byId("chosen").textContent = count
     ? `${counted(count, "image")} chosen`
-    : "Choose images, then a class. If none is chosen, a key labels the image with the frame.";
+    : "Choose images, then a class. If none is chosen, a key labels the image with the blue outline.";
 }
 
 function showImages(images) {
