@@ -22,7 +22,8 @@ def wilson_interval(right: int, images: int) -> tuple[float, float]:
     share, z2 = right / images, Z95**2
     centre = (share + z2 / (2 * images)) / (1 + z2 / images)
     half = Z95 / (1 + z2 / images) * math.sqrt(share * (1 - share) / images + z2 / (4 * images**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding may leave 1 of 1 just outside.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def paired_interval(lost: int, gained: int, images: int) -> tuple[float, float]:

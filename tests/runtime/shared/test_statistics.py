@@ -37,6 +37,11 @@ def test_interval_is_that_of_newcombes_table(
     assert wilson_interval(images - right, images) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
+def test_interval_holds_the_accuracy_itself_when_all_images_are_right() -> None:
+    assert all(wilson_interval(count, count)[1] == 1 for count in range(1, 200))
+    assert all(wilson_interval(0, count)[0] == 0 for count in range(1, 200))
+
+
 @pytest.mark.parametrize(
     ("lost", "gained", "images"), [(0, 0, 10), (1, 0, 1), (3, 1, 40), (0, 7, 100), (25, 25, 50)]
 )

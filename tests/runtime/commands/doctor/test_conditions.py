@@ -49,7 +49,7 @@ def test_healthy_pi(pi_root: MakeRoot) -> None:
         ),
         ("0x80008", "warning", "now: soft temperature limit (0x80008)", "cool it"),
         ("0x4", "warning", "now: throttled (0x4)", "cool it"),
-        ("error", "note", "unknown", ""),
+        ("error", "note", "not known", ""),
     ],
 )
 def test_throttling(pi_root: MakeRoot, bits: str, level: str, words: str, do: str) -> None:
