@@ -68,16 +68,23 @@ def command_arguments(change: AnswerChange) -> list[str]:
 
 
 def command_environment(change: AnswerChange) -> dict[str, str]:
-    """Returns the variables of the command; QUINCE_LABEL is empty for unsure and unknown."""
+    """Returns the variables of the command; QUINCE_PREDICTED is empty for unsure and unknown.
+
+    Commands of earlier versions read the last three.
+    """
+    predicted, before = _label_text(change.predicted), _label_text(change.predicted_before)
     return {
-        "QUINCE_LABEL": _label_text(change.predicted),
+        "QUINCE_PREDICTED": predicted,
         "QUINCE_SCORE": _score_text(change.score),
         "QUINCE_VERDICT": change.verdict or "",
-        "QUINCE_BEFORE": _label_text(change.predicted_before),
+        "QUINCE_PREDICTED_BEFORE": before,
         "QUINCE_STATE": change.state,
-        "QUINCE_TIME": change.at,
+        "QUINCE_AT": change.at,
         "QUINCE_SOURCE": escape_control_chars(change.view.source_address),
         "QUINCE_VIEW": change.view.name,
+        "QUINCE_LABEL": predicted,
+        "QUINCE_BEFORE": before,
+        "QUINCE_TIME": change.at,
     }
 
 

@@ -58,14 +58,17 @@ def test_label_and_score_are_arguments_and_variables(change, context, recorder) 
     arguments, variables = json.loads(file.read_text())
     assert arguments == ["banana", "0.930"]
     assert variables == {
-        "QUINCE_LABEL": "banana",
+        "QUINCE_PREDICTED": "banana",
         "QUINCE_SCORE": "0.930",
         "QUINCE_VERDICT": "known",
-        "QUINCE_BEFORE": "apple",
+        "QUINCE_PREDICTED_BEFORE": "apple",
         "QUINCE_STATE": "running",
-        "QUINCE_TIME": "2026-11-24T12:31:07.250+01:00",
+        "QUINCE_AT": "2026-11-24T12:31:07.250+01:00",
         "QUINCE_SOURCE": "camera:0",
         "QUINCE_VIEW": "",
+        "QUINCE_LABEL": "banana",
+        "QUINCE_BEFORE": "apple",
+        "QUINCE_TIME": "2026-11-24T12:31:07.250+01:00",
     }
 
 
@@ -74,7 +77,7 @@ def test_unknown_and_lost_have_an_empty_label(change, context, recorder) -> None
     CommandRunner(words, context()).start(change(None, None, state="lost"))
     until(file.exists)
     arguments, variables = json.loads(file.read_text())
-    assert (arguments, variables["QUINCE_LABEL"], variables["QUINCE_STATE"]) == (
+    assert (arguments, variables["QUINCE_PREDICTED"], variables["QUINCE_STATE"]) == (
         ["", ""],
         "",
         "lost",
