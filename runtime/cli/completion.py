@@ -46,16 +46,17 @@ def next_words(
         words: before the one that the user types.
         typed: the beginning of that word; options are offered after a dash only.
     """
-    options = [action for action in parser._actions if action.option_strings]
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    options = [action for action in shown if action.option_strings]
     positional = parser._get_positional_actions()
     for action in positional:
         if isinstance(action, argparse._SubParsersAction):
             for place, word in enumerate(words):
                 if word in action.choices:
                     return next_words(action.choices[word], words[place + 1 :], typed)
-    for action in options:
-        if words and words[-1] in action.option_strings and action.nargs != 0:
-            return _choices(action)
+    before = parser._option_string_actions.get(words[-1]) if words else None  # or an earlier name
+    if before and before.nargs != 0:
+        return _choices(before)
     if typed.startswith("-"):
         return [(name, action.help) for action in options for name in action.option_strings]
     return [choice for action in positional for choice in _choices(action)]

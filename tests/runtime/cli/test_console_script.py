@@ -84,6 +84,7 @@ TYPED = [
     ("export tflite --prec", "--precision"),
     ("run predict --labels ", ""),
     ("completion ", "bash zsh"),
+    ("run predict bundle --channels ", "rgb bgr grey"),
 ]
 
 
@@ -131,6 +132,7 @@ def test_a_command_offers_its_options_and_does_not_run(
         import_module(verb.module).main(["something"])
     printed = capsys.readouterr()
     assert "--help\tshow this help message and exit" in printed.out
+    assert "==" not in printed.out, "as argparse marks what --help hides"
     assert not printed.err
 
 
