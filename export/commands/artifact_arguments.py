@@ -23,20 +23,24 @@ INT8_AGAIN = "if the gate refuses int8, percentile, then equalized"
 """What an int8 export tries without these options; auto goes on from there."""
 
 
+def precisions(format_name: str) -> tuple[str, ...]:
+    """Returns the choices of `--precision` for a format."""
+    row = FORMATS[format_name]
+    return (*row.precisions, MIXED, AUTO) if row.layer_errors else row.precisions
+
+
 def add_artifact_arguments(command: argparse.ArgumentParser, format_name: str) -> None:
     """Adds the options of a format."""
     row = FORMATS[format_name]
     by_layer = row.layer_errors is not None
-    precisions = list(row.precisions)
     precision_help = "number format of weights and arithmetic"
     if by_layer:
-        precisions += [MIXED, AUTO]
         attempts = ", ".join((INT8_ATTEMPTS, *row.fallbacks))
         precision_help += f"; {AUTO}: the first of these that passes: {attempts}"
     command.add_argument(
         "--precision",
-        choices=precisions,
-        default=precisions[0],
+        choices=precisions(format_name),
+        default=row.precisions[0],
         help=precision_help,
     )
     command.add_argument(

@@ -13,6 +13,7 @@ from export.commands.artifact_arguments import (
     AUTO,
     add_artifact_arguments,
     chosen_artifact_spec,
+    precisions,
     require_plain_auto,
 )
 from export.commands.export_arguments import add_export_arguments, export_options
@@ -138,14 +139,13 @@ def _open(
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog=program_name("export"), description=DESCRIPTION)
     add_version(parser)
-    commands = parser.add_subparsers(required=True, metavar="FORMAT", dest="format")
-    for name, row in FORMATS.items():
-        parser_of_format = commands.add_parser(
-            name, help=f"precisions: {', '.join(row.precisions)}", description=DESCRIPTION
-        )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="format")
+    for name in FORMATS:
+        help_text = f"make a .{name} file: {', '.join(precisions(name))}"
+        parser_of_format = commands.add_parser(name, help=help_text, description=DESCRIPTION)
         add_artifact_arguments(parser_of_format, name)
         add_export_arguments(parser_of_format)
-    all_help = "every format in every precision"
+    all_help = "make every format in every precision"
     add_export_arguments(commands.add_parser(ALL, help=all_help, description=DESCRIPTION))
     for name, command in COMMANDS.items():
         description = f"{command.help[0].upper()}{command.help[1:]}."

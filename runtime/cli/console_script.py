@@ -27,6 +27,11 @@ USAGE = "\n".join(
         *(f"  {word:10} {help_text}" for word, help_text in PROGRAMS.items()),
     ]
 )
+COMPLETION_USAGE = """usage: quince completion {bash,zsh}
+
+Print the script with which this shell completes the words after quince:
+  quince completion bash > ~/.local/share/bash-completion/completions/quince"""
+HELP = ("-h", "--help")
 NEXT_ON_THE_WORKSTATION = "next: quince train sample elpv -o images, then quince train images"
 NEXT_ON_THE_DEVICE = "next: quince run doctor BUNDLE, with a bundle that quince export wrote"
 
@@ -39,7 +44,7 @@ def main() -> None:
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     if word == "--version":
         _print(f"quince {quince_version()}")
-    elif word == "--help":
+    elif word in HELP:
         _print(USAGE)
     elif not word and completion.VARIABLE in os.environ:
         here = [word for word in PROGRAMS if find_spec(packages.get(word, "runtime"))]
@@ -67,6 +72,8 @@ def _completion(words: list[str]) -> str:
     """Returns the script for the shell that the command line names."""
     if completion.VARIABLE in os.environ:
         return "\n".join(completion.SCRIPTS)
+    if words and words[0] in HELP:
+        return COMPLETION_USAGE
     if len(words) != 1 or words[0] not in completion.SCRIPTS:
         found = " ".join(words) or "nothing"
         say(f"quince completion: expected {' or '.join(completion.SCRIPTS)}, found {found}")

@@ -60,9 +60,13 @@ def test_errors_begin_with_the_name_that_the_user_typed(quince) -> None:
 
 def test_version_and_help(quince, run_cli) -> None:
     assert quince("--version").stdout == run_cli("runtime", "--version").stdout
-    done = quince("--help")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("usage: quince {")
+    for option in ("--help", "-h"):
+        done = quince(option)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("usage: quince {")
+        done = quince("completion", option)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("usage: quince completion {bash,zsh}\n")
 
 
 def test_alone_it_prints_the_four_programs_and_the_next_step(quince) -> None:
