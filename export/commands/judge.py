@@ -141,11 +141,10 @@ def _text(result: Judgement, strangers: Path) -> str:
     if result.auroc is not None:
         lines.append(f"  AUROC against the known test images {result.auroc:.4f}")
     named = sum(result.predicted_counts.values())
-    lines.append(f"  {result.unsure_images} unsure, {named} taken for a class")
-    if named:
-        most = list(result.predicted_counts.items())[:MAX_NAMED]
-        listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)
-        lines.append(f"  strangers land near {listed}")
+    most = list(result.predicted_counts.items())[:MAX_NAMED]
+    listed = ", ".join(f"{escape_control_chars(label)} {count}" for label, count in most)
+    classes = f": {listed}" if listed else ""
+    lines.append(f"  {result.unsure_images} unsure, {named} taken for a class{classes}")
     if named > MANY_NAMED * result.images:
         lines.append("  next: add such images to training as a class of their own, or lower --keep")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ MAX_STEPS = 8
 MIN_OVERLAP = 2
 """Fewer images that are taken for one class may be chance."""
 MAX_NEAR, MAX_LISTED = 3, 3
-"""The classes near which strangers land, and the left-out classes that a sentence lists."""
+"""The classes that strangers are taken for, and the left-out classes that a sentence lists."""
 MAX_UNKNOWN = 2
 """A class is called unknown too often from this multiple of the share that --keep gives up."""
 
@@ -64,9 +64,9 @@ def _strangers_near(left_out: Sequence[LeftOutClass]) -> list[str]:
         )
         more = f" and of {len(rows) - MAX_LISTED} more" if len(rows) > MAX_LISTED else ""
         sentences.append(
-            f"strangers land near {near}: {listed}{more}, when that class is left out. If"
-            f" the camera will see other things like {near}, add images of them as a class of"
-            " their own"
+            f"strangers, images of no class, are taken for {near}: {listed}{more}, when that class"
+            f" is left out. If the camera will see other things like {near}, add images of them as"
+            " a class of their own"
         )
     return sentences
 

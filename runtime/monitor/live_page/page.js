@@ -89,7 +89,7 @@ class Answer extends Part {
       await map.decode();
       map.hidden = false;
       if (previous) URL.revokeObjectURL(previous);
-      this.setText("why-note", "for the image of the moment when you pressed");
+      this.setText("why-note", "made from the image at the moment when you pressed");
     } catch {
       this.setText("why-note", "no heat map now; camera prints the reason");
     }

@@ -38,7 +38,7 @@ def test_single_mistakes_are_no_advice_and_a_long_list_is_cut() -> None:
     assert len(next_steps(many, 0.95)) == MAX_STEPS
 
 
-def test_classes_that_strangers_land_near_are_named_with_the_measurement() -> None:
+def test_classes_that_strangers_are_taken_for_are_named_with_the_measurement() -> None:
     left_out = (
         LeftOutClass("lemon", 20, 0.5, 0.1, "lime", 15),
         LeftOutClass("orange", 30, 0.4, 0.2, "lime", 20),
@@ -48,7 +48,9 @@ def test_classes_that_strangers_land_near_are_named_with_the_measurement() -> No
     )
     lime, plum = next_steps((), 0.95, left_out)
     assert lime.startswith(
-        "strangers land near lime: 20 of 30 test images of orange, 15 of 20 test images of"
-        " lemon, when that class is left out. "
+        "strangers, images of no class, are taken for lime: 20 of 30 test images of orange,"
+        " 15 of 20 test images of lemon, when that class is left out. "
     )
-    assert plum.startswith("strangers land near plum: 2 of 3 test images of fig, ")
+    assert plum.startswith(
+        "strangers, images of no class, are taken for plum: 2 of 3 test images of fig, "
+    )
