@@ -1,6 +1,7 @@
 """Measures images of no class with a real bundle, and refuses what is no folder of images."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,8 @@ def test_file_that_is_no_image_is_reported(bundle: Path, strangers: Path, run_cl
     assert done.returncode == 2
     assert "broken.jpg" in done.stderr
     assert "12 images" in done.stdout
+    classes = r"0 taken for a class$|[1-9]\d* taken for a class: .+ [1-9]"
+    assert re.search(rf"^  \d+ unsure, ({classes})", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("content", [None, "", "text"])
