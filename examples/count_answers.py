@@ -16,6 +16,6 @@ with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
     for line in process.stdout:
         change = json.loads(line)
         if change["state"] == "running":
-            counts[change["predicted"] or "unknown"] += 1
+            counts[change["predicted"] or change["verdict"]] += 1
 for label, count in counts.most_common():
     print(f"{label}: {count}")
