@@ -30,6 +30,8 @@ def field_spans(message: memoryview) -> Iterator[tuple[int, int | memoryview, me
     while position < end:
         start = position
         key, position = read_varint(message, position)
+        if key < 8:  # a file full of zeros, as a power cut leaves, ends here
+            raise ValueError("field number 0")
         wire_type = key & 7
         if wire_type == VARINT:
             value, position = read_varint(message, position)

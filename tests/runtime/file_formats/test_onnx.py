@@ -121,3 +121,9 @@ def _length(content: bytes) -> bytes:
         found.append(number & 127 | 128)
         number >>= 7
     return bytes([*found, number])
+
+
+def test_zeros_are_refused_at_the_first_field() -> None:
+    """A power cut leaves them, and to walk over those of 20 MB took 11 s."""
+    with pytest.raises(InputRefused, match="cannot load it: not an ONNX model, or a damaged one"):
+        read_onnx_file("model.onnx", bytes(1000))
