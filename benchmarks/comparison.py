@@ -205,9 +205,9 @@ def _block_medians(
     series: NDArray[np.float64], starts: NDArray[np.int64], length: int
 ) -> NDArray[np.float64]:
     """Returns (resamples,) medians of the blocks that begin at the (resamples, blocks) `starts`."""
-    places = (starts[:, :, np.newaxis] + np.arange(length)) % len(series)
-    places = places.reshape(len(starts), -1)[:, : len(series)]
-    medians: NDArray[np.float64] = np.median(series[places], axis=1)
+    positions = (starts[:, :, np.newaxis] + np.arange(length)) % len(series)
+    positions = positions.reshape(len(starts), -1)[:, : len(series)]
+    medians: NDArray[np.float64] = np.median(series[positions], axis=1)
     return medians
 
 

@@ -66,7 +66,7 @@ def export(
     An artifact that the same command made before is kept as it is.
 
     Raises:
-        InputRefused: an image is gone, or no bundle can be at this place.
+        InputRefused: an image is gone, or no bundle can be written there.
         CheckFailed: a model answers NaN, or the calibration images are useless.
         MachineError: a package is missing, or the disk is full.
     """
@@ -86,7 +86,7 @@ def open_export(
     """Opens a session for export into a bundle; unpublished model files go at the end.
 
     Raises:
-        InputRefused: no bundle can be at this place, or the run has no test images.
+        InputRefused: no bundle can be written there, or the run has no test images.
         CheckFailed: the test images are too few for a strict gate.
         MachineError: a package is missing, or the bundle's folder is not writable.
     """

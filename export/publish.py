@@ -47,7 +47,7 @@ COMPARED = (REPLACES, "images", "drop", "drop_low", "drop_high", "better", "wors
 
 
 def require_writable_target(path: Path, source: Path) -> None:
-    """Refuses, before the long work, a place where no bundle can be written.
+    """Refuses, before the long work, a path where no bundle can be written.
 
     Raises:
         InputRefused: `path` is the model itself, a link to nothing, or lies below a file.
@@ -97,7 +97,7 @@ def open_bundle(
 
 
 def require_replaceable(path: Path, *, overwrite: bool) -> None:
-    """Refuses a place that is taken, unless a bundle is there that may be replaced.
+    """Refuses a path that is taken, unless a bundle is there that may be replaced.
 
     Raises:
         InputRefused: `path` holds something else, or `overwrite` is not set.

@@ -67,19 +67,19 @@ def installed_environment(
     if python:
         return Environment(python, child_environment(), None)
     folder = default_cache() / "peers"
-    place = folder / f"{name}-{_hash(requirements)}"
+    target = folder / f"{name}-{_hash(requirements)}"
     with locked(folder):
-        if not (place / INSTALLED).is_file():
+        if not (target / INSTALLED).is_file():
             for old in folder.glob(f"{name}-{'[0-9a-f]' * 12}"):
                 shutil.rmtree(old)
-            _install(name, place, requirements)
-    size = int(json.loads((place / INSTALLED).read_text())["size_bytes"])
+            _install(name, target, requirements)
+    size = int(json.loads((target / INSTALLED).read_text())["size_bytes"])
     if with_runtime:
-        copy = _site_packages(place) / QUINCE.name
+        copy = _site_packages(target) / QUINCE.name
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(QUINCE, copy, ignore=ignored, dirs_exist_ok=True)
         size += _size(copy)
-    return Environment(place / "bin" / "python", _variables(), size)
+    return Environment(target / "bin" / "python", _variables(), size)
 
 
 def _variables() -> dict[str, str]:
@@ -90,20 +90,20 @@ def _hash(requirements: Sequence[str]) -> str:
     return hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:12]
 
 
-def _install(name: str, place: Path, requirements: Sequence[str]) -> None:
-    say(f"installing {name} into {place}: {', '.join(requirements)}")
-    _run(name, [sys.executable, "-m", "venv", str(place)], _variables())
-    bare = _size(_site_packages(place))
-    # If pip is ended, it leaves gigabytes there. The next installation removes them with `place`.
-    scratch = place / "tmp"
+def _install(name: str, target: Path, requirements: Sequence[str]) -> None:
+    say(f"installing {name} into {target}: {', '.join(requirements)}")
+    _run(name, [sys.executable, "-m", "venv", str(target)], _variables())
+    bare = _size(_site_packages(target))
+    # If pip is ended, it leaves gigabytes there. The next installation removes them with `target`.
+    scratch = target / "tmp"
     scratch.mkdir()
-    python = str(place / "bin" / "python")
+    python = str(target / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run(name, [*pip, *requirements], {**_variables(), "TMPDIR": str(scratch)})
     shutil.rmtree(scratch)
-    size = _size(_site_packages(place)) - bare
+    size = _size(_site_packages(target)) - bare
     record = {"requires": list(requirements), "size_bytes": size}
-    write_file(place / INSTALLED, json.dumps(record) + "\n")
+    write_file(target / INSTALLED, json.dumps(record) + "\n")
 
 
 def _run(name: str, command: Sequence[str], variables: dict[str, str]) -> None:
@@ -122,8 +122,8 @@ def _run(name: str, command: Sequence[str], variables: dict[str, str]) -> None:
         raise MachineError(name, f"cannot be installed: {last}")
 
 
-def _site_packages(place: Path) -> Path:
-    return next((place / "lib").glob("python3*")) / "site-packages"
+def _site_packages(target: Path) -> Path:
+    return next((target / "lib").glob("python3*")) / "site-packages"
 
 
 def _size(folder: Path) -> int:

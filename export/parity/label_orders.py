@@ -46,8 +46,8 @@ def fitted_order(truth: Indices, answers: Indices, labels: Labels) -> Labels:
 
 def truth_in_order(truth: Indices, labels: Labels, order: Labels) -> Indices:
     """Returns the (n,) indices in `order` of the classes that are `truth` in `labels`."""
-    place = {label: index for index, label in enumerate(order)}
-    return np.array([place[label] for label in labels])[truth]
+    rank = {label: index for index, label in enumerate(order)}
+    return np.array([rank[label] for label in labels])[truth]
 
 
 def _by_numbers(label: str) -> list[tuple[bool, int, str]]:

@@ -51,9 +51,9 @@ def next_words(
     positional = parser._get_positional_actions()
     for action in positional:
         if isinstance(action, argparse._SubParsersAction):
-            for place, word in enumerate(words):
+            for index, word in enumerate(words):
                 if word in action.choices:
-                    return next_words(action.choices[word], words[place + 1 :], typed)
+                    return next_words(action.choices[word], words[index + 1 :], typed)
     before = parser._option_string_actions.get(words[-1]) if words else None  # or an earlier name
     if before and before.nargs != 0:
         return _choices(before)

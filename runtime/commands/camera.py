@@ -33,6 +33,7 @@ from runtime.shared.external_model_arguments import (
     add_external_model_arguments,
     external_model_options,
 )
+from runtime.shared.wording import counted
 from runtime.sources.base import Source
 from runtime.system.terminal import say
 
@@ -102,7 +103,7 @@ def _settings(options: argparse.Namespace, source: Source) -> DecisionSettings:
 
 def _summarize(capture: Capture, stats: MonitorStats) -> int:
     refused = capture.refused + stats.refused
-    counts = [f"{stats.frames} frames", f"{stats.changes} changes"]
+    counts = [counted(stats.frames, "frame"), counted(stats.changes, "change")]
     if capture.skipped:
         counts.append(f"{capture.skipped} not looked at")
     if capture.dropped:

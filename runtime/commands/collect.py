@@ -18,6 +18,7 @@ from runtime.monitor.sinks.arguments import add_collect_limits
 from runtime.monitor.sinks.collect import report_collected
 from runtime.monitor.sinks.error_reporter import ErrorReporter
 from runtime.monitor.views import add_view_arguments, look_rule, sources_from_options
+from runtime.shared.wording import counted
 from runtime.system.terminal import say
 
 NAME = program_name("runtime")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         with Capture(source, wait=options.wait, report=_say) as capture:
             seen, refused = _collect(capture, trigger, collector, errors)
             refused += capture.refused
-        _say(f"{source.name}: ended after {seen} frames")
+        _say(f"{source.name}: ended after {counted(seen, 'frame')}")
     finally:
         collector.close()
         report_collected(NAME, collector.stored, options.output)

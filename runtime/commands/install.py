@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         prog=f"{NAME} install", description=VERBS["install"].help.capitalize() + "."
     )
     parser.add_argument("new", type=Path, help="the bundle folder that was copied here")
-    parser.add_argument("place", type=Path, help="the bundle folder in use, or a new path for one")
+    parser.add_argument("in_use", type=Path, help="the bundle folder in use, or a new path for one")
     parser.add_argument(
         "--allow-downgrade",
         action="store_true",
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
         shadow = partial(_shadow, options, source, reports)
     installed = install(
         options.new,
-        options.place,
+        options.in_use,
         allow_downgrade=options.allow_downgrade,
         allow_uncompared=options.allow_uncompared,
         signers=chosen_signers(options),
@@ -168,13 +168,13 @@ def _say(line: str) -> None:
 
 def describe_installation(installed: InstallResult) -> str:
     """Returns the bundle in use and the way back, and after an install what was checked."""
-    place = escape_control_chars(installed.bundle)
-    line = f"{place}: bundle {installed.bundle_id}"
+    in_use = escape_control_chars(installed.bundle)
+    line = f"{in_use}: bundle {installed.bundle_id}"
     if installed.exported:
         line += f", exported {installed.exported}"
     line += f", {OUTCOMES[installed.outcome]}"
     if installed.previous_id:
-        line += f"; {installed.previous_id} is kept: {NAME} rollback {place}"
+        line += f"; {installed.previous_id} is kept: {NAME} rollback {in_use}"
     lines = [line]
     if installed.checked:
         lines += describe_check(installed.images, installed.checked, installed.unchecked)

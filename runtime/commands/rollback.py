@@ -19,9 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = CommandParser(
         prog=f"{NAME} rollback", description=VERBS["rollback"].help.capitalize() + "."
     )
-    parser.add_argument("place", type=Path, help="the bundle folder in use")
+    parser.add_argument("in_use", type=Path, help="the bundle folder in use")
     add_json(parser)
     options = parser.parse_args(arguments)
-    installed = roll_back(options.place)
+    installed = roll_back(options.in_use)
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
     return DONE

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     state = {"outcome": "failed", "reason": "a bug"}
     try:
-        result = update(options.source, options.place, chosen, _say)
+        result = update(options.source, options.in_use, chosen, _say)
         state = {
             "outcome": result.outcome,
             "offered_id": result.offered_id,
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         raise
     finally:
         if publish:
-            bundle = open_if_intact(options.place)
+            bundle = open_if_intact(options.in_use)
             in_use, name = (bundle.id, bundle.manifest.name) if bundle else (None, "bundle")
             at = datetime.now().astimezone().isoformat(timespec="seconds")
             publish(options.mqtt, name, {"at": at, "bundle_id": in_use} | state, _say)
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _describe(result: UpdateResult) -> str:
-    place, signer = map(escape_control_chars, (result.bundle, result.signer))
-    line = f"{place}: bundle {result.offered_id}, exported {result.exported}, signed by {signer}"
+    in_use, signer = map(escape_control_chars, (result.bundle, result.signer))
+    line = f"{in_use}: bundle {result.offered_id}, exported {result.exported}, signed by {signer}"
     return f"{line}, {OUTCOMES[result.outcome]}{', watched' * result.watched}"
 
 
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="new",
         help="the address of a signed bundle folder on a web server, or a folder",
     )
-    parser.add_argument("place", type=Path, help="the bundle folder in use, or a new path for one")
+    parser.add_argument("in_use", type=Path, help="the bundle folder in use, or a new path for one")
     add_signers_argument(parser)
     parser.add_argument(
         "--service",

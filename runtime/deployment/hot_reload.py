@@ -53,9 +53,9 @@ class ReloadingClassifier:
         self._every_s, self._report = every_s, report
         self._failed_once: Entries | None = None
         self._refused: Entries | None = None
-        with _held_open(self._path) as place:
-            self._loaded = _entries(place)
-            self._classifier = self._open(place)
+        with _held_open(self._path) as folder:
+            self._loaded = _entries(folder)
+            self._classifier = self._open(folder)
         self._next_look = time.monotonic() + every_s
 
     def current(self) -> Classifier:
@@ -69,14 +69,14 @@ class ReloadingClassifier:
         return self._classifier
 
     def _look(self) -> None:
-        with _held_open(self._path) as place:
-            entries = _entries(place)
+        with _held_open(self._path) as folder:
+            entries = _entries(folder)
             if entries in (self._loaded, self._refused):
                 return
             try:
-                new = self._open(place)
+                new = self._open(folder)
             except Exception as error:  # whatever a new bundle causes, the old one goes on
-                self._note_failure(error, entries, place)
+                self._note_failure(error, entries, folder)
                 return
         if new.id != self._classifier.id:
             self._report(
@@ -85,26 +85,26 @@ class ReloadingClassifier:
         self._classifier, self._loaded = new, entries
         self._failed_once = self._refused = None
 
-    def _note_failure(self, error: Exception, entries: Entries, place: Path) -> None:
+    def _note_failure(self, error: Exception, entries: Entries, folder: Path) -> None:
         """Refuses a version that fails twice without a change in between: nobody copies it now."""
-        if entries == self._failed_once and entries == _entries(place):
+        if entries == self._failed_once and entries == _entries(folder):
             self._refused = entries
-            reason = _reason(error).replace(str(place), str(self._path))
+            reason = _reason(error).replace(str(folder), str(self._path))
             self._report(
                 f"{self._path}: the new bundle is not used, {self._classifier.id} goes on: {reason}"
             )
         self._failed_once = entries
 
-    def _open(self, place: Path) -> Classifier:
+    def _open(self, folder: Path) -> Classifier:
         try:
             classifier = Classifier(
-                place, artifact=self._artifact, threads=self._threads, spec=self._spec
+                folder, artifact=self._artifact, threads=self._threads, spec=self._spec
             )
         except QuinceError as error:
             raise type(error)(
-                error.thing.replace(str(place), str(self._path)), error.reason
+                error.thing.replace(str(folder), str(self._path)), error.reason
             ) from error
-        if place != self._path:
+        if folder != self._path:
             classifier.file = self._path / classifier.file.name
         classifier.scores(np.full(classifier.preprocessing.shape, 127, np.uint8))
         return classifier

@@ -1,4 +1,4 @@
-"""Installs a new bundle in the place of the one in use, or takes that back.
+"""Installs a new bundle instead of the one in use, or takes that back.
 
 The new bundle is checked on this device first and exchanged in one step; the old one is kept.
 """
@@ -18,7 +18,7 @@ from runtime.deployment.install_slots import (
     open_intact,
     previous_id,
     previous_path,
-    real_place,
+    real_folder,
     recover_interrupted,
     refuse_other_content,
     staging_path,
@@ -34,9 +34,9 @@ InstallOutcome = Literal["installed", "unchanged", "repaired", "rolled back"]
 
 @dataclass(frozen=True)
 class InstallResult:
-    """Reports the bundle that is in a place now, and the one that `rollback` would restore.
+    """Reports the bundle that is in use now, and the one that `rollback` would restore.
 
-    bundle: the path of the place. previous_id: None if there is no way back.
+    bundle: the path of the bundle in use. previous_id: None if there is no way back.
     outcome: "unchanged" if the very same files were there, "repaired" if the same bundle was there
         with other files.
     images: how many golden images each model file in `checked` answered here as at export.
@@ -55,7 +55,7 @@ class InstallResult:
 
 def install(
     new: Path,
-    place: Path,
+    in_use: Path,
     *,
     allow_downgrade: bool = False,
     allow_uncompared: bool = False,
@@ -63,12 +63,12 @@ def install(
     threads: int | None = None,
     before_switch: Callable[[Path, Path], None] | None = None,
 ) -> InstallResult:
-    """Copies the bundle at `new` to `place` if it answers on this device as it did at export.
+    """Copies the bundle at `new` to `in_use` if it answers on this device as it did at export.
 
     The bundle that was there is kept beside it. An error leaves everything unchanged.
 
     Args:
-        new, place: the bundle, and where the one in use is.
+        new, in_use: the new bundle, and the folder of the one in use.
         allow_downgrade: also if it is older, or from the future.
         allow_uncompared: also if it was not compared with the bundle in use.
         signers: the list of those whose signature the bundle needs (runtime.deployment.signature).
@@ -79,21 +79,21 @@ def install(
 
     Raises:
         InputRefused: `new` is damaged, or not signed as `signers` asks; or it was exported before
-            the bundle in `place` or in the future, without `allow_downgrade`; or it was not
+            the bundle in `in_use` or in the future, without `allow_downgrade`; or it was not
             compared with that bundle, without `allow_uncompared`; or something that is no bundle
-            is in `place` or beside it, where the old bundle is to be kept.
+            is in `in_use` or beside it, where the old bundle is to be kept.
         CheckFailed: the new bundle answers otherwise here.
-        MachineError: none of its model files can run here, or `place` cannot be written.
+        MachineError: none of its model files can run here, or `in_use` cannot be written.
     """
-    real = real_place(place)
-    _refuse_nested(new, place)
+    real = real_folder(in_use)
+    _refuse_nested(new, in_use)
     if signers:
         check_signed(new, signers)
     new_bundle = open_unchanged(new)
     exported = bundle_exported_at(new_bundle)
     with locked(real.parent):
         recover_interrupted(real)
-        refuse_other_content(real, str(place))
+        refuse_other_content(real, str(in_use))
         refuse_other_content(previous_path(real), str(previous_path(real)))
         current = open_if_intact(real)
         if not allow_downgrade:
@@ -112,20 +112,20 @@ def install(
                 before_switch(current.path, folder)
         outcome = _put_in_place(new_bundle.id, real)
         return InstallResult(
-            str(place), new_bundle.id, exported, _way_back(real, new_bundle.id), outcome, *check
+            str(in_use), new_bundle.id, exported, _way_back(real, new_bundle.id), outcome, *check
         )
 
 
-def roll_back(place: Path) -> InstallResult:
-    """Exchanges the bundle in `place` with the one before the last `install`, in one step.
+def roll_back(in_use: Path) -> InstallResult:
+    """Exchanges the bundle in `in_use` with the one before the last `install`, in one step.
 
     Raises:
         InputRefused: there is no such bundle, or it is damaged.
     """
-    real = real_place(place)
+    real = real_folder(in_use)
     previous = previous_path(real)
     no_way_back = InputRefused(
-        str(place), f"there is nothing to go back to: no {previous.name} beside it"
+        str(in_use), f"there is nothing to go back to: no {previous.name} beside it"
     )
     if not real.parent.is_dir():
         raise no_way_back
@@ -135,10 +135,10 @@ def roll_back(place: Path) -> InstallResult:
             raise no_way_back
         bundle = open_intact(previous)
         refuse_other_content(previous, str(previous))
-        refuse_other_content(real, str(place))
+        refuse_other_content(real, str(in_use))
         swap_with_previous(bundle.id, real)
         return InstallResult(
-            str(place),
+            str(in_use),
             bundle.id,
             _exported_if_valid(bundle),
             _way_back(real, bundle.id),
@@ -153,11 +153,11 @@ def _exported_if_valid(bundle: Bundle) -> str | None:
         return None
 
 
-def _refuse_nested(new: Path, place: Path) -> None:
-    source, target = new.resolve(), place.resolve()
+def _refuse_nested(new: Path, in_use: Path) -> None:
+    source, target = new.resolve(), in_use.resolve()
     if source in target.parents or target in source.parents:
         raise InputRefused(
-            str(place), f"expected a place apart from {new}, but one is inside the other"
+            str(in_use), f"expected a folder apart from {new}, but one is inside the other"
         )
 
 

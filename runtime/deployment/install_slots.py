@@ -1,8 +1,8 @@
-"""Moves bundles between a place and its way back, `fruit` and `fruit.previous`, and loses neither.
+"""Moves bundles between the folder in use, `fruit`, and `fruit.previous`, and loses neither.
 
 While a bundle is exchanged, the folder `.fruit.replaced-by-ID` holds first the new bundle, whose id
 is ID, and then the replaced one. If the process is interrupted between two renames, that folder
-stays. The next run calls `recover_interrupted`, which moves it to its final place.
+stays. The next run calls `recover_interrupted`, which moves it to its final name.
 """
 
 import os
@@ -20,21 +20,21 @@ RUN_FOLDER_MODEL = "model.keras"
 It repeats workstation.run_folder.MODEL, because the device has no package `workstation`."""
 
 
-def real_place(place: Path) -> Path:
-    """Returns the folder that `place` stands for, links followed.
+def real_folder(in_use: Path) -> Path:
+    """Returns the folder that `in_use` stands for, links followed.
 
     Raises:
         InputRefused: this is the root of a disk, or a link to nothing.
     """
-    if place.is_symlink() and not place.exists():
+    if in_use.is_symlink() and not in_use.exists():
         raise InputRefused(
-            str(place),
-            f"is a link to {os.readlink(place)}, which is not there;"
+            str(in_use),
+            f"is a link to {os.readlink(in_use)}, which is not there;"
             " make that folder or remove the link",
         )
-    real = place.resolve()
+    real = in_use.resolve()
     if not real.name:
-        raise InputRefused(str(place), "expected a folder for a bundle, found the root of a disk")
+        raise InputRefused(str(in_use), "expected a folder for a bundle, found the root of a disk")
     return real
 
 
@@ -101,7 +101,7 @@ def activate(new_id: str, real: Path) -> None:
 
 
 def swap_with_previous(previous_bundle_id: str, real: Path) -> None:
-    """Exchanges the bundle in the place and the previous one, which has this id."""
+    """Exchanges the bundle in use and the previous one, which has this id."""
     previous = previous_path(real)
     if not real.exists():
         os.rename(previous, real)
@@ -115,7 +115,7 @@ def swap_with_previous(previous_bundle_id: str, real: Path) -> None:
 
 
 def recover_interrupted(real: Path) -> None:
-    """Completes what an interrupted `activate` or `swap_with_previous` began in this place."""
+    """Completes what an interrupted `activate` or `swap_with_previous` began in this folder."""
     for staged in real.parent.glob(f".{escape(real.name)}.replaced-by-*"):
         bundle = open_if_intact(staged)
         if bundle is None or staged == staging_path(real, bundle.id):

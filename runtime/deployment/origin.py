@@ -26,7 +26,7 @@ class Unreachable(MachineError):
 
 
 class Origin:
-    """The place that offers a bundle: the address of a folder on a web server, or a folder."""
+    """Offers a bundle: a folder on a web server, by its address, or a folder here."""
 
     def __init__(self, source: str) -> None:
         """Stores the source; nothing is read yet.
@@ -85,31 +85,31 @@ class Origin:
 
     @contextmanager
     def _open(self, name: str) -> Generator["_Reader", None, None]:
-        place = f"{self.name}/{name}"
+        address = f"{self.name}/{name}"
         try:
-            if not self._is_url and not Path(place).is_file():
-                raise InputRefused(place, "no such file")
+            if not self._is_url and not Path(address).is_file():
+                raise InputRefused(address, "no such file")
             file = urllib.request.urlopen(f"{self._base}/{quote(name)}", timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
             kind = InputRefused if error.code < 500 else Unreachable
-            raise kind(place, f"the server answers {error.code} {error.reason}") from error
+            raise kind(address, f"the server answers {error.code} {error.reason}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:  # of a redirect
-            raise _lost(place, error) from error
+            raise _lost(address, error) from error
         with file:
-            yield _Reader(file, place)
+            yield _Reader(file, address)
 
 
 class _Reader(NamedTuple):
     """Reads a file of the origin; what fails here is not a failure of the card."""
 
     file: IO[bytes]
-    place: str
+    address: str
 
     def read(self, count: int) -> bytes:
         try:
             return self.file.read(count)
         except (OSError, http.client.HTTPException) as error:
-            raise _lost(self.place, error) from error
+            raise _lost(self.address, error) from error
 
 
 def _is_address(text: str) -> bool:
@@ -123,9 +123,9 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _lost(place: str, error: Exception | str) -> "Unreachable":
+def _lost(address: str, error: Exception | str) -> "Unreachable":
     reason = getattr(error, "reason", None) or error
-    return Unreachable(place, f"cannot be fetched: {reason}; the next update goes on from here")
+    return Unreachable(address, f"cannot be fetched: {reason}; the next update goes on from here")
 
 
 def _is_same(path: Path, signed: SignedFile) -> bool:

@@ -1,7 +1,7 @@
 """Fetches a signed bundle, installs it, and goes back if the camera does not bear it.
 
-Beside the place `fruit`, the folder `.fruit.update` holds what is fetched, and `watched` while a
-new bundle is not yet proven. A run that was interrupted is completed by the next one.
+Beside the folder in use, `fruit`, `.fruit.update` holds what is fetched, and `watched` while a new
+bundle is not yet proven. A run that was interrupted is completed by the next one.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from runtime.deployment.install import InstallResult, install, roll_back
 from runtime.deployment.install_slots import (
     open_if_intact,
     previous_path,
-    real_place,
+    real_folder,
     recover_interrupted,
 )
 from runtime.deployment.origin import Origin, Unreachable
@@ -69,7 +69,7 @@ class UpdateOptions:
 
 
 def update(
-    source: str, place: Path, options: UpdateOptions, report: Callable[[str], None]
+    source: str, in_use: Path, options: UpdateOptions, report: Callable[[str], None]
 ) -> UpdateResult:
     """Installs the bundle that `source` offers if it is signed and newer than those known here.
 
@@ -78,7 +78,7 @@ def update(
 
     Args:
         source: the address of a bundle folder on a web server, or a folder.
-        place: of the bundle in use, or a new one.
+        in_use: the folder of the bundle in use, or a new one.
         options: see there.
         report: takes a line about what is going on.
 
@@ -88,17 +88,17 @@ def update(
         CheckFailed: it answers otherwise here, or the service failed and the old one is back.
         MachineError: the source cannot be reached, or the card is full.
     """
-    origin, real = Origin(source), real_place(place)
+    origin, real = Origin(source), real_folder(in_use)
     work = real.with_name(f".{real.name}.update")
     before = read_state(options.service) if options.service else None
     with locked(work):
-        _complete(place, work, options, before)
+        _complete(in_use, work, options, before)
         content, signature = origin.read(SIGNED), origin.read(SIGNATURE)
         statement = check_signature(content, signature, options.signers, origin.name)
         fetched = work / "bundle"
         origin.fetch(MANIFEST, statement.files[MANIFEST], fetched)
         outcome, exported = _judge(real, origin, statement, fetched)
-        result = UpdateResult(str(place), outcome, statement.id, exported, statement.signer)
+        result = UpdateResult(str(in_use), outcome, statement.id, exported, statement.signer)
         if outcome != "updated":
             shutil.rmtree(fetched)
             return result
@@ -113,7 +113,7 @@ def update(
             write_file(fetched / SIGNATURE, signature)
             installed = install(
                 fetched,
-                place,
+                in_use,
                 signers=options.signers,
                 allow_uncompared=options.allow_uncompared,
                 threads=options.threads,
@@ -125,7 +125,7 @@ def update(
             shutil.rmtree(fetched, ignore_errors=True)  # it would fill the card for nothing
             raise
         shutil.rmtree(fetched)
-        watched = _prove(installed, place, work, options, before)
+        watched = _prove(installed, in_use, work, options, before)
     return replace(result, watched=watched)
 
 
@@ -178,7 +178,7 @@ def _on_card(sizes: Iterable[int]) -> int:
 
 def _prove(
     installed: InstallResult,
-    place: Path,
+    in_use: Path,
     work: Path,
     options: UpdateOptions,
     before: ServiceState | None,
@@ -189,15 +189,17 @@ def _prove(
     if failure:
         failure = f"{failure} within {options.watch_s:g} s of {installed.bundle_id}"
         if not installed.previous_id:
-            raise CheckFailed(str(place), f"{failure}, and there is no bundle to go back to")
-        _go_back(place, failure, options.service)
+            raise CheckFailed(str(in_use), f"{failure}, and there is no bundle to go back to")
+        _go_back(in_use, failure, options.service)
     (work / WATCHED).unlink(missing_ok=True)
     return watched
 
 
-def _complete(place: Path, work: Path, options: UpdateOptions, before: ServiceState | None) -> None:
+def _complete(
+    in_use: Path, work: Path, options: UpdateOptions, before: ServiceState | None
+) -> None:
     """Rolls back the bundle of an interrupted run if the service has failed with it."""
-    note, real = work / WATCHED, real_place(place)
+    note, real = work / WATCHED, real_folder(in_use)
     if not note.exists():
         return
     recover_interrupted(real)
@@ -206,12 +208,12 @@ def _complete(place: Path, work: Path, options: UpdateOptions, before: ServiceSt
     is_in_use = current is not None and current.id == new_id
     # After a restart of the device, systemd counts from 0 again.
     if before and is_in_use and (before.failed or str(before.restarts) not in ("0", restarts)):
-        _go_back(place, f"{options.service} failed with {new_id} before", options.service)
+        _go_back(in_use, f"{options.service} failed with {new_id} before", options.service)
     note.unlink()
 
 
-def _go_back(place: Path, failure: str, service: str) -> NoReturn:
-    old = roll_back(place)
+def _go_back(in_use: Path, failure: str, service: str) -> NoReturn:
+    old = roll_back(in_use)
     raise CheckFailed(
-        str(place), f"rolled back to {old.bundle_id}: {failure}; look at: journalctl -u {service}"
+        str(in_use), f"rolled back to {old.bundle_id}: {failure}; look at: journalctl -u {service}"
     )

@@ -40,9 +40,9 @@ def overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.
     """
     heat = heat[..., np.newaxis]
     grey = np.asarray(pixels_image(pixels).convert("L"), np.float32)[..., np.newaxis]
-    place = heat[..., 0] * (len(COLOURS) - 1)
+    position = heat[..., 0] * (len(COLOURS) - 1)
     steps = range(len(COLOURS))
-    colour = np.stack([np.interp(place, steps, COLOURS[:, part]) for part in range(3)], axis=-1)
+    colour = np.stack([np.interp(position, steps, COLOURS[:, part]) for part in range(3)], axis=-1)
     opacity = STRONGEST * heat
     mixed: NDArray[np.float32] = grey * (DARKEST + (1 - DARKEST) * heat) * (1 - opacity)
     return (mixed + colour * opacity).round().astype(np.uint8)

@@ -67,24 +67,24 @@ def _read_without_heading(rows: list[list[str]], thing: str) -> tuple[str, ...] 
 
 def _read_columns(heading: list[str], body: list[list[str]], thing: str) -> tuple[str, ...]:
     words = [_word(cell) for cell in heading]
-    columns = [[row[place] for row in body] for place in range(len(heading))]
+    columns = [[row[column] for row in body] for column in range(len(heading))]
     numeric = [_all_numbers(column) for column in columns]
-    places = [place for place in range(len(words)) if not numeric[place]]
-    name_places = [place for place in places if words[place] in NAME_COLUMNS]
+    text_columns = [column for column in range(len(words)) if not numeric[column]]
+    name_columns = [column for column in text_columns if words[column] in NAME_COLUMNS]
     index_words = INDEX_COLUMNS | NAME_COLUMNS
-    if not name_places and len(heading) == 2:  # an index, as `_has_heading` saw, and a name
-        name_places, index_words = places, index_words | set(words)
-    if not body or len(name_places) != 1 or "" in columns[name_places[0]]:
-        problem = "a name is missing" if body and len(name_places) == 1 else "one must be 'name'"
+    if not name_columns and len(heading) == 2:  # an index, as `_has_heading` saw, and a name
+        name_columns, index_words = text_columns, index_words | set(words)
+    if not body or len(name_columns) != 1 or "" in columns[name_columns[0]]:
+        problem = "a name is missing" if body and len(name_columns) == 1 else "one must be 'name'"
         raise InputRefused(
             thing,
             f"is CSV with the columns {', '.join(heading)}, of which {problem};"
             f" correct it, or {NEXT_STEP}",
         )
-    names = columns[name_places[0]]
-    for place, word in enumerate(words):
-        if numeric[place] and word in index_words:
-            return tuple(sort_by_index([int(cell) for cell in columns[place]], names, thing))
+    names = columns[name_columns[0]]
+    for column, word in enumerate(words):
+        if numeric[column] and word in index_words:
+            return tuple(sort_by_index([int(cell) for cell in columns[column]], names, thing))
     return tuple(names)
 
 
@@ -143,5 +143,5 @@ def sort_by_index(indices: list[int], names: list[Any], thing: str) -> list[Any]
             f"has {len(indices)} names, whose indices must count from {first}, but {gap} {found};"
             f" correct the indices, or {NEXT_STEP}",
         )
-    order = sorted(range(len(indices)), key=lambda place: indices[place])
-    return [names[place] for place in order]
+    order = sorted(range(len(indices)), key=indices.__getitem__)
+    return [names[row] for row in order]

@@ -93,7 +93,7 @@ def sources_from_options(options: argparse.Namespace) -> list[tuple[Source, tupl
     sources = [(name, open_source(text, every_s)) for name, text in named]
     for _, source in sources:
         if options.every and source.has_paths:
-            raise InputRefused("--every", f"applies to cameras and clips, not to {source.name}")
+            raise InputRefused("--every", f"applies to cameras and clips, not to {source.name!r}")
         source.require_package()
     if len(sources) > 1:
         sources = [(name or _slug(source.name), source) for name, source in sources]

@@ -86,9 +86,9 @@ def main() -> int:
 def _measure(parent: Path, count: int, steps: Sequence[str]) -> list[Cost]:
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         names = ("DATA", "CACHE", "HEAD", "TUNED")
-        places = {name: str(Path(folder) / name.lower()) for name in names}
-        _make_images(Path(places["DATA"]), count)
-        return [_run(step, count, places, Path(folder)) for step in steps]
+        paths = {name: str(Path(folder) / name.lower()) for name in names}
+        _make_images(Path(paths["DATA"]), count)
+        return [_run(step, count, paths, Path(folder)) for step in steps]
 
 
 def _make_images(folder: Path, count: int) -> None:
@@ -103,11 +103,11 @@ def _make_images(folder: Path, count: int) -> None:
         image.save(folder / f"class{label}" / f"{number}.jpg")
 
 
-def _run(step: str, count: int, places: dict[str, str], folder: Path) -> Cost:
+def _run(step: str, count: int, paths: dict[str, str], folder: Path) -> Cost:
     words = []
     for word in STEPS[step]:
         name, slash, rest = word.partition("/")
-        words.append(places.get(name, name) + slash + rest)
+        words.append(paths.get(name, name) + slash + rest)
     before, start = _disk_mb(folder), time.monotonic()
     usage = usage_of(*words)
     seconds = time.monotonic() - start

@@ -57,11 +57,11 @@ def add_live_arguments(parser: argparse.ArgumentParser, *, with_camera: bool = T
 
 
 def live_page_from_options(
-    options: argparse.Namespace, places: tuple[str, ...] = ("",)
+    options: argparse.Namespace, source_names: tuple[str, ...] = ("",)
 ) -> LivePage | nullcontext[None]:
     """Returns the page as a context manager for the whole run; without --live an empty one.
 
-    `places` are the names of the sources.
+    `source_names` are those of the sources.
 
     Raises:
         InputRefused: others can reach the address and there is no token, the token is too short, or
@@ -76,11 +76,13 @@ def live_page_from_options(
         return nullcontext()
     token = _token(options)
     if options.inbox is None:
-        return LivePage(options.live_address, options.live_port, token, places)
-    return label_page_from_options(options, places)
+        return LivePage(options.live_address, options.live_port, token, source_names)
+    return label_page_from_options(options, source_names)
 
 
-def label_page_from_options(options: argparse.Namespace, places: tuple[str, ...] = ()) -> LivePage:
+def label_page_from_options(
+    options: argparse.Namespace, source_names: tuple[str, ...] = ()
+) -> LivePage:
     """Returns the page with which an inbox is labelled; raises as the function above.
 
     Without a token, one is made and printed, if a person can read it.
@@ -89,7 +91,7 @@ def label_page_from_options(options: argparse.Namespace, places: tuple[str, ...]
     if token is None and sys.stderr.isatty():
         token = secrets.token_urlsafe(TOKEN_BYTES)
     inbox = Inbox(options.inbox)
-    return LivePage(options.live_address, options.live_port, token, places, inbox)
+    return LivePage(options.live_address, options.live_port, token, source_names, inbox)
 
 
 def _token(options: argparse.Namespace) -> str | None:

@@ -28,7 +28,7 @@ class LivePage:
         address: str = ADDRESS,
         port: int = PORT,
         token: str | None = None,
-        places: tuple[str, ...] = ("",),
+        source_names: tuple[str, ...] = ("",),
         inbox: Inbox | None = None,
     ) -> None:
         """Checks the address and the token; `with` starts the server.
@@ -38,7 +38,7 @@ class LivePage:
                 the default one, so those need a token.
             port: 0 selects a free port; see `url`.
             token: viewers must know it; at least 16 letters, digits, "-", "_" or ".".
-            places: the name of each source, which has a place of its own on the page. Without any
+            source_names: each source has a part of its own on the page. Without any
                 there is no page but that for labels.
             inbox: images that viewers may label, who need a token then.
 
@@ -46,7 +46,7 @@ class LivePage:
             InputRefused: others can reach the address and there is no token, or it is too short.
             MachineError: the package 'tornado' is not installed.
         """
-        self.address, self.port, self.token, self.places = address, port, token, places
+        self.address, self.port, self.token, self.source_names = address, port, token, source_names
         self._inbox = inbox
         self._server: Server | None = None
         if token is None and inbox is not None:
@@ -76,7 +76,7 @@ class LivePage:
                 f"live page: {self.address}: others who have the token can reach this address, and "
                 "the page is sent unencrypted: use it in a network that you trust"
             )
-        self._server = self._server_class(listener, self.token, self.places, self._inbox)
+        self._server = self._server_class(listener, self.token, self.source_names, self._inbox)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -99,23 +99,25 @@ class LivePage:
         """The number of JPEGs encoded so far; it does not grow while there are no viewers."""
         return self._server.encoded if self._server else 0
 
-    def show(self, update: PageUpdate, place: str | None = None) -> None:
-        """Makes this the newest frame of a place, the first by default.
+    def show(self, update: PageUpdate, source_name: str | None = None) -> None:
+        """Makes this the newest frame of a source, the first by default.
 
         Returns at once, from any thread. Does nothing if the page is not open.
         """
         if self._server:
-            self._server.broker(place).show(update)
+            self._server.broker(source_name).show(update)
 
-    def show_still(self, image: Image.Image, arrived_s: float, place: str | None = None) -> None:
+    def show_still(
+        self, image: Image.Image, arrived_s: float, source_name: str | None = None
+    ) -> None:
         """Shows a newer image, which may be undecoded, under the answers that still stand."""
         if self._server:
-            self._server.broker(place).show_still(image, arrived_s)
+            self._server.broker(source_name).show_still(image, arrived_s)
 
-    def report_state(self, state: str, place: str | None = None) -> None:
+    def report_state(self, state: str, source_name: str | None = None) -> None:
         """Shows that a source is "waiting", "running" or "lost" while it gives no frame."""
         if self._server:
-            self._server.broker(place).report_state(state)
+            self._server.broker(source_name).report_state(state)
 
 
 def _is_valid_token(token: str) -> bool:

@@ -29,19 +29,21 @@ class Server:
         self,
         listener: socket.socket,
         token: str | None,
-        places: tuple[str, ...],
+        source_names: tuple[str, ...],
         inbox: Inbox | None,
     ) -> None:
         """Starts the thread; takes over the listening socket. Serves what there is to show."""
-        self._inbox, self._routes = inbox, ROUTES if places else ()
+        self._inbox, self._routes = inbox, ROUTES if source_names else ()
         if inbox is not None:
             # Imported here, because few pages label.
             from runtime.monitor.label_page.routes import LABEL_ROUTES, LabelPageHandler
 
-            self._routes += LABEL_ROUTES if places else (("/", LabelPageHandler), *LABEL_ROUTES)
+            self._routes += (
+                LABEL_ROUTES if source_names else (("/", LabelPageHandler), *LABEL_ROUTES)
+            )
         _silence_client_errors()
         self._loop = asyncio.new_event_loop()
-        self._brokers = {place: FrameBroker(self._loop) for place in places}
+        self._brokers = {source_name: FrameBroker(self._loop) for source_name in source_names}
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(
             target=self._run, args=(listener, token), name="live", daemon=True
@@ -53,9 +55,13 @@ class Server:
         """The number of images encoded so far."""
         return sum(broker.encoded for broker in self._brokers.values())
 
-    def broker(self, place: str | None) -> FrameBroker:
-        """Returns the broker of a place, or of the first."""
-        return next(iter(self._brokers.values())) if place is None else self._brokers[place]
+    def broker(self, source_name: str | None) -> FrameBroker:
+        """Returns the broker of a source, or of the first."""
+        return (
+            next(iter(self._brokers.values()))
+            if source_name is None
+            else self._brokers[source_name]
+        )
 
     def close(self) -> None:
         """Closes every connection and ends the threads, within two seconds."""

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @contextmanager
 def open_live_page(options: argparse.Namespace, context: SinkContext) -> Iterator[Sink]:
     """Serves the page until the context ends."""
-    places = tuple(dict.fromkeys(view.source_name for view in context.views))
-    with live_page_from_options(options, places) as live:
+    source_names = tuple(dict.fromkeys(view.source_name for view in context.views))
+    with live_page_from_options(options, source_names) as live:
         assert isinstance(live, LivePage)
         announce_url(context.errors.program, live)
 

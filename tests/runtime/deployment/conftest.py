@@ -16,7 +16,7 @@ FIRST_EXPORT = "2026-01-31T12:00:00Z"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def in_use(tmp_path: Path) -> Path:
     return tmp_path / "device/fruit"
 
 
@@ -68,14 +68,16 @@ def signed_bundle(make_bundle: Callable[..., Path], keys: Keys) -> Callable[...,
 
 
 @pytest.fixture
-def run_update(keys: Keys, place: Path) -> Callable[..., object]:
+def run_update(keys: Keys, in_use: Path) -> Callable[..., object]:
     def run(source: object, **options: object) -> object:
-        return update(str(source), place, UpdateOptions(keys.signers, **options), lambda line: None)
+        return update(
+            str(source), in_use, UpdateOptions(keys.signers, **options), lambda line: None
+        )
 
     return run
 
 
 @pytest.fixture
-def old(signed_bundle: Callable[..., Path], keys: Keys, place: Path) -> str:
+def old(signed_bundle: Callable[..., Path], keys: Keys, in_use: Path) -> str:
     """Installs a first bundle; returns its id."""
-    return install(signed_bundle(1), place, signers=keys.signers).bundle_id
+    return install(signed_bundle(1), in_use, signers=keys.signers).bundle_id

@@ -61,16 +61,16 @@ def test_every_result_is_of_one_bundle_while_they_are_swapped_all_the_time(
         make_bundle("one", labels=("a", "b", "c")),
         make_bundle("two", labels=tuple(labels), factor=0.5),
     )
-    place, other = (first, second) if how == "exchange" else (first.with_name("place"), second)
+    in_use, other = (first, second) if how == "exchange" else (first.with_name("place"), second)
     if how == "link":
-        place.symlink_to(first)
+        in_use.symlink_to(first)
     answers = {}
     for name in (first, second):
         classifier = ReloadingClassifier(name).current()
         answers[classifier.id] = (classifier.labels, classifier.scores(RED).tolist())
     assert len(answers) == 2
-    reloading = ReloadingClassifier(place, every_s=0.02, report=messages.append)
-    command = [sys.executable, "-c", SWAPPER, how, str(place), str(other), "2"]
+    reloading = ReloadingClassifier(in_use, every_s=0.02, report=messages.append)
+    command = [sys.executable, "-c", SWAPPER, how, str(in_use), str(other), "2"]
     swapping = subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.getcwd()}, text=True
     )
@@ -86,22 +86,22 @@ def test_every_result_is_of_one_bundle_while_they_are_swapped_all_the_time(
     assert not [line for line in messages if "not used" in line]
 
 
-def break_manifest(place: Path) -> None:
-    (place / "manifest.json").write_text("{")
+def break_manifest(in_use: Path) -> None:
+    (in_use / "manifest.json").write_text("{")
 
 
-def break_model(place: Path) -> None:
-    content = bytearray((place / "small.onnx").read_bytes())
+def break_model(in_use: Path) -> None:
+    content = bytearray((in_use / "small.onnx").read_bytes())
     content[100] ^= 1
-    (place / "small.onnx").write_bytes(content)
+    (in_use / "small.onnx").write_bytes(content)
 
 
-def remove_folder(place: Path) -> None:
-    shutil.rmtree(place)
+def remove_folder(in_use: Path) -> None:
+    shutil.rmtree(in_use)
 
 
-def remove_model(place: Path) -> None:
-    (place / "small.onnx").unlink()
+def remove_model(in_use: Path) -> None:
+    (in_use / "small.onnx").unlink()
 
 
 @pytest.mark.parametrize("damage", [break_manifest, break_model, remove_model, remove_folder])

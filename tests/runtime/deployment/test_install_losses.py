@@ -43,8 +43,8 @@ def bundles(make_bundle: MakeBundle) -> list[Path]:
     return [make_bundle(f"bundle-{factor}", factor=factor) for factor in (0.5, 1.0, 2.0)]
 
 
-def ids(place: Path) -> tuple[str, str]:
-    return Bundle.open(place).id, Bundle.open(place.with_name("fruit.previous")).id
+def ids(in_use: Path) -> tuple[str, str]:
+    return Bundle.open(in_use).id, Bundle.open(in_use.with_name("fruit.previous")).id
 
 
 def stop(calls: int, number: int, how: str, action: str, *paths: Path) -> int:
@@ -58,20 +58,20 @@ def stop(calls: int, number: int, how: str, action: str, *paths: Path) -> int:
 
 
 def test_folder_of_somebody_beside_the_place_is_not_replaced(
-    bundles: list[Path], place: Path
+    bundles: list[Path], in_use: Path
 ) -> None:
-    install(bundles[0], place)
-    mine = place.with_name("fruit.previous")
+    install(bundles[0], in_use)
+    mine = in_use.with_name("fruit.previous")
     mine.mkdir()
     (mine / "thesis.doc").write_text("mine")
     with pytest.raises(
         InputRefused, match=r"fruit\.previous: is there already and is not a bundle"
     ):
-        install(bundles[1], place)
+        install(bundles[1], in_use)
     assert (mine / "thesis.doc").read_text() == "mine"
-    assert Bundle.open(place).id == Bundle.open(bundles[0]).id
+    assert Bundle.open(in_use).id == Bundle.open(bundles[0]).id
     (mine / "thesis.doc").unlink()
-    assert install(bundles[1], place).previous_id == Bundle.open(bundles[0]).id
+    assert install(bundles[1], in_use).previous_id == Bundle.open(bundles[0]).id
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def test_folder_of_somebody_beside_the_place_is_not_replaced(
     [(signal.SIGKILL, "exchange"), (signal.SIGINT, "exchange"), (signal.SIGKILL, "rename")],
 )
 def test_interrupted_rollback_loses_none(
-    bundles: list[Path], place: Path, number: int, how: str
+    bundles: list[Path], in_use: Path, number: int, how: str
 ) -> None:
     for bundle in bundles[:2]:
-        install(bundle, place)
-    both = set(ids(place))
+        install(bundle, in_use)
+    both = set(ids(in_use))
     moves = 0
-    while stop(moves, number, how, "roll_back", place) != 0:
-        roll_back(place)
-        assert set(ids(place)) == both
+    while stop(moves, number, how, "roll_back", in_use) != 0:
+        roll_back(in_use)
+        assert set(ids(in_use)) == both
         moves += 1
     assert moves >= (1 if how == "exchange" else 3)
-    assert set(ids(place)) == both
+    assert set(ids(in_use)) == both
 
 
 @pytest.mark.parametrize(
@@ -98,22 +98,22 @@ def test_interrupted_rollback_loses_none(
     [(signal.SIGKILL, "exchange"), (signal.SIGINT, "exchange"), (signal.SIGKILL, "rename")],
 )
 def test_interrupted_install_loses_neither_the_one_in_use_nor_its_way_back(
-    bundles: list[Path], place: Path, number: int, how: str
+    bundles: list[Path], in_use: Path, number: int, how: str
 ) -> None:
     """Whatever the step: after the next run it is as before, or as after the whole install."""
     oldest, used, new = (Bundle.open(bundle).id for bundle in bundles)
     moves = 0
     for bundle in bundles[:2]:
-        install(bundle, place)
-    while stop(moves, number, how, "install", bundles[2], place) != 0:
+        install(bundle, in_use)
+    while stop(moves, number, how, "install", bundles[2], in_use) != 0:
         if how == "exchange":
-            assert Bundle.open(place).id in (used, new)
-        went_back_to = roll_back(place).bundle_id
-        assert ids(place) == ((used, new) if went_back_to == used else (oldest, used))
+            assert Bundle.open(in_use).id in (used, new)
+        went_back_to = roll_back(in_use).bundle_id
+        assert ids(in_use) == ((used, new) if went_back_to == used else (oldest, used))
         for bundle in bundles[:2]:
-            install(bundle, place)
-        assert ids(place) == (used, oldest)
-        assert sorted(file.name for file in place.parent.iterdir()) == ["fruit", "fruit.previous"]
+            install(bundle, in_use)
+        assert ids(in_use) == (used, oldest)
+        assert sorted(file.name for file in in_use.parent.iterdir()) == ["fruit", "fruit.previous"]
         moves += 1
     assert moves >= 4
-    assert ids(place) == (new, used)
+    assert ids(in_use) == (new, used)

@@ -18,27 +18,27 @@ MakeBundle = Callable[..., Path]
     [".", "small.onnx", "labels.txt", "golden/golden.json", "golden/00.png", "manifest.json"],
 )
 def test_same_bundle_again_is_told_and_repairs_what_differs(
-    make_bundle: MakeBundle, place: Path, run_cli, path: str
+    make_bundle: MakeBundle, in_use: Path, run_cli, path: str
 ) -> None:
     older, bundle = make_bundle("older", factor=0.5), make_bundle("bundle")
     (bundle / "labels.txt").write_text("red\ngreen\nblue\n")
-    install(older, place)
-    install(bundle, place)
-    again = install(bundle, place)
+    install(older, in_use)
+    install(bundle, in_use)
+    again = install(bundle, in_use)
     assert (again.outcome, again.previous_id, again.images) == (
         "unchanged",
         Bundle.open(older).id,
         2,
     )
     if path == ".":
-        assert "already there, unchanged; " in run_cli("runtime", "install", bundle, place).stdout
+        assert "already there, unchanged; " in run_cli("runtime", "install", bundle, in_use).stdout
         return
-    (place / path).write_bytes(b"{}")
-    again = install(bundle, place)
+    (in_use / path).write_bytes(b"{}")
+    again = install(bundle, in_use)
     assert again.outcome == ("installed" if path == "manifest.json" else "repaired")
     assert again.previous_id == Bundle.open(older).id
-    assert (place / path).read_bytes() == (bundle / path).read_bytes()
-    assert sorted(file.name for file in place.parent.iterdir()) == ["fruit", "fruit.previous"]
+    assert (in_use / path).read_bytes() == (bundle / path).read_bytes()
+    assert sorted(file.name for file in in_use.parent.iterdir()) == ["fruit", "fruit.previous"]
 
 
 def test_root_is_refused(make_bundle: MakeBundle, run_cli, refuses) -> None:
@@ -70,19 +70,19 @@ def test_place_inside_the_bundle_or_around_it_is_refused(
 
 
 def test_rollback_keeps_a_damaged_bundle_and_does_not_offer_it(
-    make_bundle: MakeBundle, place: Path
+    make_bundle: MakeBundle, in_use: Path
 ) -> None:
-    install(make_bundle("older", factor=0.5), place)
-    install(make_bundle("newer"), place)
-    (place / "small.onnx").write_bytes(b"damaged")
-    assert roll_back(place).previous_id is None
-    assert place.with_name("fruit.previous").joinpath("small.onnx").read_bytes() == b"damaged"
+    install(make_bundle("older", factor=0.5), in_use)
+    install(make_bundle("newer"), in_use)
+    (in_use / "small.onnx").write_bytes(b"damaged")
+    assert roll_back(in_use).previous_id is None
+    assert in_use.with_name("fruit.previous").joinpath("small.onnx").read_bytes() == b"damaged"
 
 
-def test_rollback_where_the_place_is_gone(make_bundle: MakeBundle, place: Path) -> None:
+def test_rollback_where_the_place_is_gone(make_bundle: MakeBundle, in_use: Path) -> None:
     older = make_bundle("older", factor=0.5)
-    install(older, place)
-    install(make_bundle("newer"), place)
-    shutil.rmtree(place)
-    assert roll_back(place).bundle_id == Bundle.open(older).id
-    assert [file.name for file in place.parent.iterdir()] == ["fruit"]
+    install(older, in_use)
+    install(make_bundle("newer"), in_use)
+    shutil.rmtree(in_use)
+    assert roll_back(in_use).bundle_id == Bundle.open(older).id
+    assert [file.name for file in in_use.parent.iterdir()] == ["fruit"]

@@ -20,50 +20,50 @@ def trained(number: int, replaces: object = None) -> dict[str, object]:
 
 
 @pytest.fixture
-def old(make_bundle: MakeBundle, place: Path) -> Bundle:
-    install(make_bundle("old", provenance=trained(1)), place)
-    return Bundle.open(place)
+def old(make_bundle: MakeBundle, in_use: Path) -> Bundle:
+    install(make_bundle("old", provenance=trained(1)), in_use)
+    return Bundle.open(in_use)
 
 
 @pytest.mark.parametrize("replaces", [None, [], ["f" * 12], "all", {"x": 1}, [1]])
 def test_without_a_comparison_with_the_one_in_use_it_is_refused(
-    make_bundle: MakeBundle, place: Path, old: Bundle, replaces: object
+    make_bundle: MakeBundle, in_use: Path, old: Bundle, replaces: object
 ) -> None:
     new = make_bundle("new", factor=0.5, provenance=trained(2, replaces))
     with pytest.raises(InputRefused, match=f"small.onnx was not compared .* {old.id}; .*--against"):
-        install(new, place)
-    assert Bundle.open(place).id == old.id
-    install(new, place, allow_uncompared=True)
-    assert Bundle.open(place).id == Bundle.open(new).id
+        install(new, in_use)
+    assert Bundle.open(in_use).id == old.id
+    install(new, in_use, allow_uncompared=True)
+    assert Bundle.open(in_use).id == Bundle.open(new).id
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_comparison_with_the_bundle_or_its_model_is_enough(
-    make_bundle: MakeBundle, place: Path, old: Bundle, number: int
+    make_bundle: MakeBundle, in_use: Path, old: Bundle, number: int
 ) -> None:
     new = make_bundle("new", factor=0.5, provenance=trained(2, [identities(old)[number]]))
-    assert install(new, place).bundle_id == Bundle.open(new).id
+    assert install(new, in_use).bundle_id == Bundle.open(new).id
 
 
 def test_another_file_of_the_same_model_needs_none(
-    make_bundle: MakeBundle, place: Path, old: Bundle
+    make_bundle: MakeBundle, in_use: Path, old: Bundle
 ) -> None:
     again = make_bundle("again", factor=0.5, provenance=trained(1))
-    assert install(again, place).outcome == "installed"
+    assert install(again, in_use).outcome == "installed"
 
 
 def test_a_device_that_missed_an_update_takes_the_next(
-    make_bundle: MakeBundle, place: Path, old: Bundle
+    make_bundle: MakeBundle, in_use: Path, old: Bundle
 ) -> None:
     second = make_bundle("second", factor=0.5, provenance=trained(2, list(identities(old))))
     chain = identities(Bundle.open(second))
     third = make_bundle("third", factor=0.7, provenance=trained(3, list(chain)))
-    assert install(third, place).previous_id == old.id
+    assert install(third, in_use).previous_id == old.id
 
 
 def test_the_command_names_the_way_on(
-    make_bundle: MakeBundle, place: Path, old: Bundle, run_cli, refuses
+    make_bundle: MakeBundle, in_use: Path, old: Bundle, run_cli, refuses
 ) -> None:
     new = make_bundle("new", factor=0.5, provenance=trained(2))
-    refuses(run_cli("runtime", "install", new, place), 2, "--against", "--allow-uncompared")
-    assert run_cli("runtime", "install", new, place, "--allow-uncompared").returncode == 0
+    refuses(run_cli("runtime", "install", new, in_use), 2, "--against", "--allow-uncompared")
+    assert run_cli("runtime", "install", new, in_use, "--allow-uncompared").returncode == 0

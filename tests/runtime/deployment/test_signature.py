@@ -17,13 +17,13 @@ from runtime.errors import InputRefused, QuinceError
 MUTATIONS = 100
 
 
-def test_a_signed_bundle_is_installed_with_its_signature(signed_bundle, keys, place: Path) -> None:
+def test_a_signed_bundle_is_installed_with_its_signature(signed_bundle, keys, in_use: Path) -> None:
     new = signed_bundle(1)
     statement = check_signed(new, keys.signers)
     assert (statement.id, statement.signer) == (Bundle.open(new).id, "ann@example.org")
     assert {"manifest.json", "small.onnx", "golden/00.png"} <= set(statement.files)
-    install(new, place, signers=keys.signers)
-    assert check_signed(place, keys.signers) == statement
+    install(new, in_use, signers=keys.signers)
+    assert check_signed(in_use, keys.signers) == statement
 
 
 def mutate(bundle: Path, generator: random.Random) -> str:
@@ -52,15 +52,17 @@ def mutate(bundle: Path, generator: random.Random) -> str:
     return f"{kind} {file.relative_to(bundle)}"
 
 
-def test_each_of_100_mutations_is_refused(signed_bundle, keys, place: Path, tmp_path: Path) -> None:
-    install(signed_bundle(1), place, signers=keys.signers)
-    new, generator, used = signed_bundle(2), random.Random(7), Bundle.open(place).id
+def test_each_of_100_mutations_is_refused(
+    signed_bundle, keys, in_use: Path, tmp_path: Path
+) -> None:
+    install(signed_bundle(1), in_use, signers=keys.signers)
+    new, generator, used = signed_bundle(2), random.Random(7), Bundle.open(in_use).id
     accepted, reasons = [], []
     for number in range(MUTATIONS):
         changed = Path(shutil.copytree(new, tmp_path / f"changed-{number}"))
         what = mutate(changed, generator)
         try:
-            install(changed, place, signers=keys.signers)
+            install(changed, in_use, signers=keys.signers)
         except InputRefused as refusal:
             reasons.append(refusal.reason)
         else:
@@ -68,43 +70,43 @@ def test_each_of_100_mutations_is_refused(signed_bundle, keys, place: Path, tmp_
         shutil.rmtree(changed)
     assert (accepted, len(reasons)) == ([], MUTATIONS)
     assert [reason for reason in reasons if "sign" not in reason] == []
-    assert Bundle.open(place).id == used
-    install(new, place, signers=keys.signers)
+    assert Bundle.open(in_use).id == used
+    install(new, in_use, signers=keys.signers)
 
 
 def test_wrong_key_no_key_and_another_purpose_are_refused(
-    signed_bundle, make_bundle, keys, place: Path, monkeypatch: pytest.MonkeyPatch
+    signed_bundle, make_bundle, keys, in_use: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for bundle, word in (
         (signed_bundle(1, keys.other), "is not signed by anybody in"),
         (make_bundle("unsigned"), "is not signed .no file signed.json."),
     ):
         with pytest.raises(InputRefused, match=word):
-            install(bundle, place, signers=keys.signers)
+            install(bundle, in_use, signers=keys.signers)
     monkeypatch.setattr("runtime.deployment.signature.NAMESPACE", "git")
     other = signed_bundle(2)
     monkeypatch.undo()
     with pytest.raises(InputRefused, match="is not signed by anybody in"):
-        install(other, place, signers=keys.signers)
-    assert not place.exists()
+        install(other, in_use, signers=keys.signers)
+    assert not in_use.exists()
 
 
 def test_an_older_bundle_is_a_replay_also_after_a_rollback(
-    signed_bundle, keys, place: Path
+    signed_bundle, keys, in_use: Path
 ) -> None:
     first, second, third = (signed_bundle(day) for day in (1, 2, 3))
     for bundle in (first, third):
-        install(bundle, place, signers=keys.signers)
+        install(bundle, in_use, signers=keys.signers)
     with pytest.raises(InputRefused, match="was exported 2026-01-02"):
-        install(second, place, signers=keys.signers)
-    roll_back(place)
+        install(second, in_use, signers=keys.signers)
+    roll_back(in_use)
     with pytest.raises(InputRefused, match="was exported 2026-01-02"):
-        install(second, place, signers=keys.signers)
-    assert Bundle.open(place).id == Bundle.open(first).id
+        install(second, in_use, signers=keys.signers)
+    assert Bundle.open(in_use).id == Bundle.open(first).id
 
 
 def test_a_late_clock_neither_refuses_the_key_nor_the_bundle(
-    make_bundle: Callable[..., Path], keys, place: Path, monkeypatch: pytest.MonkeyPatch
+    make_bundle: Callable[..., Path], keys, in_use: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To this clock the list and the bundle are from 2040, as from 1970 all is from the future."""
     public = keys.key.with_suffix(".pub").read_text()
@@ -113,9 +115,9 @@ def test_a_late_clock_neither_refuses_the_key_nor_the_bundle(
     new = make_bundle("new", provenance={"exported": "2040-01-01T12:00:00Z"})
     sign(new, keys.key)
     with pytest.raises(InputRefused, match="is not signed by anybody in"):
-        install(new, place, signers=keys.signers)
+        install(new, in_use, signers=keys.signers)
     os.utime(keys.signers, (2.25e9, 2.25e9))
-    assert install(new, place, signers=keys.signers).outcome == "installed"
+    assert install(new, in_use, signers=keys.signers).outcome == "installed"
     os.utime(keys.signers, (2.1e9, 2.1e9))
     with pytest.raises(InputRefused, match=r"is not signed by anybody .* this clock says"):
         check_signed(new, keys.signers)
@@ -153,10 +155,10 @@ def test_a_strange_statement_is_refused_though_it_is_signed(
 
 
 def test_the_commands(
-    signed_bundle, make_bundle, keys, place: Path, run_cli, refuses, tmp_path: Path
+    signed_bundle, make_bundle, keys, in_use: Path, run_cli, refuses, tmp_path: Path
 ) -> None:
     new = make_bundle("new", provenance={"exported": "2026-01-01T12:00:00Z"})
-    install_it = ("runtime", "install", new, place, "--signers", keys.signers)
+    install_it = ("runtime", "install", new, in_use, "--signers", keys.signers)
     refuses(run_cli(*install_it), 2, "quince export sign")
     done = run_cli("export", "sign", new, "--key", keys.key)
     assert done.returncode == 0, done.stderr
@@ -169,8 +171,8 @@ def test_the_commands(
     refuses(run_cli(*install_it[:-1], tmp_path / "no"), 2, "no such file")
 
 
-def test_without_a_list_nothing_is_asked(make_bundle, place: Path) -> None:
-    assert install(make_bundle("new"), place).outcome == "installed"
+def test_without_a_list_nothing_is_asked(make_bundle, in_use: Path) -> None:
+    assert install(make_bundle("new"), in_use).outcome == "installed"
 
 
 def test_an_empty_or_broken_list_accepts_nobody(signed_bundle, keys) -> None:

@@ -37,9 +37,9 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def running(systemd: Path, camera, place: Path, old: str) -> Iterator[subprocess.Popen[str]]:
+def running(systemd: Path, camera, in_use: Path, old: str) -> Iterator[subprocess.Popen[str]]:
     """Runs `camera` with the bundle in the place, as the service does."""
-    words = [sys.executable, "-m", "runtime", "camera", place, "--source", camera.url("steady")]
+    words = [sys.executable, "-m", "runtime", "camera", in_use, "--source", camera.url("steady")]
     process = subprocess.Popen(
         words,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
@@ -55,16 +55,16 @@ def running(systemd: Path, camera, place: Path, old: str) -> Iterator[subprocess
 
 
 def test_a_camera_that_goes_on_keeps_the_new_bundle(
-    running: subprocess.Popen[str], signed_bundle, run_update: Update, place: Path
+    running: subprocess.Popen[str], signed_bundle, run_update: Update, in_use: Path
 ) -> None:
     new = signed_bundle(2)
     result = run_update(new, service="quince", watch_s=2.0)
     assert (result.outcome, result.watched) == ("updated", True)
-    assert Bundle.open(place).id == Bundle.open(new).id
+    assert Bundle.open(in_use).id == Bundle.open(new).id
 
 
 def test_a_camera_that_dies_with_the_new_bundle_brings_the_old_one_back(
-    running: subprocess.Popen[str], signed_bundle, run_update: Update, place: Path, old: str
+    running: subprocess.Popen[str], signed_bundle, run_update: Update, in_use: Path, old: str
 ) -> None:
     new = signed_bundle(2)
 
@@ -78,7 +78,7 @@ def test_a_camera_that_dies_with_the_new_bundle_brings_the_old_one_back(
     threading.Thread(target=die, daemon=True).start()
     with pytest.raises(CheckFailed, match=f"rolled back to {old}: quince failed within 60 s"):
         run_update(new, service="quince", watch_s=60.0)
-    assert Classifier(place).id == old
+    assert Classifier(in_use).id == old
     assert run_update(new).outcome == "held back"
 
 
@@ -87,7 +87,7 @@ def test_a_restart_counts_as_a_failure(
     systemd: Path,
     signed_bundle,
     run_update: Update,
-    place: Path,
+    in_use: Path,
     old: str,
 ) -> None:
     def restart() -> None:
@@ -98,11 +98,11 @@ def test_a_restart_counts_as_a_failure(
     threading.Thread(target=restart, daemon=True).start()
     with pytest.raises(CheckFailed, match="rolled back"):
         run_update(signed_bundle(2), service="quince", watch_s=60.0)
-    assert Bundle.open(place).id == old
+    assert Bundle.open(in_use).id == old
 
 
 def test_an_update_that_lost_power_while_it_watched_is_judged_by_the_next(
-    systemd: Path, keys, signed_bundle, run_update: Update, place: Path, old: str
+    systemd: Path, keys, signed_bundle, run_update: Update, in_use: Path, old: str
 ) -> None:
     (systemd / "pid").write_text(str(os.getpid()))
     new = signed_bundle(2)
@@ -113,18 +113,18 @@ def test_an_update_that_lost_power_while_it_watched_is_judged_by_the_next(
         "update(sys.argv[1], Path(sys.argv[2]), options, print)"
     )
     watching = subprocess.Popen(
-        [sys.executable, "-c", code, new, place, keys.signers],
+        [sys.executable, "-c", code, new, in_use, keys.signers],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         stdout=subprocess.DEVNULL,
     )
-    while Bundle.open(place).id == old:
+    while Bundle.open(in_use).id == old:
         assert watching.poll() is None
     watching.kill()
     watching.wait()
     (systemd / "pid").write_text("0 no process")
     with pytest.raises(CheckFailed, match=f"rolled back to {old}: quince failed with"):
         run_update(new, service="quince")
-    assert Bundle.open(place).id == old
+    assert Bundle.open(in_use).id == old
     assert run_update(new, service="quince").outcome == "held back"
 
 

@@ -18,14 +18,14 @@ TURNED = ("green", "red", "blue")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def in_use(tmp_path: Path) -> Path:
     return tmp_path / "device/fruit"
 
 
 @pytest.fixture
-def old(make_bundle: Callable[..., Path], place: Path) -> Path:
+def old(make_bundle: Callable[..., Path], in_use: Path) -> Path:
     path = make_bundle("old", LABELS, provenance={"exported": "2026-01-01T12:00:00Z"})
-    install(path, place)
+    install(path, in_use)
     return path
 
 
@@ -59,62 +59,64 @@ def test_a_live_source_ends_with_the_time(old: Path, new: Path, camera) -> None:
     assert 1.0 <= report.seconds < 30
 
 
-def test_the_old_bundle_is_in_use_until_the_end(old: Path, new: Path, place: Path, colours) -> None:
+def test_the_old_bundle_is_in_use_until_the_end(
+    old: Path, new: Path, in_use: Path, colours
+) -> None:
     seen: list[str] = []
 
     def look(current: Path, staged: Path) -> None:
-        seen.extend((Bundle.open(place).id, Bundle.open(current).id, Bundle.open(staged).id))
+        seen.extend((Bundle.open(in_use).id, Bundle.open(current).id, Bundle.open(staged).id))
 
-    install(new, place, before_switch=look)
+    install(new, in_use, before_switch=look)
     ids = Bundle.open(old).id, Bundle.open(new).id
     assert seen == [ids[0], *ids]
-    assert Bundle.open(place).id == ids[1]
+    assert Bundle.open(in_use).id == ids[1]
 
 
 def test_the_command_reports_and_then_installs(
-    old: Path, new: Path, place: Path, colours, run_cli
+    old: Path, new: Path, in_use: Path, colours, run_cli
 ) -> None:
     folder = colours("red", "lime", "blue", "blue")
-    words = ("runtime", "install", new, place, "--shadow", "10m", "--source", folder)
+    words = ("runtime", "install", new, in_use, "--shadow", "10m", "--source", folder)
     done = run_cli(*words, "--max-differ", "0.4")
     assert done.returncode == 3
     assert "50.0% of the frames get another answer; at most 40.0% is allowed" in done.stderr
-    assert Bundle.open(place).id == Bundle.open(old).id
-    assert [file.name for file in place.parent.iterdir()] == ["fruit"]
+    assert Bundle.open(in_use).id == Bundle.open(old).id
+    assert [file.name for file in in_use.parent.iterdir()] == ["fruit"]
     done = run_cli(*words, "--json")
     assert done.returncode == 0, done.stderr
     shadow, installed = map(json.loads, done.stdout.splitlines())
     assert (shadow["frames"], shadow["same"], len(shadow["changes"])) == (4, 2, 2)
-    assert installed["bundle_id"] == Bundle.open(new).id == Bundle.open(place).id
+    assert installed["bundle_id"] == Bundle.open(new).id == Bundle.open(in_use).id
 
 
 @pytest.mark.parametrize("time", ["1", "h", "-1s", "nans", "1d", "0s"])
-def test_a_time_has_a_unit(place: Path, time: str, run_cli, refuses) -> None:
-    done = run_cli("runtime", "install", "new", place, f"--shadow={time}")
+def test_a_time_has_a_unit(in_use: Path, time: str, run_cli, refuses) -> None:
+    done = run_cli("runtime", "install", "new", in_use, f"--shadow={time}")
     refuses(done, 2, "expected a time such as 30s, 10m or 1h")
 
 
-def test_no_frame_is_no_shadow(old: Path, new: Path, place: Path, camera, run_cli) -> None:
+def test_no_frame_is_no_shadow(old: Path, new: Path, in_use: Path, camera, run_cli) -> None:
     source = ("--shadow", "2s", "--source", camera.url("drip"))
-    done = run_cli("runtime", "install", new, place, *source)
+    done = run_cli("runtime", "install", new, in_use, *source)
     assert done.returncode == 3, done.stderr
     assert "not installed: no frame came" in done.stderr
-    assert Bundle.open(place).id == Bundle.open(old).id
+    assert Bundle.open(in_use).id == Bundle.open(old).id
 
 
 def test_a_source_that_is_not_there_is_one_line(
-    old: Path, new: Path, place: Path, run_cli, refuses
+    old: Path, new: Path, in_use: Path, run_cli, refuses
 ) -> None:
-    words = ("runtime", "install", new, place, "--shadow", "2s", "--source", "missing.mp4")
+    words = ("runtime", "install", new, in_use, "--shadow", "2s", "--source", "missing.mp4")
     refuses(run_cli(*words), 2, "missing.mp4: no such file")
-    assert Bundle.open(place).id == Bundle.open(old).id
+    assert Bundle.open(in_use).id == Bundle.open(old).id
 
 
 def test_a_new_place_is_installed_with_a_line_that_nothing_was_compared(
-    make_bundle: Callable[..., Path], place: Path, colours, run_cli
+    make_bundle: Callable[..., Path], in_use: Path, colours, run_cli
 ) -> None:
     words = ("--shadow", "2s", "--source", colours("red"))
-    done = run_cli("runtime", "install", make_bundle("old", LABELS), place, *words)
+    done = run_cli("runtime", "install", make_bundle("old", LABELS), in_use, *words)
     assert done.returncode == 0
-    line = f"python -m runtime: --shadow: {place} had no other bundle to compare with\n"
+    line = f"python -m runtime: --shadow: {in_use} had no other bundle to compare with\n"
     assert done.stderr == line

@@ -93,15 +93,17 @@ def _measure(folder: Path, pythons: dict[str, Path]) -> list[QuantizerRow]:
     """Returns a row for each quantizer, ours first in each format."""
     run = open_run(folder, None)
     with tempfile.TemporaryDirectory() as scratch, Session(run, OPTIONS, Path(scratch)) as session:
-        place = Path(scratch)
-        made = list(_own_files(session, place))
+        outputs = Path(scratch)
+        made = list(_own_files(session, outputs))
         failed = []
         floats = {one.file.suffix: one for one in made if one.file.stem == FLOAT}
-        np.save(place / "images.npy", session.calibration.pixels)
+        np.save(outputs / "images.npy", session.calibration.pixels)
         for number, (name, library) in enumerate(LIBRARIES.items()):
-            source, target = floats[library.source], place / f"{number}{library.target}"
+            source, target = floats[library.source], outputs / f"{number}{library.target}"
             try:
-                took_s = quantize_with(library, source.file, place / "images.npy", target, pythons)
+                took_s = quantize_with(
+                    library, source.file, outputs / "images.npy", target, pythons
+                )
             except MachineError as error:
                 say(f"{folder.name}: {name}: {error}")
                 failed.append(QuantizerRow(name, library.target, str(error)))
@@ -111,7 +113,7 @@ def _measure(folder: Path, pythons: dict[str, Path]) -> list[QuantizerRow]:
     return sorted(rows, key=lambda row: row.suffix, reverse=True)
 
 
-def _own_files(session: Session, place: Path) -> Iterator[Made]:
+def _own_files(session: Session, outputs: Path) -> Iterator[Made]:
     """Yields our files, that of TensorFlow's converter, and the float files for the others."""
     model = session.model
     with session.imports():
@@ -120,9 +122,9 @@ def _own_files(session: Session, place: Path) -> Iterator[Made]:
         spec = OPTIONS.with_targets(ArtifactSpec(suffix[1:], "int8"))
         convert = FORMATS[spec.format].convert.load()
         pixels, manifest = session.calibration.pixels, bundle_manifest(session.run)
-        yield _made("ours", place / f"{OURS}{suffix}", convert, model, spec, pixels, manifest)
-        yield _made(FLOAT, place / f"{FLOAT}{suffix}", plain.FLOAT_FILES[suffix], model)
-    file = place / "plain.tflite"
+        yield _made("ours", outputs / f"{OURS}{suffix}", convert, model, spec, pixels, manifest)
+        yield _made(FLOAT, outputs / f"{FLOAT}{suffix}", plain.FLOAT_FILES[suffix], model)
+    file = outputs / "plain.tflite"
     yield _made("TFLiteConverter", file, plain.full_int8, model, session.calibration.pixels)
 
 

@@ -253,7 +253,7 @@ def test_stream_alone_is_an_image_in_a_browser(live: LivePage, feeding, visit) -
 def test_each_source_has_a_place_and_each_region_an_answer_and_a_rectangle(
     frame: Callable[..., PageUpdate], visit
 ) -> None:
-    with LivePage(port=0, places=("gate", "yard")) as live:
+    with LivePage(port=0, source_names=("gate", "yard")) as live:
         wide = replace(frame(arrived_s=time.monotonic() + 60), image=Image.new("RGB", (400, 200)))
         for name, region, label in (
             ("gate/left", (0, 0.5, 0.25, 0.5), "banana"),

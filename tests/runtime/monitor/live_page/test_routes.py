@@ -278,7 +278,7 @@ def test_nothing_is_written_and_nothing_logged(
 def test_each_source_has_its_own_state_image_and_heat_maps(
     frame: Callable[..., PageUpdate], get
 ) -> None:
-    with LivePage(port=0, places=("gate", "yard")) as live:
+    with LivePage(port=0, source_names=("gate", "yard")) as live:
         for view, answer in (("gate/a", b"a"), ("gate/b", b"b")):
             live.show(frame(50, view=view, explain=lambda answer=answer: answer), "gate")
         live.report_state("lost", "yard")
