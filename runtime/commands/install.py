@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         before_switch=shadow,
     )
     if shadow and not reports:
-        _say(f"--shadow: {options.place} had no other bundle to compare with")
+        _say(f"--shadow: {options.in_use} had no other bundle to compare with")
     print_result(installed, as_json=options.json, text=lambda: describe_installation(installed))
     return DONE
 

@@ -4,7 +4,7 @@ const WHY_TIMEOUT_MS = 120000, SVG = "http://www.w3.org/2000/svg";
 const byId = id => document.getElementById(id), decoder = new TextDecoder();
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 const fromTemplate = id => byId(id).content.firstElementChild.cloneNode(true);
-const places = new Map();
+const panels = new Map();
 
 function formatAge(ms) {
   if (ms < 1000) return `${Math.round(ms / 10) * 10} ms`;
@@ -98,12 +98,12 @@ class Answer extends Part {
 }
 
 // One source: its newest image, and the answers of its views.
-class Place extends Part {
+class SourcePanel extends Part {
   constructor(source) {
-    super("place");
+    super("panel");
     Object.assign(this, {source, after: -1, failures: 0, latest: null, receivedAt: 0, problem: ""});
     Object.assign(this, {imageURL: "", controller: null, answers: new Map(), start: null});
-    byId("places").append(this.root);
+    byId("panels").append(this.root);
     this.get("draw").addEventListener("click", () => this.setDrawing(this.start === null));
     this.listenToPointer();
     this.run();
@@ -269,12 +269,12 @@ class Place extends Part {
     this.showAnswers();
   }
 
-  // The first place does not know its name, nor the others, before the first response.
+  // The first panel does not know its name, nor the others, before the first response.
   nameSources([first, ...others]) {
     if (this.source === null) {
       this.source = first;
-      for (const source of others) places.set(source, new Place(source));
-    } else if (places.size !== others.length + 1) {
+      for (const source of others) panels.set(source, new SourcePanel(source));
+    } else if (panels.size !== others.length + 1) {
       location.reload(); // camera runs again with other sources
     }
   }
@@ -328,9 +328,9 @@ class Place extends Part {
 }
 
 function showAges() {
-  const wrong = [...places.values()].map(place => place.showAge()).some(Boolean);
-  const [first] = places.values();
-  const title = (places.size === 1 && first.title) || "Quince live";
+  const wrong = [...panels.values()].map(panel => panel.showAge()).some(Boolean);
+  const [first] = panels.values();
+  const title = (panels.size === 1 && first.title) || "Quince live";
   document.title = wrong ? `⚠ ${title}` : title;
 }
 
@@ -343,7 +343,7 @@ function whenVisible() {
 
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return;
-  for (const place of places.values()) if (place.controller) place.controller.abort();
+  for (const panel of panels.values()) if (panel.controller) panel.controller.abort();
 });
-places.set("", new Place(null));
+panels.set("", new SourcePanel(null));
 setInterval(showAges, 200);

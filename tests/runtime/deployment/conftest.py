@@ -1,4 +1,4 @@
-"""Provides the place of an installed bundle, signed bundles, and their update."""
+"""Provides the folder of an installed bundle, signed bundles, and their update."""
 
 import shutil
 import subprocess

@@ -56,7 +56,7 @@ def test_link_to_nothing_is_told_by_its_own_name(make_bundle: MakeBundle, tmp_pa
     assert link.is_symlink()
 
 
-def test_place_inside_the_bundle_or_around_it_is_refused(
+def test_folder_inside_the_bundle_or_around_it_is_refused(
     make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
     bundle = make_bundle("bundle")
@@ -79,7 +79,7 @@ def test_rollback_keeps_a_damaged_bundle_and_does_not_offer_it(
     assert in_use.with_name("fruit.previous").joinpath("small.onnx").read_bytes() == b"damaged"
 
 
-def test_rollback_where_the_place_is_gone(make_bundle: MakeBundle, in_use: Path) -> None:
+def test_rollback_where_the_bundle_is_gone(make_bundle: MakeBundle, in_use: Path) -> None:
     older = make_bundle("older", factor=0.5)
     install(older, in_use)
     install(make_bundle("newer"), in_use)

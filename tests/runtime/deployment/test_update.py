@@ -232,7 +232,7 @@ def test_killed_at_any_step_one_whole_bundle_is_there_and_the_next_run_ends(
 
 @pytest.fixture
 def card(in_use: Path) -> Iterator[Path]:
-    """Puts the place on a file system of 400 KB."""
+    """Puts the folder in use on a file system of 400 KB."""
     in_use.parent.mkdir(parents=True)
     words = ["mount", "-t", "tmpfs", "-o", "size=400k", "none", in_use.parent]
     if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:

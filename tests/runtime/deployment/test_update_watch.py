@@ -38,7 +38,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def running(systemd: Path, camera, in_use: Path, old: str) -> Iterator[subprocess.Popen[str]]:
-    """Runs `camera` with the bundle in the place, as the service does."""
+    """Runs `camera` with the bundle in use, as the service does."""
     words = [sys.executable, "-m", "runtime", "camera", in_use, "--source", camera.url("steady")]
     process = subprocess.Popen(
         words,

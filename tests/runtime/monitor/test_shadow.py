@@ -112,7 +112,7 @@ def test_a_source_that_is_not_there_is_one_line(
     assert Bundle.open(in_use).id == Bundle.open(old).id
 
 
-def test_a_new_place_is_installed_with_a_line_that_nothing_was_compared(
+def test_a_new_folder_is_installed_with_a_line_that_nothing_was_compared(
     make_bundle: Callable[..., Path], in_use: Path, colours, run_cli
 ) -> None:
     words = ("--shadow", "2s", "--source", colours("red"))

@@ -128,7 +128,7 @@ def test_stale_frame_is_grey_with_its_age(
     live.show(frame(arrived_s=time.monotonic() - 100))
     page = visit(live)
     wait_for(page, LOADED)
-    wait_for(page, "document.querySelector('.place').classList.contains('stale')")
+    wait_for(page, "document.querySelector('.panel').classList.contains('stale')")
     assert "grayscale(1)" in page.locator(".image").evaluate(
         "node => getComputedStyle(node).filter"
     )
@@ -263,9 +263,9 @@ def test_each_source_has_a_place_and_each_region_an_answer_and_a_rectangle(
             live.show(replace(wide, view=name, region=region, stable=stable), "gate")
         live.show(replace(wide, view="yard", stable=SmoothedAnswer("kiwi", 0.9)), "yard")
         page = visit(live)
-        wait_for(page, "document.querySelectorAll('.place .label').length === 3")
+        wait_for(page, "document.querySelectorAll('.panel .label').length === 3")
         wait_for(page, "document.querySelectorAll('rect').length === 2")
-        gate, yard = page.locator(".place").all()
+        gate, yard = page.locator(".panel").all()
         assert gate.locator(".label").all_inner_texts() == ["banana", HOSTILE[0]]
         assert gate.locator(".view").all_inner_texts() == ["gate/left", "gate/right"]
         assert yard.locator(".label").all_inner_texts() == ["kiwi"]
@@ -275,7 +275,7 @@ def test_each_source_has_a_place_and_each_region_an_answer_and_a_rectangle(
         assert left["y"] == pytest.approx(image["y"] + image["height"] / 2, abs=2)
         assert left["width"] == pytest.approx(image["width"] / 4, abs=3)
         live.report_state("lost", "yard")
-        wait_for(page, "document.querySelectorAll('.place.stale').length === 1")
+        wait_for(page, "document.querySelectorAll('.panel.stale').length === 1")
         assert yard.locator(".state").inner_text() == "source lost"
         live.show(replace(wide, view="gate", stable=SmoothedAnswer("lemon", 0.9)), "gate")
         assert page.complaints == []
