@@ -218,6 +218,7 @@ def test_options_are_those_of_the_old_run_but_for_what_the_user_changes(
     assert options.input_size == growth.manifest.preprocessing.width
     assert options.variants == before["variants"]
     before["views"] = before.pop("variants") + 1
+    del before["width_factor"]
     before |= {"width": 0.5, "region": "0,0,0.5,1"}
     made_by = {"made_by": {"options": before}}
     old = replace(growth, manifest=replace(growth.manifest, provenance=made_by))
