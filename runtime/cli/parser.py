@@ -15,8 +15,7 @@ from runtime.system.terminal import say
 HELP_WIDTH = 80
 """Columns of help texts. To ask for the terminal's own width, argparse imports shutil, which takes
 1.4 % of the instructions of a start of `python -m runtime predict`."""
-argparse._ = str  # type: ignore[attr-defined]
-# All messages are English. To look for translations imports locale: 1 % of a start of predict.
+
 
 _prints_json = False
 

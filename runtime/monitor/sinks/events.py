@@ -32,8 +32,8 @@ class AnswerChange:
     best class, 0..1, None if the source is lost. verdict: "known", "unsure" (one of the first two
     predictions) or "unknown" (none of the classes), None if the source is lost. similarity: the
     highest to any class, -1..1, None if there is none. predicted_before: the stable answer before,
-    if there was one. frame: the name of the frame. predictions: averaged
-    over the window, the best first.
+    if there was one. frame: the name of the frame. predictions: averaged over the window, the best
+    first.
     """
 
     view: View
