@@ -24,32 +24,52 @@ COMMANDS = {
     "run": tuple(RUN_VERBS),
     "bench": ("latency", "compare", "accuracy", "report", "recommend", "soak", "claims", "peers"),
 }
-MAIN = "from runtime.cli.console_script import main; main()"
+MAIN = """
+import sys
+from runtime.cli.console_script import main
+for line in sys.stdin:
+    sys.argv = ["quince", *line.split(), "--help"]
+    try:
+        main()
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+    print("\\f", end="")
+"""
+"""Prints the help of the command on each line, and a form feed after it."""
 MAX_COLUMNS = 88
 SECTIONS = ("Args:", "Raises:", "Returns:")
 ITEM = re.compile(r"(\w+(?:, \w+)*): ")
 WRITTEN = "Written by `make reference`; do not edit.\n"
 
 
-def help_text(*words: str) -> str:
-    """Returns what `quince WORDS --help` prints, 88 columns wide."""
+def help_texts(commands: list[str]) -> list[str]:
+    """Returns what `quince COMMAND --help` prints for each, 88 columns wide."""
     home = {"HOME": "~", "XDG_CACHE_HOME": ""}  # a default must not name this machine's folders
     environment = {**os.environ, **home, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", MAIN, *words, "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return done.stdout.rstrip()
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN],
+        input="".join(f"{command}\n" for command in commands),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    return [text.rstrip() for text in done.stdout.split("\f")[:-1]]
 
 
 def commands_page() -> str:
     """Returns the page of all commands."""
+    commands = [
+        f"{program} {verb}".strip() for program, verbs in COMMANDS.items() for verb in verbs
+    ]
+    first, *texts = help_texts(["", *commands])
     parts = [
         "# Commands\n\nAfter reading this page you know every command and option.\n" + WRITTEN,
-        f"```\n$ quince --help\n{help_text()}\n```\n",
+        f"```\n$ quince --help\n{first}\n```\n",
     ]
-    for program, verbs in COMMANDS.items():
-        for verb in verbs:
-            words = (program, verb) if verb else (program,)
-            parts.append(f"## quince {' '.join(words)}\n\n```\n{help_text(*words)}\n```\n")
+    for command, text in zip(commands, texts, strict=True):
+        parts.append(f"## quince {command}\n\n```\n{text}\n```\n")
     return "\n".join(parts)
 
 

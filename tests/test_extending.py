@@ -39,9 +39,8 @@ class Checkout:
         file.write_text(f"{before}{start}    {row}\n{after}")
 
     def run(self, *words: str | Path) -> str:
-        """The standard output of a command that succeeds."""
-        environment = {"PYTHONPATH": str(self.folder)}
-        done = self._run_cli(*words, cwd=self.folder, env=environment)
+        """The standard output of a command that succeeds; `python -m` takes the folder's code."""
+        done = self._run_cli(*words, cwd=self.folder)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
