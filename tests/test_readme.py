@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import write_reference
 
+SMALL = ("--backbone", "simple-cnn", "--input-size", "64", "--batch", "16", "--variants", "1")
+SMALL += ("--head-epochs", "5", "--epochs", "0")
 OURS = "https://github.com/quince-edge/quince/blob/main/"
 README = Path(__file__).parents[1] / "README.md"
 
@@ -21,16 +23,17 @@ def commands(section: str) -> list[list[str]]:
 
 
 def test_commands_for_ones_own_images_work_one_after_another(
-    tmp_path: Path, cells: Path, run_cli, small_training
+    tmp_path: Path, cells: Path, run_cli
 ) -> None:
     for ours, theirs in zip(sorted(cells.iterdir()), ("banana", "orange"), strict=True):
         (tmp_path / "images" / theirs).mkdir(parents=True)
         for number, file in enumerate(sorted(ours.iterdir()), start=1):
             shutil.copy(file, tmp_path / "images" / theirs / f"{number}.jpg")
     extra = {
-        "train": small_training,
+        "train": SMALL,
         "export": ("--max-drop", "0.2", "--min-agreement", "0.8"),
-    }  # a small network, to be quick
+        "bench": ("--min-seconds", "0"),
+    }  # to be quick
     six = commands("Six commands")
     programs = [command[0] for command in six]
     assert programs == ["train", "export", "export", "run", "run", "bench"]
