@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,9 @@ def record_scores(
     recorded = []
     for golden_image in golden_images:
         scores = dict(golden_image.scores)
+        prepare = cache(partial(preprocess, bundle / FOLDER / golden_image.file))
         for classifier in classifiers:
-            pixels = preprocess(bundle / FOLDER / golden_image.file, classifier.preprocessing)
+            pixels = prepare(classifier.preprocessing)
             scores[classifier.file.name] = tuple(map(float, classifier.scores(pixels)))
         recorded.append(replace(golden_image, scores=scores))
     write_golden(bundle / FOLDER, tuple(recorded))

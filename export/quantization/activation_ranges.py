@@ -62,12 +62,12 @@ def activation_ranges(model: keras.Model, pixels: NDArray[np.uint8]) -> Activati
         calls[:] = [number for number, call in enumerate(run[:-1]) if not _is_fused(call, run)]
         layers[:] = [run[number].layer.name for number in calls]
         if not calls:
-            return tf.zeros((len(batch), 0)), tf.zeros((len(batch), 0))
+            return tf.zeros((tf.shape(batch)[0], 0)), tf.zeros((tf.shape(batch)[0], 0))
         outputs = [tf.reshape(run[number].output, (tf.shape(batch)[0], -1)) for number in calls]
         low = tf.stack([tf.reduce_min(output, 1) for output in outputs], 1)
         return low, tf.stack([tf.reduce_max(output, 1) for output in outputs], 1)
 
-    low, high = zip(*_in_batches(tf.function(extremes), pixels), strict=True)
+    low, high = zip(*_in_batches(_traced(model, extremes), pixels), strict=True)
     return ActivationRanges(tuple(layers), tuple(calls), np.concatenate(low), np.concatenate(high))
 
 
@@ -97,11 +97,17 @@ def scores_with_ranges(
 
         return _run(model, batch, quantize)
 
-    traced = tf.function(scores)
+    traced = _traced(model, scores, *[tf.TensorSpec((len(calls),), tf.float32)] * 2)
     return [
         np.concatenate(list(_in_batches(partial(traced, low=low, high=high), pixels)))
         for low, high in ranges
     ]
+
+
+def _traced(model: keras.Model, function: Callable[..., Any], *more: tf.TensorSpec) -> Any:
+    """Returns a graph of `function`, which takes any number of uint8 images, and `more`."""
+    images = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    return tf.function(function, input_signature=(images, *more), autograph=False)
 
 
 def _run(model: keras.Model, batch: tf.Tensor, visit: Visit) -> tf.Tensor:

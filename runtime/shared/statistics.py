@@ -11,6 +11,8 @@ from runtime.shared.wording import counted
 Z95 = 1.959964
 """The 97.5 % point of the standard normal distribution."""
 BOOTSTRAP_ROUNDS = 4000
+MAX_DRAWN = 2**16
+"""Objects that are drawn at once, in so many rounds as that makes."""
 
 
 def wilson_interval(right: int, images: int) -> tuple[float, float]:
@@ -73,10 +75,12 @@ def bootstrap_interval(values: NDArray[np.float64], groups: Sequence[str]) -> tu
     sums, counts = np.bincount(members, values), np.bincount(members)
     generator = np.random.default_rng(0)
     means = []
-    for _ in range(BOOTSTRAP_ROUNDS):
-        drawn = generator.integers(0, len(counts), len(counts))
-        means.append(sums[drawn].sum() / counts[drawn].sum())
-    low, high = np.percentile(means, [2.5, 97.5])
+    at_once = max(1, MAX_DRAWN // len(counts))
+    for start in range(0, BOOTSTRAP_ROUNDS, at_once):
+        rounds = min(at_once, BOOTSTRAP_ROUNDS - start)
+        drawn = generator.integers(0, len(counts), (rounds, len(counts)))
+        means.append(sums[drawn].sum(1) / counts[drawn].sum(1))
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return float(low), float(high)
 
 

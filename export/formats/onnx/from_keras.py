@@ -2,7 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -21,6 +23,7 @@ from export.graph.input_normalization import split_input_normalization
 from export.graph.input_quantization import InputQuantization
 from export.graph.onnx_folding import fold
 from runtime.models.manifest import Manifest
+from runtime.system.hashing import sha256_of
 
 OPSET = 17
 """The highest operator set before 18, whose reductions tf2onnx 1.17 writes in another form. ONNX
@@ -44,6 +47,18 @@ def layer_errors(
     return graph_errors(KerasGraphs(model), calibration, spec)
 
 
+@dataclass
+class _Made:
+    """Remembers the graphs of a model with these weights, by what they take."""
+
+    weights: str
+    graphs: dict[tuple[str, int], bytes] = field(default_factory=dict)
+
+
+_made: WeakKeyDictionary[keras.Model, _Made] = WeakKeyDictionary()
+"""What tf2onnx made last, by model; several precisions begin with the same graph."""
+
+
 class KerasGraphs:
     """Makes the graphs of a Keras model; see `export.formats.onnx.convert.FloatGraphs`."""
 
@@ -52,16 +67,28 @@ class KerasGraphs:
 
     def of_bytes(self, batch: int, scratch: Path) -> onnx.ModelProto:
         """Returns the graph on uint8 planes of raw pixels."""
-        return keras_to_onnx(self._model, tf.uint8, batch, scratch)
+        return self._graph("bytes", self._model, tf.uint8, batch, scratch)
 
     def of_floats(self, batch: int, scratch: Path) -> onnx.ModelProto:
         """Returns the graph on float planes of raw pixels."""
-        return keras_to_onnx(self._model, tf.float32, batch, scratch)
+        return self._graph("floats", self._model, tf.float32, batch, scratch)
 
     def split(self, batch: int, scratch: Path) -> tuple[InputQuantization, onnx.ModelProto]:
         """Returns the normalization at the head, and the graph on float planes of its results."""
         normalization, inner = split_input_normalization(self._model)
-        return normalization, keras_to_onnx(inner, tf.float32, batch, scratch)
+        return normalization, self._graph("normalized", inner, tf.float32, batch, scratch)
+
+    def _graph(
+        self, takes: str, model: keras.Model, dtype: tf.DType, batch: int, scratch: Path
+    ) -> onnx.ModelProto:
+        weights = sha256_of(b"".join(array.tobytes() for array in self._model.get_weights()))
+        made = _made.get(self._model)
+        if made is None or made.weights != weights:
+            made = _made[self._model] = _Made(weights)
+        if (takes, batch) not in made.graphs:
+            graph = keras_to_onnx(model, dtype, batch, scratch)
+            made.graphs[takes, batch] = graph.SerializeToString()
+        return onnx.load_from_string(made.graphs[takes, batch])
 
 
 def keras_to_onnx(
@@ -86,7 +113,10 @@ def keras_to_onnx(
     signature = [tf.TensorSpec((batch, *model.input_shape[1:]), dtype, name=INPUT)]
     with _inlined_functions():
         converted, _ = tf2onnx.convert.from_function(
-            tf.function(function), signature, opset=OPSET, inputs_as_nchw=[f"{INPUT}:0"]
+            tf.function(function, autograph=False),
+            signature,
+            opset=OPSET,
+            inputs_as_nchw=[f"{INPUT}:0"],
         )
     _write_erfc_as_erf(converted.graph)
     # This folds the BatchNorms beside depthwise convolutions, which tf2onnx leaves.

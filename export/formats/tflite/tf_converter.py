@@ -21,7 +21,7 @@ MAX_LENGTH = 300
 def make_converter(function: Callable[[Any], Any], model: keras.Model, dtype: tf.DType) -> Any:
     """Returns a converter of `function` on one image of the model's size and of type `dtype`."""
     signature = tf.TensorSpec((1, *model.input_shape[1:]), dtype, name="pixels")
-    concrete = tf.function(function).get_concrete_function(signature)
+    concrete = tf.function(function, autograph=False).get_concrete_function(signature)
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete])
 
 

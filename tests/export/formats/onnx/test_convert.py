@@ -215,6 +215,15 @@ def test_an_earlier_conversion_in_the_same_process_changes_nothing(
 ) -> None:
     """tf2onnx numbers its names through the whole process and optimizes in the order of names."""
     spec = ArtifactSpec("onnx", "fp32")
-    convert(keras_model, spec, calibration[:0], manifest)
-    again = convert(keras_model, spec, calibration[:0], manifest)
-    assert again.content == contents["fp32"]
+    same = keras.models.clone_model(keras_model)
+    same.set_weights(keras_model.get_weights())
+    assert convert(same, spec, calibration[:0], manifest).content == contents["fp32"]
+
+
+def test_changed_weights_are_converted_anew(contents, keras_model, calibration, manifest) -> None:
+    """The float graph is kept for the next precision."""
+    spec = ArtifactSpec("onnx", "fp32")
+    model = keras.models.clone_model(keras_model)
+    convert(model, spec, calibration[:0], manifest)
+    model.set_weights(keras_model.get_weights())
+    assert convert(model, spec, calibration[:0], manifest).content == contents["fp32"]
