@@ -15,7 +15,7 @@ from benchmarks.measurement.timing import Rule
 from benchmarks.reporting.result_file import LatencyReport
 from runtime.errors import InputRefused
 from runtime.shared.progress import Progress
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 COLD_STARTS, ROUNDS = 3, 3
 PAIR_LOADS = 12

@@ -28,12 +28,13 @@ from runtime.bundles.integrity import KEY, records_digest
 from runtime.classifier import Classifier
 from runtime.deployment.export_time import EXPORTED
 from runtime.errors import InputRefused
+from runtime.file_formats.tensors import ChannelOrder
 from runtime.images.preprocessing import preprocess
 from runtime.models.adopted_spec import AdoptedSpec
 from runtime.models.confidence import Confidence
 from runtime.models.labels import labels_file_text
 from runtime.models.manifest import Artifact, Manifest
-from runtime.models.model_spec import ChannelOrder, ModelSpec
+from runtime.models.model_spec import ModelSpec
 from runtime.shared.parity import calibration_error
 from runtime.shared.scoring import score_images
 from runtime.shared.statistics import accuracy_interval, count_objects

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NamedTuple
 
-from numpy.typing import NDArray
+from runtime.arrays import NDArray
 
 Verdict = Literal["known", "unsure", "unknown"]
 

@@ -3,12 +3,13 @@
 import math
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.answer import NO_THRESHOLDS, Answer, Thresholds, rank
+from runtime.arrays import NDArray
 from runtime.backends.base import EMBEDDED_MANIFEST, Backend, load_backend
 from runtime.bundles.bundle import ID_LENGTH, RECOMMENDED, Bundle
 from runtime.errors import CheckFailed, InputRefused, MachineError
@@ -16,13 +17,15 @@ from runtime.file_formats.read_model_file import read_model_file
 from runtime.images.preprocessing import preprocess
 from runtime.models.confidence import apply_temperature
 from runtime.models.manifest import Artifact
-from runtime.models.model_spec import ModelSpec
 from runtime.models.outputs import SIMILARITY
 from runtime.models.quince_model import open_bundled_model, open_quince_model
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.hashing import sha256_of
 from runtime.system.lazy_loading import lookup
 from runtime.system.memory import address_space_left, keep_freed_memory, reserve_heap
+
+if TYPE_CHECKING:  # a bundle needs none
+    from runtime.models.model_spec import ModelSpec
 
 PREFERENCE = (("tflite", "int8"), ("tflite", "mixed"), ("onnx", "int8"))
 """What `Classifier` takes first from a bundle with several artifacts; then any that runs here."""
@@ -50,7 +53,7 @@ class Classifier:
         *,
         artifact: str | None = None,
         threads: int | None = None,
-        spec: ModelSpec | None = None,
+        spec: "ModelSpec | None" = None,
         throughput: bool = False,
         checked: bool = False,
     ) -> None:
@@ -194,7 +197,7 @@ class Classifier:
             self.threads = min(threads or recommended.threads, allowed_cores())
         self._load_artifact(bundle, artifact, recommended.artifact if recommended else "")
 
-    def _open_file(self, path: Path, spec: ModelSpec | None, checked: bool) -> None:
+    def _open_file(self, path: Path, spec: "ModelSpec | None", checked: bool) -> None:
         reserve_heap(path)
         content = read_model_file(path)
         self.file = path
@@ -204,7 +207,7 @@ class Classifier:
             # Imported here, because a bundle needs no first load.
             from runtime.models.first_load.first_load import require_first_load
 
-            require_first_load(path, sha256, spec or ModelSpec())
+            require_first_load(path, sha256, spec)
         self.backend = self._load(path, content)
         if EMBEDDED_MANIFEST in self.backend.metadata:
             _refuse_spec(spec, path)
@@ -214,7 +217,7 @@ class Classifier:
             from runtime.models.external_model import open_external
 
             self.manifest, self.model, self.remark = open_external(
-                path, content, self.backend, spec or ModelSpec()
+                path, content, self.backend, spec
             )
         self.confidence = self.manifest.confidence
 
@@ -255,7 +258,7 @@ def _all_finite(values: NDArray[np.float32]) -> bool:
     return math.isfinite(sum(values.tolist()))
 
 
-def _refuse_spec(spec: ModelSpec | None, path: Path) -> None:
+def _refuse_spec(spec: "ModelSpec | None", path: Path) -> None:
     if spec is not None:
         raise InputRefused(
             str(path),

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "benchmarks": {"benchmarks", "runtime"},
 }
 ROOMS = {
-    "runtime": "errors, answer < system, file_formats < cli, images, backends < models, sources"
+    "runtime": "arrays, errors < answer, system, file_formats < cli, images, backends"
+    " < models, sources"
     " < bundles"
     " < classifier < explanation, inbox < deployment, shared, monitor < commands",
     "workstation": "similarity, keras_setup, keras_classes, page_template, plotting,"

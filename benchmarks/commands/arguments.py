@@ -16,7 +16,7 @@ from runtime.cli.parser import (
 )
 from runtime.errors import InputRefused
 from runtime.system.atomic_files import require_writable_folder
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 DEFAULT_RULE = Rule()
 

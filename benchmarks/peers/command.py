@@ -30,7 +30,7 @@ from runtime.cli.identity import program_name
 from runtime.cli.parser import CommandParser, positive_int_argument
 from runtime.errors import DONE, InputRefused, QuinceError
 from runtime.models.manifest import PRECISIONS
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.lazy_loading import lookup
 from runtime.system.terminal import say
 

@@ -20,11 +20,11 @@ from export.inputs.saved_model_files import is_saved_model
 from runtime.cli.identity import program_name
 from runtime.cli.parser import add_earlier_name
 from runtime.errors import InputRefused
-from runtime.file_formats.tensors import Layout
+from runtime.file_formats.tensors import ChannelOrder, Layout, ScoreKind
 from runtime.images.preprocessing import Fit
 from runtime.models.hugging_face.beside_model import BesideModel, read_beside
 from runtime.models.hugging_face.location import find_files_beside
-from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind, merge, parse_input_size
+from runtime.models.model_spec import ModelSpec, merge, parse_input_size
 from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
 from runtime.shared.external_model_arguments import external_model_options
 from runtime.sources.paths import subfolders

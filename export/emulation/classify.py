@@ -14,7 +14,7 @@ from export.emulation.devices import Device
 from export.emulation.emulated_python import EmulatedPython, emulated_python
 from runtime.errors import MachineError
 from runtime.shared.progress import Progress
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 MAX_SHOWN_CHARS = 80
 SCRIPT = Path(__file__).with_name("on_device.py")

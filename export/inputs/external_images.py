@@ -13,7 +13,7 @@ from runtime.shared.class_folders import class_folders
 from runtime.shared.progress import track
 from runtime.shared.wording import counted
 from runtime.sources.paths import walk
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.hashing import sha256_of
 from workstation.run_folder import ImageRecord, Split
 

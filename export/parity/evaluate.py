@@ -17,7 +17,7 @@ from export.inputs.trained_run import TrainedRun
 from runtime.classifier import Classifier
 from runtime.images.preprocessing import preprocess
 from runtime.shared.progress import Progress
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.prefetch import ordered_parallel_map
 from workstation.run_folder import ImageRecord
 

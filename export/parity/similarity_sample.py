@@ -12,7 +12,7 @@ from export.inputs.trained_run import TrainedRun, stratified_sample
 from runtime.classifier import Classifier
 from runtime.images.preprocessing import preprocess
 from runtime.shared.progress import Progress, track
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.prefetch import ordered_parallel_map
 
 MAX_IMAGES = 600

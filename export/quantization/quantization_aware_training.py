@@ -21,7 +21,7 @@ from export.quantization.fake_quantization import fake_quantize, fake_quantize_k
 from runtime.errors import CheckFailed
 from runtime.images.preprocessing import preprocess
 from runtime.shared.progress import Progress, track
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from workstation.run_folder import ImageRecord
 
 RATE = 2e-3

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from numpy.typing import NDArray
-
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused, MachineError, naming
 from runtime.file_formats.tensors import Tensor
 from runtime.system.lazy_loading import LazyObject

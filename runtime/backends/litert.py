@@ -6,8 +6,8 @@ from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.backends.tflite_interpreter import NAME, VERSION, build_interpreter
 from runtime.errors import InputRefused, MachineError
 from runtime.file_formats.appended_zip import texts_in_tail

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.backends.base import EMBEDDED_MANIFEST
 from runtime.errors import InputRefused, MachineError, QuinceError
 from runtime.file_formats.onnx import OnnxGraph, read_onnx_file, read_onnx_graph

@@ -129,7 +129,7 @@ def _describe_artifact(
 def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
     content = read_model_file(path)
     sha256 = sha256_of(content)
-    require_first_load(path, sha256, spec or ModelSpec())
+    require_first_load(path, sha256, spec)
     backend = load_backend(path, content, 1)
     model = ModelDescription(
         artifact=path.name,
@@ -147,7 +147,7 @@ def _describe_file(path: Path, spec: ModelSpec | None) -> Description:
         manifest, _ = open_quince_model(path, backend)
         return _description(path, "model file", model_id, manifest, (model,))
     try:
-        manifest, _, remark = open_external(path, content, backend, spec or ModelSpec())
+        manifest, _, remark = open_external(path, content, backend, spec)
     except InputRefused as refusal:
         return Description(
             model=str(path),

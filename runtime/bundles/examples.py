@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.bundles.bundle import EXAMPLES
 from runtime.errors import ImageRefused, InputRefused, naming
 from runtime.images.decoding import decode

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.bundles.bundle import GOLDEN
 from runtime.errors import ImageRefused, InputRefused, naming
 from runtime.images.decoding import decode, read_image

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.golden_images import FILE, FOLDER, GoldenImage, read_pixels
 from runtime.classifier import Classifier

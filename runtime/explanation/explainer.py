@@ -3,9 +3,9 @@
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.bundles.bundle import EXAMPLES, ID_LENGTH, PARITY
 from runtime.bundles.examples import Neighbour, read_examples
 from runtime.classifier import Classifier

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.answer import Prediction
+from runtime.arrays import NDArray
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused
 from runtime.explanation.explainer import Explainer

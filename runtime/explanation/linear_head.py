@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.backends.base import load_backend
 from runtime.classifier import Classifier
 from runtime.errors import InputRefused

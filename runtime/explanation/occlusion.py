@@ -8,7 +8,8 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
+
+from runtime.arrays import NDArray
 
 CELLS, PATCH = 8, 2
 """The image is divided into 8 x 8 cells, and a patch hides 2 x 2 of them: 82 runs of the model."""

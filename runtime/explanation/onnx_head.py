@@ -7,8 +7,8 @@ the protobuf encoding guide), so any tensor can become an output without the pac
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused
 from runtime.explanation.linear_head import FoundHead
 from runtime.file_formats.onnx import (

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from runtime.arrays import NDArray
 from runtime.bundles.examples import NEAREST, Neighbour
 from runtime.explanation.explainer import Explanation
 from runtime.images.preprocessing import pixels_image

@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.explanation.linear_head import FoundHead
 from runtime.file_formats.flatbuffer import (
     byte,

@@ -7,11 +7,15 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused
 
 Layout = Literal["nhwc", "nchw"]
+ChannelOrder = Literal["rgb", "bgr", "grey"]
+ScoreKind = Literal["probabilities", "logits"]
+NORMALIZATION_MODES = ("tf", "torch", "caffe")
+"""The names in `runtime.models.normalization`, which few starts need."""
 Shape = tuple[int | None, ...]
 Part = TypeVar("Part")
 

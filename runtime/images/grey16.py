@@ -1,9 +1,9 @@
 """Turns 16-bit grey into 8 bits, by its upper bits or by a range that was fitted on the data."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.errors import ImageRefused
 
 Grey16 = tuple[int, int]

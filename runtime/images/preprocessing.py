@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused
 from runtime.images.decoding import decode, read_image, remark_on
 from runtime.images.grey16 import HIGHEST, LOWEST, Grey16

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.images.decoding import raise_image_refused, small_copy
 from runtime.images.region import WHOLE, Region, crop_region
 from runtime.images.upright import upright_rgb

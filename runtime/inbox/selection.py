@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.arrays import NDArray
 from runtime.inbox.names import Reason
 
 Floats = NDArray[np.float32]

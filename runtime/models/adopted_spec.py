@@ -5,9 +5,9 @@ It has a module of its own because few bundles need it: a start of the others do
 
 from dataclasses import dataclass
 
-from runtime.file_formats.tensors import Layout
+from runtime.file_formats.tensors import ChannelOrder, Layout, ScoreKind
 from runtime.images.preprocessing import Preprocessing
-from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind
+from runtime.models.model_spec import ModelSpec
 from runtime.models.normalization import Normalization
 
 

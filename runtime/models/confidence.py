@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused
 
 DEFAULT_KEEP = 0.95

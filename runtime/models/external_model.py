@@ -15,7 +15,7 @@ from runtime.backends.base import Backend
 from runtime.errors import InputRefused, naming
 from runtime.file_formats.onnx import read_onnx_graph
 from runtime.file_formats.output_activation import OutputActivation
-from runtime.file_formats.tensors import find_image_size, find_layout, image_shape
+from runtime.file_formats.tensors import ScoreKind, find_image_size, find_layout, image_shape
 from runtime.file_formats.tflite import read_output_activation
 from runtime.file_formats.tflite_metadata import read_tflite_metadata
 from runtime.images.preprocessing import Preprocessing
@@ -23,7 +23,7 @@ from runtime.models.hugging_face.location import find_files_beside
 from runtime.models.io_adapter import InputSpec, ModelAdapter, input_encoder, output_shape
 from runtime.models.labels import check_label_count, make_labels_unique, parse_labels
 from runtime.models.manifest import Manifest
-from runtime.models.model_spec import ModelSpec, ScoreKind, merge
+from runtime.models.model_spec import ModelSpec, merge
 from runtime.models.normalization import MODES, Normalization
 from runtime.models.outputs import select_scores_output
 from runtime.models.ultralytics_metadata import NORMALIZATION, read_ultralytics
@@ -40,18 +40,18 @@ logits, unless the user states what they are.
 
 
 def open_external(
-    path: Path, content: bytes, backend: Backend, user_spec: ModelSpec
+    path: Path, content: bytes, backend: Backend, stated: ModelSpec | None
 ) -> tuple[Manifest, ModelAdapter, str]:
     """Returns the manifest and the model of the file at `path`, loaded as `backend`, and a remark.
 
-    `user_spec` overrides what the file states. The remark is on what Quince does otherwise than
+    What the user `stated` overrides the file. The remark is on what Quince does otherwise than
     the files beside the model state; it may be empty.
 
     Raises:
         InputRefused: the file is no image classifier, or something that must be known is not; the
             message says what, and how to state it.
     """
-    name = str(path)
+    name, user_spec = str(path), stated or ModelSpec()
     spec = merge(user_spec, _spec_in_file(path, content, backend, user_spec))
     remark = ""
     if files := find_files_beside(path):

@@ -1,11 +1,11 @@
 """Converts pixels to the values of a model's input, and its output to probabilities."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.backends.base import Backend
 from runtime.errors import CheckFailed, InputRefused
 from runtime.file_formats.tensors import (
@@ -20,7 +20,9 @@ from runtime.file_formats.tensors import (
     quantize,
 )
 from runtime.images.preprocessing import to_grey
-from runtime.models.normalization import Normalization
+
+if TYPE_CHECKING:  # an int8 model of ours needs none
+    from runtime.models.normalization import Normalization
 
 INTEGERS = (np.uint8, np.int8, np.int16)
 FLOATS = (np.float32, np.float16, np.float64)
@@ -45,7 +47,7 @@ class InputSpec(NamedTuple):
 
     size: tuple[int, int]
     layout: Layout
-    normalization: Normalization | None = None
+    normalization: "Normalization | None" = None
     bgr: bool = False
     softmax: bool = False
     grey: bool = False
@@ -238,7 +240,7 @@ def pixel_encoder(name: str, backend: Backend, spec: InputSpec) -> Callable[[Pix
 
 def pixel_tables(
     name: str,
-    normalization: Normalization,
+    normalization: "Normalization",
     quantization: Quantization,
     dtype: type[np.integer[Any]],
 ) -> list[NDArray[Any]]:

@@ -3,15 +3,12 @@
 `runtime.models.external_model` opens such a file.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from runtime.errors import InputRefused
-from runtime.file_formats.tensors import Layout
+from runtime.file_formats.tensors import ChannelOrder, Layout, ScoreKind
 from runtime.images.preprocessing import Fit
 from runtime.models.normalization import Normalization
-
-ChannelOrder = Literal["rgb", "bgr", "grey"]
-ScoreKind = Literal["probabilities", "logits"]
 
 MAX_SIDE = 4096
 """The longest side, in pixels, that --input-size accepts."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from runtime.errors import InputRefused
+from runtime.file_formats.tensors import NORMALIZATION_MODES
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,14 @@ class Normalization:
 UNNORMALIZED = Normalization((0.0,), (1.0,))
 """Pixels stay 0..255, for models that scale them themselves."""
 
+UNIT = Normalization((0.0,), (255.0,))
+"""Pixels become 0..1."""
+
 TF = Normalization((127.5,), (127.5,))
 TORCH = Normalization((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 """The ImageNet mean (0.485, 0.456, 0.406) and std (0.229, 0.224, 0.225), times 255."""
 CAFFE = Normalization((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), bgr=True)
-MODES = {"tf": TF, "torch": TORCH, "caffe": CAFFE}
+MODES = dict(zip(NORMALIZATION_MODES, (TF, TORCH, CAFFE), strict=True))
 """The modes of `preprocess_input` of keras.applications (keras/src/applications/imagenet_utils.py),
 which lists the means of CAFFE as blue, green, red too."""
 

@@ -20,7 +20,6 @@ from runtime.file_formats.tensors import (
 )
 from runtime.models.io_adapter import InputSpec, ModelAdapter
 from runtime.models.manifest import Manifest
-from runtime.models.normalization import UNNORMALIZED, Normalization
 from runtime.models.outputs import SIMILARITY, second_output
 
 INPUT_DTYPES: Mapping[str, tuple[type[np.generic], ...]] = {
@@ -120,10 +119,13 @@ def _input_spec(path: Path, backend: Backend) -> InputSpec:
         raise InputRefused(str(path), f"expected an input of {expected}, found {backend.input}")
     layout: Layout = "nhwc"
     normalization = None
-    if dtype is np.float32:
-        layout, normalization = "nchw", Normalization((0.0,), (255.0,))
-    elif dtype is np.int16:
+    if dtype in (np.float32, np.int16):
+        # Imported here, because the files for most devices take the pixels as they are.
+        from runtime.models.normalization import UNIT, UNNORMALIZED
+
         normalization = UNNORMALIZED
+        if dtype is np.float32:
+            layout, normalization = "nchw", UNIT
     find_layout(str(path), backend.input, layout)
     size = find_image_size(str(path), image_shape(backend.input), layout, None)
     return InputSpec(size, layout, normalization)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.images.region import Region
 from runtime.images.small_grey import small_grey
 from runtime.sources.base import Frame

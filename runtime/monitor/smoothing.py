@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.answer import NO_THRESHOLDS, Thresholds, Verdict
+from runtime.arrays import NDArray
 from runtime.errors import InputRefused
 
 

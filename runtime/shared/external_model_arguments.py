@@ -6,13 +6,14 @@ They have the names that `export` uses.
 import argparse
 from collections.abc import Collection
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from runtime.cli.parser import add_earlier_name
-from runtime.file_formats.tensors import Layout
+from runtime.file_formats.tensors import NORMALIZATION_MODES, ChannelOrder, Layout, ScoreKind
 from runtime.images.preprocessing import Fit
-from runtime.models.model_spec import ChannelOrder, ModelSpec, ScoreKind, parse_input_size
-from runtime.models.normalization import MODES, UNNORMALIZED, parse_normalization
+
+if TYPE_CHECKING:  # few models are from elsewhere
+    from runtime.models.model_spec import ModelSpec
 
 FLAGS = (
     *("labels", "normalize", "fit", "input_size", "layout"),
@@ -38,7 +39,7 @@ def add_external_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--normalize",
         metavar="HOW",
         help="how it normalizes pixels: none (0..255),"
-        f" {', '.join(MODES)} as in keras.applications, MEAN,STD or three of each"
+        f" {', '.join(NORMALIZATION_MODES)} as in keras.applications, MEAN,STD or three of each"
         " (default of a uint8 input: pixels as they are)",
     )
     group.add_argument(
@@ -79,7 +80,7 @@ def add_external_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def external_model_options(
     options: argparse.Namespace, class_folder_names: Collection[str] = ()
-) -> ModelSpec | None:
+) -> "ModelSpec | None":
     """Returns what the options state, or None if none is given.
 
     `class_folder_names`, if known, decide whether a number in the labels file is part of a name.
@@ -90,6 +91,8 @@ def external_model_options(
     if all(getattr(options, flag) is None for flag in FLAGS):
         return None
     from runtime.models.labels import read_repeated_labels
+    from runtime.models.model_spec import ModelSpec, parse_input_size
+    from runtime.models.normalization import UNNORMALIZED, parse_normalization
 
     labels = labels_from = normalization = None
     if options.labels:

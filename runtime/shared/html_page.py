@@ -9,8 +9,8 @@ from importlib.resources import files
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.images.preprocessing import pixels_image
 
 POLICY = (

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.answer import Answer, answer_text
+from runtime.arrays import NDArray
 from runtime.cli.identity import program_name
 from runtime.cli.output import error_fields, print_result
 from runtime.cli.parser import positive_int_argument
@@ -20,7 +20,7 @@ from runtime.errors import DONE, REFUSED, ImageRefused, InputRefused, QuinceErro
 from runtime.images.decoding import raise_image_refused
 from runtime.images.preprocessing import Preprocessing, preprocess
 from runtime.sources.base import SOURCES, Frame, Source, open_source
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.prefetch import ordered_parallel_map
 from runtime.system.terminal import escape_control_chars, say
 

@@ -5,8 +5,8 @@ from contextlib import closing
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime.arrays import NDArray
 from runtime.classifier import Classifier
 from runtime.errors import ImageRefused
 from runtime.images.preprocessing import preprocess

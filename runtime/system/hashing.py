@@ -7,8 +7,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from runtime.arrays import NDArray
 
 try:
     from _sha2 import sha256 as _own_sha256  # type: ignore[import-not-found]

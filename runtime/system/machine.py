@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.system.cgroups import allowed_cores
 from runtime.system.cpu_model import find_cpu_name, read_small_text
-from runtime.system.cpu_quota import allowed_cores
 
 CPUS = "sys/devices/system/cpu"
 THROTTLING = {

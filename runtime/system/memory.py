@@ -1,10 +1,12 @@
 """Limits the memory of this process, reads what a limit leaves, and gives freed memory back."""
 
 import ctypes
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from runtime.system.cgroups import CGROUPS, cgroup_folders, read_file
 
 try:
     import resource
@@ -81,36 +83,24 @@ def process_limits() -> list[MemoryLimit]:
     return limits
 
 
-def memory_left(cgroups: Path = Path("/sys/fs/cgroup")) -> list[MemoryLimit]:
-    """Returns the limits of this process and those of its cgroup."""
+def memory_left(cgroups: Path = CGROUPS) -> list[MemoryLimit]:
+    """Returns the limits of this process and those of its cgroups."""
     limits = process_limits()
-    for folder, highest, current in _cgroup_files(cgroups):
+    for folder, unified in cgroup_folders("memory", cgroups):
+        highest, current = "memory.limit_in_bytes", "memory.usage_in_bytes"
+        if unified:
+            highest, current = "memory.max", "memory.current"
         with suppress(OSError, ValueError):  # there is no such file, or it says "max"
-            limit = int((folder / highest).read_text())
+            limit = int(read_file(f"{folder}/{highest}"))
             if limit < NO_LIMIT_BYTES:
-                left = limit - int((folder / current).read_text()) + _reclaimable_bytes(folder)
+                left = limit - int(read_file(f"{folder}/{current}")) + _reclaimable_bytes(folder)
                 limits.append(MemoryLimit("the memory limit of the cgroup", max(0, left), True))
     return limits
 
 
-def _cgroup_files(cgroups: Path) -> Iterator[tuple[Path, str, str]]:
-    """Yields folder, limit and usage of this process's cgroup and of its parents, both versions."""
-    lines = ["0::/", "0:memory:/"]
-    with suppress(OSError, ValueError):
-        lines += Path("/proc/self/cgroup").read_text().splitlines()
-    for _, controllers, path in (line.split(":", 2) for line in dict.fromkeys(lines)):
-        cgroup = Path(path.lstrip("/"))
-        for part in (cgroup, *cgroup.parents):
-            if not controllers:
-                yield cgroups / part, "memory.max", "memory.current"
-            elif controllers == "memory":
-                folder = cgroups / "memory" / part
-                yield folder, "memory.limit_in_bytes", "memory.usage_in_bytes"
-
-
-def _reclaimable_bytes(folder: Path) -> int:
+def _reclaimable_bytes(folder: str) -> int:
     """Returns the page cache of a cgroup, which the kernel drops before it refuses memory."""
-    rows = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    rows = dict(line.split() for line in read_file(f"{folder}/memory.stat").splitlines())
     return int(rows.get("inactive_file", 0)) + int(rows.get("active_file", 0))
 
 

@@ -15,7 +15,7 @@ from runtime import Bundle, Classifier, Prediction
 from runtime.answer import rank
 from runtime.errors import CheckFailed, ImageRefused, InputRefused
 from runtime.images.preprocessing import preprocess
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 MODELS = ["model.int8.tflite", "model.fp32.onnx"]
 Edit = Callable[[Path, Callable[[dict], object]], None]

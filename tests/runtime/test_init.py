@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import runtime
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROOT = Path(__file__).parents[2]
 

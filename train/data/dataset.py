@@ -13,7 +13,7 @@ from runtime.images.decoding import open_image, read_image, remark_on
 from runtime.images.region import region_size
 from runtime.shared.progress import track
 from runtime.shared.statistics import count_objects
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.hashing import sha256_of
 from train.data.decoded_cache import Grey16Use, PixelCache, colour16_peak, fit_grey16
 from train.data.groups import assign_groups, name_objects

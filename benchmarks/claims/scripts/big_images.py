@@ -18,7 +18,7 @@ from benchmarks.peers.adapters.plain import load
 from runtime.classifier import Classifier
 from runtime.shared.prediction_output import predict_images
 from runtime.sources.paths import expand
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROUNDS, MIN_PHOTOS = 7, 24
 BAR = 4

@@ -15,7 +15,7 @@ from statistics import median
 
 from benchmarks.claims.base import Claim, print_claims, run_claim
 from benchmarks.claims.interleave import golden_image, median_ratio, tflite_file, times_of
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROUNDS = 25
 BAR = 1.05

@@ -32,7 +32,7 @@ from export.parity.evaluate import BATCH, Outputs, Reference, score_all
 from runtime.errors import CHECK_FAILED, DONE, MachineError
 from runtime.file_formats.read_model_file import read_model_file
 from runtime.images.preprocessing import preprocess
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROUNDS = 5
 BAR, BAR_EXPORT_S = 0.9, 300

@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks.claims.base import Claim, print_claims, run_claim
 from benchmarks.claims.interleave import golden_image, tflite_file
 from runtime.bundles.bundle import Bundle
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROUNDS, INFERENCES, FIRST = 5, 100_000, 1_000
 BAR_MB, BAR_GROWTH_MB = 8, 2

@@ -22,7 +22,7 @@ from runtime.bundles.bundle import MANIFEST, Bundle
 from runtime.errors import InputRefused, MachineError
 from runtime.models.manifest import Artifact
 from runtime.sources.paths import expand
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 from runtime.system.subprocesses import child_environment, python_command
 
 ROUNDS, TURN_S, MAX_IMAGES = 15, 0.25, 100

@@ -17,7 +17,7 @@ from benchmarks.claims.interleave import Times, median_difference, tflite_file, 
 from runtime.classifier import Classifier
 from runtime.shared.prediction_output import predict_images
 from runtime.sources.paths import expand
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 ROUNDS, IMAGES = 9, 500
 BAR_MS = 0.3

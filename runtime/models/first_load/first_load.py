@@ -26,7 +26,7 @@ LOAD_VERSION = 1
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def require_first_load(path: Path, sha256: str, spec: ModelSpec) -> None:
+def require_first_load(path: Path, sha256: str, stated: ModelSpec | None) -> None:
     """Lets a child load the model file and run it, unless this file has passed that before.
 
     An interpreter of another version tries it again, and so does another --input-size.
@@ -34,12 +34,13 @@ def require_first_load(path: Path, sha256: str, spec: ModelSpec) -> None:
     Args:
         path: of the model file.
         sha256: of its content.
-        spec: what the user states about it.
+        stated: about it, by the user.
 
     Raises:
         InputRefused: the child crashed, took too long, or refused the file.
         MachineError: the child cannot be started, or was killed; or the interpreter is missing.
     """
+    spec = stated or ModelSpec()
     version = getattr(load_interpreter(path), "VERSION", "")
     parts = (LOAD_VERSION, sha256, path.suffix, version, spec.input_size, spec.layout, spec.output)
     key = sha256_of(repr(parts).encode("utf-8", "surrogatepass"))

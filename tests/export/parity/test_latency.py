@@ -9,7 +9,7 @@ import pytest
 from export.parity import latency
 from export.parity.latency import ROUNDS, measure_in_turn
 from runtime.classifier import Classifier
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 
 @pytest.fixture

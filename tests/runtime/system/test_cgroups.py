@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.system.cpu_quota import allowed_cores
+from runtime.system.cgroups import allowed_cores
 
 HERE = len(os.sched_getaffinity(0))
 
