@@ -1,8 +1,10 @@
 """Runs a command line of several verbs; the module of a verb is imported when it is chosen."""
 
 import os
+import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import ModuleType
 from typing import NamedTuple
 
 from runtime.cli.identity import program_name
@@ -12,6 +14,10 @@ from runtime.errors import REFUSED
 from runtime.system.lazy_loading import import_module
 
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+NUMPY_DOCS = tuple(
+    f"numpy.{core}._add_newdocs{part}" for core in ("_core", "core") for part in ("", "_scalars")
+)
+"""The modules that give numpy's functions in C their docstrings and do nothing else."""
 
 
 class Verb(NamedTuple):
@@ -33,7 +39,8 @@ def dispatch(
         words: of the command line.
     """
     if words and words[0] in verbs:
-        with ending_at_once(), _one_blas_thread():
+        skip = skipped_numpy_docs() if package == "runtime" else nullcontext()
+        with ending_at_once(), _one_blas_thread(), skip:
             module = import_module(verbs[words[0]].module)
         return int(module.main(words[1:]))
     parser = CommandParser(prog=program_name(package), description=description)
@@ -59,3 +66,20 @@ def _one_blas_thread() -> Generator[None, None, None]:
         yield
     finally:
         del os.environ[BLAS_THREADS]
+
+
+@contextmanager
+def skipped_numpy_docs() -> Generator[None, None, None]:
+    """Lets numpy be imported without the docstrings of its functions in C.
+
+    To write them takes 4 % of a start of `python -m runtime predict`, and no command shows them.
+    Numpy itself replaces one of these modules where it builds its pages. A numpy that calls them
+    otherwise writes its docstrings.
+    """
+    names = [name for name in NUMPY_DOCS if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in names})
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]

@@ -41,8 +41,9 @@ def read_model_file(path: Path) -> bytes:
         raise failed_access(str(path), error) from error
     if not content:
         raise InputRefused(str(path), "empty file")
+    beginning = content[:1024].lstrip()  # a .tflite file may begin with a space, too
     for start, name in OTHER_FORMATS.items():
-        if content.lstrip().startswith(start):
+        if beginning.startswith(start):
             raise InputRefused(str(path), f"expected a model file, found {name}")
     if path.suffix == ".tflite" and content[4:8] != b"TFL3":
         raise InputRefused(str(path), "expected a TFLite model, whose bytes 4 to 8 are TFL3")
