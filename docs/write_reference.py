@@ -125,7 +125,7 @@ def signature(name: str, item: Any) -> str:
 def short_types(text: str) -> str:
     """Returns the text without modules, the shapes of arrays and the quotes of later types."""
     text = re.sub(r"ndarray\[.*?dtype\[([\w.]+)\]\]", r"ndarray[\1]", text)
-    text = re.sub(r"-> '(\w+)'", r"-> \1", text)
+    text = re.sub(r"(->|:) '(\w[^']*)'", r"\1 \2", text)
     return re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Za-z])", "", text)
 
 
