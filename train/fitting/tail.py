@@ -48,7 +48,9 @@ def compiled_tail(
     tail.compile(
         optimizer,
         "categorical_crossentropy",
-        metrics=["accuracy"],
+        # Not by its name: Keras would make its variables while it traces the first step, and then
+        # trace that a second time.
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
         jit_compile=False,  # on processors XLA is many times slower
     )
     tail.optimizer.build(tail.trainable_variables)
