@@ -1,6 +1,7 @@
 """Trains on all graphics cards of this machine, with TensorFlow's MirroredStrategy."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -9,7 +10,6 @@ import tensorflow as tf
 
 from runtime.cli.identity import program_name
 from runtime.system.terminal import say
-from train.distribution.single_device import feature_function
 from train.distribution.strategy import ALONE, DistributionStrategy, WorkerShard
 
 
@@ -31,14 +31,12 @@ def mirrored(devices: list[str]) -> DistributionStrategy:
     strategy = tf.distribute.MirroredStrategy(devices)
 
     def shared_feature_function(
-        submodel: keras.Model | None, augment: keras.Sequential | None
+        layers: keras.Model, _shape: tuple[int, ...]
     ) -> Callable[[Any], Any]:
-        if submodel is None:
-            return feature_function(None, augment)
-        augmented, compute = feature_function(None, augment), feature_function(submodel, None)
+        compute = tf.function(partial(layers, training=False), reduce_retracing=True)
 
         def compute_on_all(batch: Any) -> Any:
-            pieces = np.array_split(np.asarray(augmented(batch)), len(devices))
+            pieces = np.array_split(np.asarray(batch), len(devices))
             values = strategy.experimental_distribute_values_from_function(
                 lambda replica: tf.constant(pieces[replica.replica_id_in_sync_group])
             )

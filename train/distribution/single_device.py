@@ -8,16 +8,15 @@ import tensorflow as tf
 
 
 def feature_function(
-    submodel: keras.Model | None, augment: keras.Sequential | None
+    layers: keras.Model, shape: tuple[int, ...], *, training: bool = False
 ) -> Callable[[Any], Any]:
-    """Returns a function that augments a batch and applies `submodel` to it; None skips a step."""
+    """Returns a function that applies `layers` to a batch of inputs of this shape.
 
-    @tf.function(reduce_retracing=True)
+    It is compiled once for batches of all sizes.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
     def compute(batch: tf.Tensor) -> tf.Tensor:
-        if augment is not None:
-            batch = augment(batch, training=True)
-        if submodel is not None:
-            batch = submodel(batch, training=False)
-        return batch
+        return layers(batch, training=training)
 
     return compute  # type: ignore[no-any-return]

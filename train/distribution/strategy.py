@@ -14,8 +14,8 @@ from runtime.errors import InputRefused
 from train.checkpoints.resume import UnfinishedRun
 
 Item = TypeVar("Item")
-FeatureFunctionBuilder = Callable[[Any, Any], Callable[[Any], Any]]
-"""(submodel or None, augmentation or None) -> a function from a batch of inputs to its features."""
+FeatureFunctionBuilder = Callable[[Any, tuple[int, ...]], Callable[[Any], Any]]
+"""(layers, shape of an input) -> a function from a batch of inputs to its features."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from runtime.system.terminal import say
 from train.checkpoints.checkpoint import Arrays, Checkpoint
 from train.checkpoints.history import Epoch, select_best_epoch
 from train.data.decoded_cache import PixelCache
+from train.distribution.single_device import feature_function
 from train.fitting.batches import Batches, reseed
 from train.fitting.callbacks import TrainingCallback
 from train.fitting.frozen_features import FrozenFeatures
@@ -191,10 +192,11 @@ def predict(
     `label` names the progress bar.
     """
     scores = []
+    function = feature_function(model, pixels.shape)
     with Progress(label, len(sha256s)) as bar:
         for start in range(0, len(sha256s), PREDICTION_BATCH):
             batch = pixels.read(sha256s[start : start + PREDICTION_BATCH])
-            scores.append(np.asarray(model.predict_on_batch(batch.astype(np.float32))))
+            scores.append(np.asarray(function(batch.astype(np.float32))))
             bar.advance(len(batch))
     return np.concatenate(scores)
 

@@ -3,8 +3,10 @@
 import json
 import math
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,6 +51,7 @@ class FrozenFeatures:
 
     base: the last layer that never learns. Features are its outputs, or those of a later layer.
     build_function: compiles the computation for the devices of the training.
+    functions: what is compiled already; copies with another augmentation share it.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class FrozenFeatures:
     pixels: PixelCache
     augment: keras.Sequential
     build_function: FeatureFunctionBuilder = feature_function
+    functions: dict[Any, Callable[[Any], Any]] = field(default_factory=dict, repr=False)
 
     def distinct_variants(self, variants: int) -> int:
         """Returns how many of the variants of an image differ; 1 if nothing is augmented."""
@@ -102,13 +106,16 @@ class FrozenFeatures:
         name = cache_key(_identity(frozen), geometry, "\n".join(hashes.sha256s), _describe(augment))
         count = len(hashes.sha256s)
 
-        def read_images(start: int, stop: int) -> NDArray[np.float32]:
-            if augment is not None and variant is not None:
-                reseed(augment, variant * count + start)
-            return self.pixels.read(hashes.sha256s[start:stop]).astype(np.float32)
+        def read(start: int, stop: int) -> Any:
+            images = self.pixels.read(hashes.sha256s[start:stop]).astype(np.float32)
+            if augment is None or variant is None:
+                return images
+            augmented = feature_function(augment, self.pixels.shape, training=True)
+            reseed(augment, variant * count + start)
+            return self.functions.setdefault(augment, augmented)(images)
 
-        function = self.build_function(frozen, augment)
-        features = compute_features(self.folder / name, count, read_images, function, label)
+        function = self._function(frozen, (INPUT, self.base))
+        features = compute_features(self.folder / name, count, read, function, label)
         if boundary == self.base:
             return features
 
@@ -120,9 +127,15 @@ class FrozenFeatures:
             self.folder / cache_key(_identity(pooling), name),
             count,
             read_features,
-            self.build_function(pooling, None),
+            self._function(pooling, (self.base, boundary)),
             f"{label}, pooled",
         )
+
+    def _function(self, layers: keras.Model | None, name: tuple[str, str]) -> Callable[[Any], Any]:
+        """Returns the compiled function of `layers`, the only ones of this name."""
+        if layers is None:
+            return lambda batch: batch
+        return self.functions.setdefault(name, self.build_function(layers, layers.input_shape[1:]))
 
 
 def layer_output(model: keras.Model, layer: str) -> keras.KerasTensor:

@@ -76,7 +76,7 @@ def train_model(context: TrainingContext) -> TrainedModel:
                 settings,
             )
         with quiet():
-            model.predict_on_batch(np.zeros((1, *context.pixels.shape), np.float32))
+            model(np.zeros((1, *context.pixels.shape), np.float32), training=False)
         stages = training_stages(model, settings)
         seed = options.seed + 1000 * strategy.shard.index
         frozen = FrozenFeatures(

@@ -36,6 +36,7 @@ def test_two_devices_learn_what_one_does(results) -> None:
     assert cards["losses"] == pytest.approx(alone["losses"], rel=0.05, abs=0.01)
     assert cards["train"] == pytest.approx(alone["train"], rel=0.05, abs=0.01)
     assert alone["losses"][-1] < alone["losses"][0] / 2, "there was something to learn"
+    assert cards["scores"] == pytest.approx(alone["scores"], abs=0.1), "one answer per image"
 
 
 def test_features_computed_on_two_devices_are_those_of_one(results) -> None:

@@ -30,6 +30,7 @@ from train.data.image_folder import scan_image_folder
 from train.data.split import SplitFractions
 from train.distribution.multi_gpu import mirrored
 from train.distribution.strategy import ALONE
+from train.fitting.fit import predict
 from train.fitting.train_model import train_model
 from train.fitting.training_context import TrainingContext
 
@@ -65,7 +66,8 @@ def main(images: Path, folder: Path) -> None:
             history.append,
             strategy,
         )
-        train_model(context)
+        model = train_model(context).model
+        test = [image.sha256 for image in data.split("test")]
         arrays = [np.load(file) for file in context.feature_folder.rglob("*.npy")]
         arrays.sort(key=lambda array: array.shape)
         results[name] = {
@@ -75,6 +77,7 @@ def main(images: Path, folder: Path) -> None:
                 array.astype(float).mean((0, -1)).ravel().tolist()[:4] for array in arrays
             ],
             "counts": [len(array) for array in arrays],
+            "scores": predict(model, test, pixels, "test")[:, 0].tolist(),
         }
     print(json.dumps(results))
 
