@@ -60,6 +60,23 @@ def run(code: str, *arguments: Path | str) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
+@pytest.fixture
+def small_photo(photo: Path, tmp_path: Path) -> Path:
+    """A photo that is decoded soon, because thousands are; kept, each would take 12 KB."""
+    path = tmp_path / "small.png"
+    with Image.open(photo) as image:
+        image.resize((64, 64)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def big_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Decoded it takes over 256 MB."""
+    path = tmp_path_factory.mktemp("big") / "big.png"
+    Image.new("RGBA", (8000, 7000)).save(path, compress_level=1)
+    return path
+
+
 def red(pixels: np.ndarray) -> tuple[Prediction, ...]:
     return (Prediction(str(pixels[0, 0, 0]), 1.0),)
 
@@ -119,7 +136,8 @@ def test_folder_s_answers_are_those_of_the_images_one_at_a_time(
             classifier.answer, classifier.preprocessing, images, streams=classifier.streams
         )
     )
-    assert together == [(image, Classifier(exported / file).classify(image)) for image in images]
+    alone = Classifier(exported / file)
+    assert together == [(image, alone.classify(image)) for image in images]
 
 
 def test_as_many_answers_are_given_at_once_as_there_are_streams() -> None:
@@ -181,14 +199,14 @@ def test_first_answer_needs_few_files_of_many(photo: Path) -> None:
 
 
 def test_memory_of_a_long_folder_is_that_of_a_short_one(
-    exported: Path, photo: Path, tmp_path: Path
+    exported: Path, small_photo: Path, tmp_path: Path
 ) -> None:
     peaks = []
     for count in (200, 4000):
         folder = tmp_path / str(count)
         folder.mkdir()
         for index in range(count):
-            (folder / f"{index:05}.png").symlink_to(photo)
+            (folder / f"{index:05}.png").symlink_to(small_photo)
         code, lines, peak_kb = run(PEAK, exported / INT8, folder)
         assert (code, lines) == (0, count)
         peaks.append(peak_kb)
@@ -197,19 +215,18 @@ def test_memory_of_a_long_folder_is_that_of_a_short_one(
 
 @pytest.mark.parametrize("file", [INT8, FP32])
 def test_thousands_of_inferences_leave_memory_and_open_files_as_they_were(
-    exported: Path, photo: Path, file: str
+    exported: Path, small_photo: Path, file: str
 ) -> None:
-    growth_kb, files = run(GROWTH, exported / file, photo)
+    growth_kb, files = run(GROWTH, exported / file, small_photo)
     assert growth_kb < 2048
     assert files == 0
 
 
 @pytest.mark.parametrize("limit_kb", [200_000, 240_000, 300_000, 600_000])
 def test_little_memory_is_enough_or_said_in_one_line(
-    exported: Path, photo: Path, tmp_path: Path, limit_kb: int
+    exported: Path, photo: Path, big_image: Path, limit_kb: int
 ) -> None:
-    """The second image takes over 256 MB. One core is used, as threads take addresses too."""
-    Image.new("RGBA", (8000, 7000)).save(tmp_path / "big.png", compress_level=1)
+    """One core is used, as threads take addresses too."""
     command = 'ulimit -v "$1"; shift; exec "$@"'
     words = [
         sys.executable,
@@ -218,7 +235,7 @@ def test_little_memory_is_enough_or_said_in_one_line(
         "predict",
         exported / INT8,
         photo,
-        tmp_path / "big.png",
+        big_image,
     ]
     done = subprocess.run(
         ["bash", "-c", command, "bash", str(limit_kb), *words],
