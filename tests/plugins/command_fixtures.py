@@ -21,7 +21,7 @@ OUTPUTS = json.loads((ROOT / "docs/reference/outputs.schema.json").read_text())[
 WRITTEN = ("bench latency", "bench accuracy", "bench soak")
 """The commands that write JSON into a file; the earlier name of its option is --json."""
 Run = Callable[..., subprocess.CompletedProcess[str]]
-AT_A_START = ("PYTHON", "LD_")
+AT_A_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENBLAS_")
 """How variables begin that count only when a process starts."""
 CONSOLE_SCRIPT = "runtime.cli.console_script"
 TIMEOUT_S = 300
@@ -56,13 +56,22 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
 
 @pytest.fixture(scope="session")
 def warm_python() -> Iterator[WarmPython]:
-    python = WarmPython()
+    python = WarmPython("keras", "tensorflow")
     yield python
     python.close()
 
 
 @pytest.fixture(scope="session")
-def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -> Run:
+def warm_runtime() -> Iterator[WarmPython]:
+    python = WarmPython("numpy", "PIL.Image", "argparse")
+    yield python
+    python.close()
+
+
+@pytest.fixture(scope="session")
+def run_cli(
+    tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython, warm_runtime: WarmPython
+) -> Run:
     """Runs `python -m PACKAGE ...` as a user would, with an image cache for this session."""
     cache = tmp_path_factory.mktemp("cache")
 
@@ -79,10 +88,9 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -
         usual = python == sys.executable and options.keys() <= {"cwd"}
         usual = usual and not any(name.startswith(AT_A_START) for name in env)
         program = words[1] if words[0] == CONSOLE_SCRIPT else words[0]
-        if usual and program in ("train", "export"):
-            with warm_python.start(
-                words, env=environment, errors="surrogateescape", **options
-            ) as process:
+        if usual:
+            warm = warm_python if program in ("train", "export") else warm_runtime
+            with warm.start(words, env=environment, errors="surrogateescape", **options) as process:
                 try:
                     printed = process.communicate(timeout=TIMEOUT_S)
                 finally:

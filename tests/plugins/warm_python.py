@@ -1,8 +1,9 @@
-"""Runs `python -m PACKAGE ...` in forks of a process in which TensorFlow's modules wait.
+"""Runs `python -m PACKAGE ...` in forks of a process in which modules of others wait.
 
-Their import takes 3 of the 4 seconds of a short command. All of Quince's own code still runs in a
-process of its own, from its first import to its exit. As a script this module is that process: each
-message on the socket of its first argument is a command, with the files of its streams.
+The import of TensorFlow takes 3 of the 4 seconds of a short command; Python's start and the import
+of NumPy take 70 of the 120 ms of `predict`. All of Quince's own code still runs in a process of its
+own, from its first import to its exit. As a script this module is that process: each message on the
+socket of its first argument is a command, with the files of its streams; the rest are the modules.
 """
 
 import ctypes
@@ -26,9 +27,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class WarmPython:
-    """Starts commands, which are children of this process like those of `subprocess`."""
+    """Starts commands, which are children of this process like those of `subprocess`.
 
-    def __init__(self) -> None:
+    `modules` wait for them, imported.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
         self._lock = Lock()
         self._server: subprocess.Popen[bytes] | None = None
         self._socket, self._other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -43,7 +48,7 @@ class WarmPython:
         with self._lock:
             if self._server is None:
                 self._server = subprocess.Popen(
-                    [sys.executable, __file__, str(self._other.fileno())],
+                    [sys.executable, __file__, str(self._other.fileno()), *self._modules],
                     pass_fds=[self._other.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,  # Python sees once what the streams are like
@@ -57,7 +62,7 @@ class WarmPython:
             socket.send_fds(self._socket, [json.dumps(request).encode()], streams)
             number = self._socket.recv(MAX_REQUEST)
             prctl(PR_SET_CHILD_SUBREAPER, 0)
-        assert number, "the process with TensorFlow has ended"
+        assert number, "the process with the modules has ended"
         return int(number)
 
     def close(self) -> None:
@@ -134,17 +139,19 @@ def become(request: dict[str, Any]) -> str:
     sys.path[0] = request["cwd"]
     for name in [name for name in sys.modules if name.split(".")[0] == "workstation"]:
         del sys.modules[name]
-    sys.meta_path.insert(0, Waiting())
+    if "tensorflow" in sys.modules:
+        sys.meta_path.insert(0, Waiting())
     return str(package)
 
 
 if __name__ == "__main__":
     from workstation.keras_setup import prepare_tensorflow
 
-    prepare_tensorflow()
-
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
+    modules = sys.argv[2:]
+    if "tensorflow" in modules:
+        prepare_tensorflow()
+    for module in modules:
+        importlib.import_module(module)
 
     command = next_command(socket.socket(fileno=int(sys.argv[1])))
     runpy.run_module(become(command), run_name="__main__", alter_sys=True)
