@@ -2,6 +2,8 @@
 
 import json
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from runtime.images.preprocessing import Preprocessing
 from runtime.models.manifest import Artifact, Manifest
 from runtime.system.typed_json import read_as
 
+REQUIREMENT = "quince-edge-no-such-thing"
 HERE = (f"--python=ours={sys.executable}", f"--python=plain={sys.executable}")
 
 
@@ -149,41 +152,49 @@ def test_peer_that_cannot_run_is_one_line_and_the_others_go_on(
     assert "Not measured: mediapipe: cannot be run" in done.stdout
 
 
-def test_peer_that_cannot_be_installed_is_one_line(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@pytest.fixture
+def wheel(tmp_path: Path) -> Callable[[], None]:
+    """Puts a package of one file into the folder `wheels`."""
+
+    def write() -> None:
+        info = "quince_edge_no_such_thing-1.dist-info"
+        (tmp_path / "wheels").mkdir()
+        file = tmp_path / "wheels/quince_edge_no_such_thing-1-py3-none-any.whl"
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, text in (
+                ("quince_edge_no_such_thing.py", ""),
+                (f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {REQUIREMENT}\nVersion: 1\n"),
+                (f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+                (f"{info}/RECORD", ""),
+            ):
+                archive.writestr(name, text)
+
+    return write
+
+
+def test_failed_installation_is_one_line_and_is_begun_anew_and_a_whole_one_is_kept(
+    tmp_path: Path, monkeypatch, wheel: Callable[[], None]
+) -> None:
+    """pip leaves what it was unpacking if it is ended with us: for PyTorch gigabytes in /tmp."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    for variable in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
-        monkeypatch.delenv(variable, raising=False)
-    with pytest.raises(
-        MachineError, match="plain: cannot be installed: .*quince-edge-no-such-thing"
-    ) as error:
-        installed_environment("plain", ("quince-edge-no-such-thing",))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    with pytest.raises(MachineError, match=f"plain: cannot be installed: .*{REQUIREMENT}") as error:
+        installed_environment("plain", (REQUIREMENT,))
     assert "\n" not in str(error.value)
-
-
-def test_what_pip_leaves_when_it_is_ended_goes_with_the_environment(
-    tmp_path: Path, monkeypatch
-) -> None:
-    """pip is ended with us, and leaves what it was unpacking: for PyTorch gigabytes in /tmp."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    place = installed_environment("nothing", ("pip",)).python.parents[1]
+    (place,) = (tmp_path / "cache").glob("*/peers/plain-*")
+    (place / "left").touch()
+    wheel()
+    first = installed_environment("plain", (REQUIREMENT,))
+    assert first.python.parents[1] == place
+    assert not (place / "left").exists()
     assert not (place / "tmp").exists()
-
-
-def test_environment_is_installed_once_and_anew_for_other_requirements(
-    tmp_path: Path, monkeypatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    first = installed_environment("nothing", ("pip",))
-    again = installed_environment("nothing", ("pip",))
-    assert first == again
-    assert first.size_bytes == 0
-    (
-        first.python.parents[1] / "installed.json"
-    ).unlink()  # as an interrupted installation leaves it
-    (first.python.parents[1] / "left").touch()
-    third = installed_environment("nothing", ("pip",), with_runtime=True)
-    assert not (third.python.parents[1] / "left").exists()
+    assert 0 < first.size_bytes < 10_000, "pip itself takes megabytes"
+    (place / "kept").touch()
+    assert installed_environment("plain", (REQUIREMENT,)) == first
+    third = installed_environment("plain", (REQUIREMENT,), with_runtime=True)
+    assert (place / "kept").exists()
     assert third.size_bytes > 100_000
     assert "PYTHONPATH" not in third.variables
 

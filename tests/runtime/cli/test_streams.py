@@ -111,6 +111,14 @@ def test_bare_environment_and_ascii_terminal_work(
         assert done.stdout.count(b"\n") == 1
 
 
+@pytest.fixture(scope="module")
+def many_photos(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    for index in range(5000):
+        (folder / f"{index}.png").symlink_to(photo)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("number", "code", "line"),
     [
@@ -121,12 +129,10 @@ def test_bare_environment_and_ascii_terminal_work(
 )
 @pytest.mark.parametrize("file", [INT8, FP32])
 def test_signal_in_the_middle_ends_it_with_a_whole_last_line(
-    exported: Path, photo: Path, tmp_path: Path, file: str, number: int, code: int, line: bytes
+    exported: Path, many_photos: Path, file: str, number: int, code: int, line: bytes
 ) -> None:
-    for index in range(5000):
-        (tmp_path / f"{index}.png").symlink_to(photo)
     running = subprocess.Popen(
-        [sys.executable, "-m", "runtime", "predict", exported / file, tmp_path],
+        [sys.executable, "-m", "runtime", "predict", exported / file, many_photos],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from warm_python import ROOT, WarmPython
 
 from runtime.commands import doctor
 from runtime.commands.doctor.interpreter_probe import IMAGE, SCORES
@@ -22,13 +23,12 @@ KERNEL = np.sin(np.arange(3 * 3 * 3 * 4, dtype=np.float32)).reshape(3, 3, 3, 4)
 DENSE = (4 * np.cos(1.7 * np.arange(4 * 3, dtype=np.float32))).reshape(4, 3)
 
 KERAS = """
-import sys
 import numpy as np
 from workstation.keras_setup import prepare_tensorflow
 prepare_tensorflow()
 import keras
 import tensorflow as tf
-folder = sys.argv[1]
+folder = "."
 kernel, dense, image = (np.load(f"{folder}/{name}.npy") for name in ("kernel", "dense", "image"))
 model = keras.Sequential([
     keras.Input((8, 8, 3), batch_size=1),
@@ -80,11 +80,15 @@ def onnx_bytes() -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def tflite_bytes(folder: Path) -> bytes:
+def tflite_bytes(folder: Path, python: WarmPython) -> bytes:
     image = np.array(IMAGE, np.float32).reshape(1, 8, 8, 3)
     for name, values in (("kernel", KERNEL), ("dense", DENSE), ("image", image)):
         np.save(folder / name, values)
-    subprocess.run([sys.executable, "-c", KERAS, str(folder)], check=True, capture_output=True)
+    (folder / "write_tiny.py").write_text(KERAS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with python.start(["write_tiny"], cwd=folder, env=environment) as process:
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
     return (folder / "tiny.tflite").read_bytes()
 
 
@@ -100,8 +104,8 @@ def test_onnx_file_is_the_network_defined_here() -> None:
     assert onnx.load(FOLDER / "tiny.onnx").ir_version == 7
 
 
-def test_tflite_file_is_the_network_defined_here(tmp_path: Path) -> None:
-    content = tflite_bytes(tmp_path)
+def test_tflite_file_is_the_network_defined_here(tmp_path: Path, warm_python: WarmPython) -> None:
+    content = tflite_bytes(tmp_path, warm_python)
     if os.environ.get("QUINCE_WRITE_TINY"):
         (FOLDER / "tiny.tflite").write_bytes(content)
     assert (FOLDER / "tiny.tflite").read_bytes() == content
