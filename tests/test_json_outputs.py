@@ -1,7 +1,7 @@
 """Tests that outputs are what docs/reference/outputs.schema.json states.
 
 The fixture `run_cli` checks each line that any test gets with --json. These tests ask for the
-outputs that no other one asks for, and check the files that `bench` writes.
+outputs that no other one asks for. Those of `bench` check the files that it writes.
 """
 
 import json
@@ -34,23 +34,6 @@ def test_export_and_a_refused_image(run_cli, trained: Path, exported: Path, tmp_
 def test_run_that_is_there_already(run_cli, trained: Path, cells: Path, small_training) -> None:
     (result,) = printed(run_cli("train", cells, "-o", trained, *small_training, "--json"))
     assert result["reused"] is True
-
-
-def test_files_of_bench_and_a_comparison(
-    run_cli, fits_schema, exported: Path, cells: Path, tmp_path: Path
-) -> None:
-    model, files = exported / "model.int8.tflite", {}
-    for verb, *words in (
-        ("latency", model, "--iterations", "20", "--min-seconds", "0"),
-        ("accuracy", model, cells),
-        ("soak", exported, "--minutes", "0.03"),
-    ):
-        files[verb] = tmp_path / f"{verb}.json"
-        done = run_cli("benchmarks", verb, *words, "-o", files[verb])
-        assert done.returncode == 0, done.stderr
-        fits_schema(f"bench {verb}", json.loads(files[verb].read_text()))
-    done = run_cli("benchmarks", "compare", files["latency"], files["latency"], "--json")
-    assert printed(done)
 
 
 def test_schema_refuses_a_field_too_many_one_too_few_and_another_type(

@@ -1,5 +1,6 @@
 """Tests that a leak, a drift and throttling are found in noise; the command really runs."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,9 +94,12 @@ def test_growth_that_noise_could_be_is_seldom_called_a_leak(soaked) -> None:
     assert alarms <= 8, "2.5 % are expected"
 
 
-def test_it_runs_and_its_result_comes_back(exported: Path, tmp_path: Path, capsys) -> None:
+def test_it_runs_and_its_result_comes_back(
+    exported: Path, tmp_path: Path, capsys, fits_schema
+) -> None:
     path = tmp_path / "soak.json"
-    assert main(["soak", str(exported), "--minutes", "0.03", "-o", str(path)]) == 0
+    assert main(["soak", str(exported), "--minutes", "0.01", "-o", str(path)]) == 0
+    fits_schema("bench soak", json.loads(path.read_text()))
     report = SoakReport.read(path)
     assert len(report.windows) == 20
     assert all(window.count >= 1 and window.resident_bytes > 10 * MIB for window in report.windows)

@@ -72,7 +72,8 @@ def test_one_sample_claims_no_p95(exported: Path, capsys) -> None:
     assert "1 sample; p99 needs 100" in errors
 
 
-def test_memory_stages_and_cold_start_are_apart(measured: Path, run_cli) -> None:
+def test_memory_stages_and_cold_start_are_apart(measured: Path, fits_schema) -> None:
+    fits_schema("bench latency", json.loads(measured.read_text()))
     for measurement in LatencyReport.read(measured).measurements:
         assert measurement.stages is not None
         assert measurement.memory is not None
@@ -251,7 +252,7 @@ def test_results_of_two_machines_are_not_compared(measured: Path, tmp_path: Path
     assert "'Cortex-A72'" in done.stderr
 
 
-def test_slowdown_is_exit_3(measured: Path, tmp_path: Path, capsys) -> None:
+def test_slowdown_is_exit_3(measured: Path, tmp_path: Path, capsys, fits_schema) -> None:
     data = json.loads(measured.read_text())
     for measurement in data["measurements"]:
         measurement["samples_ms"] = [2 * ms for ms in measurement["samples_ms"]]
@@ -259,9 +260,10 @@ def test_slowdown_is_exit_3(measured: Path, tmp_path: Path, capsys) -> None:
     slow = str(tmp_path / "slow.json")
     assert main(["compare", str(measured), slow, "--max-slowdown", "0.05", "--json"]) == 3
     out, errors = capsys.readouterr()
-    assert [json.loads(line)["ratio"] for line in out.splitlines()] == pytest.approx(
-        [2, 2], rel=1e-3
-    )
+    rows = [json.loads(line) for line in out.splitlines()]
+    for row in rows:
+        fits_schema("bench compare", row)
+    assert [row["ratio"] for row in rows] == pytest.approx([2, 2], rel=1e-3)
     assert "slower by 100.0%, more than 5.0%" in errors
     assert main(["compare", slow, str(measured), "--max-slowdown", "0.05"]) == 0
 

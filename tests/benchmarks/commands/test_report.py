@@ -1,5 +1,6 @@
 """Tests the page and table of a latency result, and the accuracy that they show."""
 
+import json
 import re
 import shutil
 from itertools import pairwise
@@ -139,7 +140,7 @@ def test_longest_and_shortest_sample_stay_in_a_thinned_chart(measurement) -> Non
 
 
 def test_accuracy_is_measured_with_the_interpreters_here(
-    exported: Path, cells: Path, tmp_path: Path, measured: Path, capsys
+    exported: Path, cells: Path, tmp_path: Path, measured: Path, capsys, fits_schema
 ) -> None:
     folder = tmp_path / "images"
     for label in ("mono", "poly"):
@@ -153,6 +154,7 @@ def test_accuracy_is_measured_with_the_interpreters_here(
     path, path_swapped = tmp_path / "a.json", tmp_path / "b.json"
     assert main(["accuracy", str(exported), str(folder), "-o", str(path)]) == 0
     assert main(["accuracy", str(exported), str(swapped), "-o", str(path_swapped)]) == 0
+    fits_schema("bench accuracy", json.loads(path.read_text()))
     right, wrong = AccuracyReport.read(path), AccuracyReport.read(path_swapped)
     for first, second in zip(right.results, wrong.results, strict=True):
         assert first.images == 12

@@ -1,6 +1,7 @@
 """Tests that a model file without a checksum is tried in a child process, once."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -108,25 +109,23 @@ def _linked_folder(entry: Path) -> None:
     entry.parent.symlink_to("elsewhere")
 
 
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        _other_content,
-        _link,
-        _pipe,
-        _folder,
-        _writable_file,
-        _writable_folder,
-        _linked_folder,
-    ],
-)
 def test_an_entry_that_was_tampered_with_does_not_count(
-    tflite_model: Callable[..., Path], start: Start, cache: Path, tamper: Callable[[Path], None]
+    tflite_model: Callable[..., Path], start: Start, cache: Path, tmp_path: Path
 ) -> None:
     path = tflite_model()
     assert start(path)
-    tamper(entries(cache)[0])
-    assert start(path)
+    untouched = shutil.copytree(cache, tmp_path / "untouched")
+    for tamper in (
+        *(_other_content, _link, _pipe, _folder),
+        *(_writable_file, _writable_folder, _linked_folder),
+    ):
+        shutil.rmtree(cache)
+        shutil.copytree(untouched, cache)
+        tamper(entries(cache)[0])
+        assert start(path), tamper.__name__
+    shutil.rmtree(cache)
+    shutil.copytree(untouched, cache)
+    assert not start(path), "the copy counts"
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(
