@@ -27,7 +27,14 @@ from train.fitting.batches import Batches, reseed
 from train.fitting.callbacks import TrainingCallback
 from train.fitting.frozen_features import FrozenFeatures
 from train.fitting.loss import smoothed, weighted_examples
-from train.fitting.run_state import RunState, checkpoint_of, evaluate_tail, losses_of, restore
+from train.fitting.run_state import (
+    RunState,
+    checkpoint_of,
+    evaluate_tail,
+    losses_of,
+    restore,
+    validation_batches,
+)
 from train.fitting.schedule import Stage
 from train.fitting.solved_head import WeightedFeatures, solve_head
 from train.fitting.tail import compiled_tail
@@ -85,7 +92,7 @@ def _fit_stage(
             context.unfinished.write(checkpoint_of(run, tail, best, best))
             context.after_epoch(history[-1])
         return
-    validation = run.frozen.plain(run.val.hashes, stage.boundary)
+    validation = validation_batches(run, run.frozen.plain(run.val.hashes, stage.boundary))
     latest: Arrays = tail.get_weights()
     count = run.frozen.distinct_variants(stage.variants)
 
@@ -101,7 +108,7 @@ def _fit_stage(
             _fit_epoch(run, stage, tail, latest, features, callback)
             latest = tail.get_weights()
             optimizer.put_average(tail.trainable_variables)
-            _validate(run, tail, validation, callback)
+            callback.record_epoch(*evaluate_tail(run, tail, validation))
             if select_best_epoch(history, context.data.objects("val")) is history[-1]:
                 best = tail.get_weights()
             context.unfinished.write(checkpoint_of(run, tail, latest, best))
@@ -175,13 +182,6 @@ def _fit_epoch(
         )
     # The statistics of BatchNorm differ among the workers.
     tail.set_weights(strategy.average(tail.get_weights()))
-
-
-def _validate(
-    run: RunState, tail: keras.Model, features: NDArray[np.float32], callback: TrainingCallback
-) -> None:
-    """Measures the validation loss and accuracy, and adds the epoch to the history."""
-    callback.record_epoch(*evaluate_tail(run, tail, features))
 
 
 def predict(

@@ -1,5 +1,6 @@
 """Computes the outputs of a model's frozen layers, for images and augmented variants of them."""
 
+import functools
 import json
 import math
 import shutil
@@ -150,14 +151,16 @@ def _submodel(model: keras.Model, start: str, end: str) -> keras.Model | None:
     return keras.Model(layer_output(model, start), layer_output(model, end), name="frozen")
 
 
+@functools.cache
+def _code() -> str:
+    """Returns what identifies the code that makes features."""
+    packages = versions("keras", "tensorflow", "tensorflow-cpu")
+    return json.dumps([source_digest("runtime", "workstation", "train"), packages])
+
+
 def _identity(submodel: keras.Model | None) -> bytes:
     """Returns what identifies the code, the layers and the weights that make features."""
-    code = json.dumps(
-        [
-            source_digest("runtime", "workstation", "train"),
-            versions("keras", "tensorflow", "tensorflow-cpu"),
-        ]
-    )
+    code = _code()
     if submodel is None:
         return code.encode()
     weights = [np.ascontiguousarray(weight).tobytes() for weight in submodel.get_weights()]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from runtime.errors import InputRefused
@@ -47,20 +48,19 @@ class RunState:
         return time.monotonic() - self.started_at
 
 
+def validation_batches(run: RunState, features: NDArray[np.float32]) -> tf.data.Dataset:
+    """Returns the validation images of this worker, for `evaluate_tail` after every epoch."""
+    images = tf.data.Dataset.from_tensor_slices((features, run.val.targets, run.val.weights))
+    return images.batch(VALIDATION_BATCH * run.context.strategy.shard.devices)
+
+
 def evaluate_tail(
-    run: RunState, tail: keras.Model, features: NDArray[np.float32]
+    run: RunState, tail: keras.Model, validation: tf.data.Dataset
 ) -> tuple[float, float]:
     """Returns the validation loss and accuracy, over the images of all workers."""
-    result = tail.evaluate(
-        features,
-        run.val.targets,
-        sample_weight=run.val.weights,
-        batch_size=VALIDATION_BATCH * run.context.strategy.shard.devices,
-        verbose=0,
-        return_dict=True,
-    )
+    result = tail.evaluate(validation, verbose=0, return_dict=True)
     loss, accuracy = run.context.strategy.mean(
-        result["loss"], result["accuracy"], weight=len(features)
+        result["loss"], result["accuracy"], weight=len(run.val.weights)
     )
     return loss, accuracy
 
