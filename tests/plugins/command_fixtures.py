@@ -24,6 +24,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 AT_A_START = ("PYTHON", "LD_", "LC_", "LANG", "OPENBLAS_")
 """How variables begin that count only when a process starts."""
 CONSOLE_SCRIPT = "runtime.cli.console_script"
+IMPORTED_BY_TRAIN = ("keras", "tensorflow", "imagehash", "jinja2", "scipy.optimize")
+IMPORTED_BY_TRAIN += ("scipy.sparse.csgraph", "matplotlib.backends.backend_agg")
+IMPORTED_BY_TRAIN += ("matplotlib.backends.backend_svg",)
 TIMEOUT_S = 300
 CLOCK = """
 #define _GNU_SOURCE
@@ -56,7 +59,7 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
 
 @pytest.fixture(scope="session")
 def warm_python() -> Iterator[WarmPython]:
-    python = WarmPython("keras", "tensorflow")
+    python = WarmPython(*IMPORTED_BY_TRAIN)
     yield python
     python.close()
 

@@ -154,11 +154,11 @@ def test_interrupted_and_killed_it_keeps_finished_trials_and_repeats_the_others(
 
 
 def test_two_processes_share_one_study(start, tmp_path: Path) -> None:
-    processes = [start(tmp_path / "out", "--trials", "6") for _ in range(2)]
+    processes = [start(tmp_path / "out", "--trials", "4") for _ in range(2)]
     outputs = [process.communicate(timeout=200)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     rows = _rows(tmp_path / "out")
-    assert 6 <= len(rows) <= 7
+    assert 4 <= len(rows) <= 5
     assert {row["outcome"] for row in rows} <= {"complete", "pruned"}
     assert len({row["head_rate"] for row in rows}) == len(rows), "no options twice"
     begun = [
