@@ -26,6 +26,12 @@ def convert_all(
     conversions, prototypes = {}, {}
     with Progress("convert", len(specs)) as bar:
         for spec in specs:
+            if session.run.is_one_class and not spec.float_scores:
+                raise InputRefused(
+                    "--io",
+                    "expected auto or float for a model of one class, whose answer is a float;"
+                    " leave it out",
+                )
             conversion, facts = _with_similarity(session, spec, _convert(session, spec))
             if facts:
                 prototypes[spec.file] = facts
@@ -44,12 +50,6 @@ def _with_similarity(
     A file whose scores are integers is for devices without floats, and stays as it is.
     """
     row = FORMATS[spec.format]
-    if session.run.is_one_class and not spec.float_scores:
-        raise InputRefused(
-            "--io",
-            "expected auto or float for a model of one class, whose answer is a float; leave it"
-            " out",
-        )
     if not spec.float_scores or row.with_features is None or row.with_similarity is None:
         return conversion, None
     sample = session.similarity_sample

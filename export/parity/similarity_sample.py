@@ -1,6 +1,6 @@
 """Chooses the training images that prototypes come from, and measures their features in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -35,11 +35,15 @@ class SimilaritySample(NamedTuple):
 
 
 def choose_sample(
-    run: TrainedRun, seed: int, reference: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    run: TrainedRun,
+    seed: int,
+    reference: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    known: Mapping[str, NDArray[np.uint8]],
 ) -> SimilaritySample:
     """Returns training images of every class.
 
     Calibration images of an external model have no class, so the model's own answer stands for it.
+    `known` has pixels of images, by path, which are not decoded again.
 
     Raises:
         InputRefused: the run has no training images, or one is missing or changed.
@@ -50,7 +54,7 @@ def choose_sample(
     images = stratified_sample(run.split("train"), count, seed)
     pixels = np.stack(
         [
-            preprocess(run.read(image), preprocessing)
+            known[image.path] if image.path in known else preprocess(run.read(image), preprocessing)
             for image in track(images, "prototype images", len(images))
         ]
     )

@@ -114,9 +114,17 @@ class _Student:
             keras.Variable(variable.numpy() / size)
             for variable, size in zip(variables, self._sizes, strict=True)
         ]
-        self._learn = tf.function(self._learn_batch)
+        pixels, targets = (
+            tf.TensorSpec((None, *shape[1:]), tf.float32)
+            for shape in (model.input_shape, model.output_shape)
+        )
+        self._learn = tf.function(
+            self._learn_batch, input_signature=(pixels, targets), autograph=False
+        )
         self._scores = tf.function(
-            lambda pixels: self._run(self._values(), pixels, training=False)[0]
+            lambda pixels: self._run(self._values(), pixels, training=False)[0],
+            input_signature=(pixels,),
+            autograph=False,
         )
 
     def learn(
