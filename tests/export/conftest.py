@@ -5,11 +5,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 import pytest
+from warm_python import WarmPython
 
 from workstation.keras_setup import prepare_tensorflow
 
@@ -204,6 +206,24 @@ def loaded_here(monkeypatch: pytest.MonkeyPatch) -> None:
         return ModelSignature(**name_damage(load_signature, path, 2**40, words))
 
     monkeypatch.setattr("export.inputs.external_model.try_loading", try_loading)
+
+
+@pytest.fixture
+def warm_children(monkeypatch: pytest.MonkeyPatch, warm_python: WarmPython) -> None:
+    """Lets `ask_child` start its children as forks that need not import TensorFlow anew."""
+
+    def run(command: list[str], *, env: dict[str, str], timeout: float, **_: object):
+        start = command.index("-m") + 1
+        with warm_python.start(command[start:], env=env) as process:
+            try:
+                printed = process.communicate(timeout=timeout)
+            finally:
+                process.kill()
+        output, errors = (text.encode() for text in printed)
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+    warm = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
+    monkeypatch.setattr("runtime.system.subprocesses.subprocess", warm)
 
 
 @pytest.fixture

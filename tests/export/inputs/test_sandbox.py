@@ -41,6 +41,7 @@ def test_a_plain_model_gives_its_signature(plain: Path) -> None:
     assert try_loading(plain, Wrapping()) == ModelSignature(32, 48, 3)
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_saved_model_with_a_normalization_gives_its_signature(
     plain: Path, tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_saved_model_with_a_normalization_gives_its_signature(
     assert try_loading(tmp_path / "saved", Wrapping(normalization)) == ModelSignature(32, 48, 3)
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_model_that_blows_up_only_when_it_runs_ends_the_child_alone(tmp_path: Path) -> None:
     """No weight and no config says so: one image of 32 pixels enlarged to 1,600,000 x 1,600,000."""
     path = tmp_path / "bomb.keras"
@@ -62,6 +64,7 @@ def test_a_model_that_blows_up_only_when_it_runs_ends_the_child_alone(tmp_path: 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_lie_that_the_checks_do_not_see_is_stopped_by_the_memory_limit(tmp_path: Path) -> None:
     """50,000 units on 50,000 units are 10 GB."""
     path = tmp_path / "bomb.keras"
@@ -89,6 +92,7 @@ def test_one_that_takes_too_long_is_refused(plain: Path, monkeypatch: pytest.Mon
         try_loading(plain, Wrapping())
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_what_the_child_refuses_is_refused_in_its_words(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     inputs = keras.Input((32, 32, 4))
