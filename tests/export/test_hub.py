@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -166,8 +167,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer({"id": repository, "sha": sha, "private": private, "siblings": rows})
 
 
-@pytest.fixture
-def hub() -> Iterator[Hub]:
+@contextmanager
+def started() -> Iterator[Hub]:
     server = Hub()
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -178,15 +179,40 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
+def hub() -> Iterator[Hub]:
+    with started() as server:
+        yield server
+
+
+def variables(hub: Hub, folder: Path) -> dict[str, str]:
+    env = {"HF_ENDPOINT": hub.address, "HF_HOME": str(folder / "home"), "HF_TOKEN": TOKEN}
+    return env | {"HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
+
+
+@pytest.fixture
 def ask(hub: Hub, run_cli, tmp_path: Path):
     """Runs `export push` or `export pull` against the stand-in."""
 
     def run(*words: str | Path, **environment: str):
-        env = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
-        env |= {"HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"} | environment
+        env = variables(hub, tmp_path) | environment
         return run_cli("export", *words, env=env, cwd=tmp_path)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def files(exported: Path, run_cli, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files that a push of `exported` leaves in the repository."""
+    with started() as hub:
+        env = variables(hub, tmp_path_factory.mktemp("hub"))
+        assert run_cli("export", "push", exported, REPOSITORY, env=env).returncode == 0
+        return hub.repositories[REPOSITORY]
+
+
+@pytest.fixture
+def pushed(hub: Hub, files: dict[str, bytes]) -> None:
+    hub.repositories[REPOSITORY] = dict(files)
+    hub.private[REPOSITORY] = True
 
 
 def test_pushed_bundle_comes_back_verified_and_byte_for_byte(
@@ -283,9 +309,8 @@ def adopted_bundle(float_onnx, cells: Path, run_cli, tmp_path: Path) -> Path:
     ],
 )
 def test_changed_repository_gets_no_name_here(
-    hub: Hub, ask, exported: Path, tmp_path: Path, name: str, content: bytes, reason: str
+    hub: Hub, pushed: None, ask, tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
-    assert ask("push", exported, REPOSITORY).returncode == 0
     hub.repositories[REPOSITORY][name] = content
     before = set(os.listdir(tmp_path))
     done = ask("pull", REPOSITORY, "-o", "back")
@@ -346,15 +371,13 @@ def test_missing_package_is_named_with_its_extra(
         main(words)
 
 
-def test_revision_that_is_not_there_is_one_line(ask, exported: Path) -> None:
-    assert ask("push", exported, REPOSITORY).returncode == 0
+def test_revision_that_is_not_there_is_one_line(ask, pushed: None) -> None:
     done = ask("pull", REPOSITORY, "--revision", "v1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1].endswith("has no such revision; see its branches and tags")
 
 
-def test_place_that_is_taken_stays_as_it_is(hub: Hub, ask, exported: Path, tmp_path: Path) -> None:
-    assert ask("push", exported, REPOSITORY).returncode == 0
+def test_place_that_is_taken_stays_as_it_is(ask, pushed: None, tmp_path: Path) -> None:
     (tmp_path / "bundles" / "cells").mkdir(parents=True)
     (tmp_path / "bundles" / "cells" / "mine.txt").write_text("kept")
     done = ask("pull", REPOSITORY, "--overwrite")
