@@ -23,7 +23,9 @@ from runtime.classifier import Classifier
 from runtime.models.manifest import Artifact
 from runtime.system.hashing import sha256_of
 
-OPTIONS = ExportOptions(limits=ParityLimits(max_drop=0.01, min_agreement=0.95))
+OPTIONS = ExportOptions(
+    limits=ParityLimits(max_drop=0.01, min_agreement=0.95), calibration_images=20
+)
 
 
 def save_into(run: Path, model: keras.Model) -> TrainedRun:
@@ -89,6 +91,7 @@ def test_a_plain_export_makes_int8_again_where_the_gate_refuses_it(
     run = save_into(run_copy, widened)
     limits = ("--max-drop", "0.01", "--min-agreement", "0.95")
     words = ("export", format_name, str(run.path), "--precision", "int8", *limits)
+    words += ("--calibration-images", "20")
     done = run_cli(*words)
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stderr.splitlines() if "attempt" in line] == [

@@ -127,13 +127,13 @@ def test_a_model_with_the_same_scores_for_every_image_is_published_on_request(
 
 
 def test_a_poor_model_is_published_only_on_request_and_every_record_says_so(
-    beside, run_cli, tmp_path: Path
+    beside, export_here, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle"
-    refused = run_cli("export", *words(beside, bundle, "wrong.txt"))
+    refused = export_here(*words(beside, bundle, "wrong.txt"))
     assert refused.returncode == 3, refused.stderr
     assert refused.stderr.splitlines()[-1].endswith("--allow-poor-model publishes it as it is")
-    done = run_cli("export", *words(beside, bundle, "wrong.txt", "--allow-poor-model"))
+    done = export_here(*words(beside, bundle, "wrong.txt", "--allow-poor-model"))
     assert done.returncode == 0, done.stderr
     assert "published all the same (--allow-poor-model)" in done.stderr
     record = json.loads((bundle / "parity.json").read_text())["artifacts"]["model.fp32.onnx"]

@@ -69,17 +69,6 @@ def test_golden_images_are_of_the_test_split_and_have_scores_of_every_artifact(
         )
 
 
-def test_same_export_in_two_processes_gives_the_same_tflite_bytes(
-    exported: Path, trained: Path, run_cli, tmp_path: Path
-) -> None:
-    again = tmp_path / "again"
-    done = run_cli("export", "tflite", trained, "-o", again, *LOOSE, env={"SOURCE_DATE_EPOCH": "0"})
-    assert done.returncode == 0, done.stderr
-    assert (again / "model.int8.tflite").read_bytes() == (
-        exported / "model.int8.tflite"
-    ).read_bytes()
-
-
 def test_same_export_again_is_kept_and_another_refused(
     bundle: Path, trained: Path, run_cli, contents
 ) -> None:

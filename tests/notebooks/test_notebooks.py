@@ -27,6 +27,7 @@ SMALLER = {
         ("!quince train sample {SAMPLE} -o {IMAGES}", "!mkdir data && cp -r ../few {IMAGES}"),
         ("SIDE = 64", "SIDE = 32"),
         ("PER_CLASS = 60", "PER_CLASS = 30"),
+        ("HEAD_EPOCHS, FINE_EPOCHS = 2, 1", "HEAD_EPOCHS, FINE_EPOCHS = 1, 1"),
         ('else "efficientnet-lite0"', 'else "simple-cnn"'),
     ),
     "first-classifier": (

@@ -122,18 +122,19 @@ def test_weights_that_declare_too_much_or_lie_elsewhere_are_refused(
         load_keras_file(path)
 
 
-@pytest.mark.parametrize("address_space", [4_000_000 * 1024, resource.RLIM_INFINITY])
-def test_a_small_bomb_is_refused_in_seconds_and_little_memory(
-    tmp_path: Path, address_space: int
-) -> None:
+def test_a_small_bomb_is_refused_in_seconds_and_little_memory(tmp_path: Path) -> None:
+    """First with 4 GB of addresses, then without a limit."""
     path = write(tmp_path / "bomb.keras", model_config(units=10**9), honest)
     assert path.stat().st_size < 10_000
     code = (
-        "import sys; from pathlib import Path\n"
+        "import resource, sys; from pathlib import Path\n"
         "from workstation.keras_setup import prepare_tensorflow; prepare_tensorflow()\n"
         "from workstation.keras_loading import load_keras_file\n"
-        "try: load_keras_file(Path(sys.argv[1]))\n"
-        "except Exception as error: print(type(error).__name__)\n"
+        "for _ in range(2):\n"
+        "    try: load_keras_file(Path(sys.argv[1]))\n"
+        "    except Exception as error: print(type(error).__name__)\n"
+        "    hard = resource.getrlimit(resource.RLIMIT_AS)[1]\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))\n"
         # not ru_maxrss, which begins with the size of the process that started this one
         "lines = Path('/proc/self/status').read_text().splitlines()\n"
         "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))"
@@ -145,10 +146,10 @@ def test_a_small_bomb_is_refused_in_seconds_and_little_memory(
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (address_space, hard)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4_000_000 * 1024, hard)),
     )
     assert done.stdout, done.stderr
-    name, resident = done.stdout.split()
-    assert name == "InputRefused"
+    *names, resident = done.stdout.split()
+    assert names == ["InputRefused"] * 2
     assert int(resident) < 1_500_000, "kB"
     assert time.monotonic() - start < 60

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LOOSE = ("--max-drop", "1", "--min-agreement", "0.8")
+LOOSE = ("--max-drop", "1", "--min-agreement", "0.8", "--calibration-images", "20")
 EVERYTHING = ("--precision", "int8", "--ranges", "percentile", "--batch", "2", "--io", "float")
 
 

@@ -48,14 +48,12 @@ def test_the_same_seed_gives_the_same_weights(keras_model, opened, calibration) 
 def test_a_rate_that_only_does_damage_leaves_the_network_unchanged(
     keras_model, opened, calibration, monkeypatch
 ) -> None:
-    untouched = fine_tune(keras_model, opened, calibration, epochs=1, seed=3)
     monkeypatch.setattr(quantization_aware_training, "RATE", 0.9)
     ruined = fine_tune(keras_model, opened, calibration, epochs=3, seed=3)
     untuned = fake_quantize(keras_model, calibration)
     np.testing.assert_array_equal(
         ruined.get_layer("conv0").get_weights()[0], untuned.get_layer("conv0").get_weights()[0]
     )
-    assert untouched is not ruined
 
 
 def test_a_run_without_validation_images_is_refused(keras_model, opened, calibration) -> None:
