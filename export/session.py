@@ -121,14 +121,14 @@ class Session:
         """The training images that prototypes come from; None if the run has none."""
         if not any(image.split == "train" for image in self.run.images):
             return None
-        known = {}
+        decoded = {}
         if "calibration" in self.__dict__:
             images = self.calibration.images
-            known = {
+            decoded = {
                 image.path: pixels
                 for image, pixels in zip(images, self.calibration.pixels, strict=True)
             }
-        return choose_sample(self.run, self.options.seed, self.reference, known)
+        return choose_sample(self.run, self.options.seed, self.reference, decoded)
 
     @cached_property
     def reference_outputs(self) -> ReferenceOutputs:

@@ -38,12 +38,12 @@ def choose_sample(
     run: TrainedRun,
     seed: int,
     reference: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
-    known: Mapping[str, NDArray[np.uint8]],
+    decoded: Mapping[str, NDArray[np.uint8]],
 ) -> SimilaritySample:
     """Returns training images of every class.
 
     Calibration images of an external model have no class, so the model's own answer stands for it.
-    `known` has pixels of images, by path, which are not decoded again.
+    `decoded` has the pixels of some images, by path.
 
     Raises:
         InputRefused: the run has no training images, or one is missing or changed.
@@ -54,7 +54,9 @@ def choose_sample(
     images = stratified_sample(run.split("train"), count, seed)
     pixels = np.stack(
         [
-            known[image.path] if image.path in known else preprocess(run.read(image), preprocessing)
+            decoded[image.path]
+            if image.path in decoded
+            else preprocess(run.read(image), preprocessing)
             for image in track(images, "prototype images", len(images))
         ]
     )
