@@ -57,6 +57,8 @@ class _Made:
 
 _made: WeakKeyDictionary[keras.Model, _Made] = WeakKeyDictionary()
 """What tf2onnx made last, by model; several precisions begin with the same graph."""
+MAX_KEPT_BYTES = 128 * 2**20
+"""A larger graph is made again, because up to three would stay in memory beside the model."""
 
 
 class KerasGraphs:
@@ -85,10 +87,12 @@ class KerasGraphs:
         made = _made.get(self._model)
         if made is None or made.weights != weights:
             made = _made[self._model] = _Made(weights)
-        if (takes, batch) not in made.graphs:
-            graph = keras_to_onnx(model, dtype, batch, scratch)
+        if (takes, batch) in made.graphs:
+            return onnx.load_from_string(made.graphs[takes, batch])
+        graph = keras_to_onnx(model, dtype, batch, scratch)
+        if graph.ByteSize() <= MAX_KEPT_BYTES:
             made.graphs[takes, batch] = graph.SerializeToString()
-        return onnx.load_from_string(made.graphs[takes, batch])
+        return graph
 
 
 def keras_to_onnx(
