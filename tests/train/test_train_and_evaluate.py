@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import short_lite
 
 from runtime.images.preprocessing import Preprocessing, preprocess
 from runtime.models.manifest import Manifest
@@ -82,9 +83,10 @@ def context(cells: Path, tmp_path: Path) -> Callable[..., TrainingContext]:
 
 
 def test_fine_tuned_model_is_saved_whole_and_trainable(
-    context: Callable[..., TrainingContext], tmp_path: Path
+    context: Callable[..., TrainingContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = TrainOptions(head_epochs=1, epochs=0, variants=1)
+    monkeypatch.setitem(BACKBONES, short_lite.NAME, short_lite.BACKBONE)
+    options = TrainOptions(backbone=short_lite.NAME, head_epochs=1, epochs=0, variants=1)
     results = train_and_evaluate(context(options), tmp_path)
     assert results["test_images"] == 24
     model = keras.models.load_model(tmp_path / "model.keras")
