@@ -230,8 +230,8 @@ def test_options_are_those_of_the_old_run_but_for_what_the_user_changes(
 def test_command_keeps_the_better_start_and_images_may_arrive_meanwhile(
     trained: Path, add: Path, start_train, wait_for, tmp_path: Path, run_cli
 ) -> None:
-    words = ["--from", trained, "--add", add, "-o", tmp_path / "run", "--epochs", "1"]
-    process = start_train(*words)
+    words = ["--from", trained, "--add", add, "-o", tmp_path / "run"]
+    process = start_train(*words, "--head-epochs", "2", "--epochs", "1")
     wait_for("3 classes at", process)
     draw(add / "new", 50)
     draw(add / "another", 51)

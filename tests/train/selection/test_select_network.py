@@ -114,7 +114,8 @@ def test_table_of_a_board_decides_and_nothing_is_measured(
 
 def test_where_nothing_fits_the_nearest_is_named(table, choose, tmp_path: Path) -> None:
     path = table(lite0_32=(50.0, 4_000_000), lite0_64=(30.0, 5_000_000))
-    done = choose("--latency", path, "--max-ms", "20", "--max-mb", "9")
+    networks = ("--backbones", "efficientnet-lite0")
+    done = choose("--latency", path, "--max-ms", "20", "--max-mb", "9", *networks)
     assert done.returncode == 3
     last = done.stderr.splitlines()[-1]
     assert "at most 20 ms and 9 MB, found none" in last
