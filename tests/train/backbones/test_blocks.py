@@ -1,7 +1,6 @@
 """Tests where blocks end, against the names in the papers, in networks built small."""
 
 import keras
-import pytest
 from keras import layers
 
 from train.backbones.blocks import block_ends
@@ -75,11 +74,3 @@ def test_layer_that_a_path_goes_around_ends_nothing() -> None:
         layers.Concatenate(name="block3_joined")([x, around])
     )
     assert block_ends(keras.Model(inputs, x)) == ("block1_conv", "block3_joined", "block4_conv")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [name for name in BACKBONES if name.endswith(("-lite1", "-lite2", "-b0", "cnn", "-tiny"))],
-)
-def test_default_thaw_leaves_something_frozen(name: str) -> None:
-    assert 1 <= BACKBONES[name].thaw < len(_ends(name))

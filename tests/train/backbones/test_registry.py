@@ -13,6 +13,7 @@ from keras import layers
 
 from runtime.errors import InputRefused
 from runtime.images.preprocessing import Preprocessing
+from train.backbones.blocks import block_ends
 from train.backbones.build import normalize
 from train.backbones.keras_applications import APPLICATIONS
 from train.backbones.registry import BACKBONES, find_backbone
@@ -66,9 +67,22 @@ def _input_of_the_first_convolution(model: keras.Model) -> keras.KerasTensor:
     return first._inbound_nodes[0].input_tensors[0]
 
 
-@pytest.mark.parametrize("name", sorted(FIRST_CONVOLUTION_SEES))
-def test_first_convolution_sees_what_the_network_was_trained_on(name: str) -> None:
-    model = _scratch(name)
+@pytest.fixture(scope="module", params=sorted(FIRST_CONVOLUTION_SEES))
+def network(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
+    """A name in the table, and its model."""
+    return request.param, _scratch(request.param)
+
+
+def test_default_thaw_leaves_something_frozen(network: tuple[str, keras.Model]) -> None:
+    name, model = network
+    ends = block_ends(keras.Model(model.input, model.get_layer("pool").input))
+    assert 1 <= BACKBONES[name].thaw < len(ends)
+
+
+def test_first_convolution_sees_what_the_network_was_trained_on(
+    network: tuple[str, keras.Model],
+) -> None:
+    name, model = network
     image = np.broadcast_to(np.float32(COLOUR), (1, *model.input_shape[1:]))
     seen = np.asarray(keras.Model(model.input, _input_of_the_first_convolution(model))(image))
     middle = seen[0, seen.shape[1] // 2, seen.shape[2] // 2]
