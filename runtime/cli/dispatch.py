@@ -73,8 +73,8 @@ def skipped_numpy_docs() -> Generator[None, None, None]:
     """Lets numpy be imported without the docstrings of its functions in C.
 
     To write them takes 4 % of a start of `python -m runtime predict`, and no command shows them.
-    Numpy itself replaces one of these modules where it builds its pages. A numpy that calls them
-    otherwise writes its docstrings.
+    Numpy's own build of its documentation leaves one of these modules out, too. A numpy in which
+    they have other names writes its docstrings.
     """
     names = [name for name in NUMPY_DOCS if name not in sys.modules]
     sys.modules.update({name: ModuleType(name) for name in names})

@@ -12,7 +12,7 @@ from runtime.cli.signals import ending_at_once, handle_signals
 NEW_OBJECTS = 10_000
 """So many new lists, dicts and other containers make Python look for garbage among them.
 
-At its own 700 (2,000 since 3.14) it does that 8 times in a start of `python -m runtime predict`,
+At its own 700 (2,000 since 3.13) it does that 8 times in a start of `python -m runtime predict`,
 which takes 0.6 % of it and finds nothing.
 """
 

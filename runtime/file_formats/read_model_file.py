@@ -41,7 +41,7 @@ def read_model_file(path: Path) -> bytes:
         raise failed_access(str(path), error) from error
     if not content:
         raise InputRefused(str(path), "empty file")
-    beginning = content[:1024].lstrip()  # a .tflite file may begin with a space, too
+    beginning = content[:1024].lstrip()  # a float .tflite begins with a space: no copy
     for start, name in OTHER_FORMATS.items():
         if beginning.startswith(start):
             raise InputRefused(str(path), f"expected a model file, found {name}")

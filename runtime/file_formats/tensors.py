@@ -15,7 +15,7 @@ Layout = Literal["nhwc", "nchw"]
 ChannelOrder = Literal["rgb", "bgr", "grey"]
 ScoreKind = Literal["probabilities", "logits"]
 NORMALIZATION_MODES = ("tf", "torch", "caffe")
-"""The names in `runtime.models.normalization`, which few starts need."""
+"""The names in `runtime.models.normalization`, a module that few starts need."""
 Shape = tuple[int | None, ...]
 Part = TypeVar("Part")
 

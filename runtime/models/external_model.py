@@ -24,9 +24,9 @@ from runtime.models.io_adapter import InputSpec, ModelAdapter, input_encoder, ou
 from runtime.models.labels import check_label_count, make_labels_unique, parse_labels
 from runtime.models.manifest import Manifest
 from runtime.models.model_spec import ModelSpec, merge
-from runtime.models.normalization import MODES, Normalization
+from runtime.models.normalization import MODES, UNIT, Normalization
 from runtime.models.outputs import select_scores_output
-from runtime.models.ultralytics_metadata import NORMALIZATION, read_ultralytics
+from runtime.models.ultralytics_metadata import read_ultralytics
 
 OUTPUT_ACTIVATION_READERS: Mapping[str, Callable[[bytes, int], OutputActivation]] = {
     ".tflite": read_output_activation,
@@ -44,14 +44,15 @@ def open_external(
 ) -> tuple[Manifest, ModelAdapter, str]:
     """Returns the manifest and the model of the file at `path`, loaded as `backend`, and a remark.
 
-    What the user `stated` overrides the file. The remark is on what Quince does otherwise than
-    the files beside the model state; it may be empty.
+    `stated` is what the user states, and overrides the file. The remark is on what Quince does
+    otherwise than the files beside the model state; it may be empty.
 
     Raises:
         InputRefused: the file is no image classifier, or something that must be known is not; the
             message says what, and how to state it.
     """
-    name, user_spec = str(path), stated or ModelSpec()
+    name = str(path)
+    user_spec = stated or ModelSpec()
     spec = merge(user_spec, _spec_in_file(path, content, backend, user_spec))
     remark = ""
     if files := find_files_beside(path):
@@ -140,9 +141,7 @@ def _spec_in_file(path: Path, content: bytes, backend: Backend, user_spec: Model
     replace damaged ones.
     """
     if ultralytics := read_ultralytics(str(path), backend.metadata):
-        return ModelSpec(
-            ultralytics.names, f"{path}: names", NORMALIZATION, "crop", ultralytics.size
-        )
+        return ModelSpec(ultralytics.names, f"{path}: names", UNIT, "crop", ultralytics.size)
     if path.suffix == ".onnx":
         return _spec_in_onnx(path, content, user_spec)
     if path.suffix != ".tflite":

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import InputRefused, naming
-from runtime.models.normalization import UNIT
 from runtime.system.json_records import parse_json
 
-NORMALIZATION = UNIT
 """Its classifiers take RGB in 0..1 (ultralytics, data/augment.py: DEFAULT_MEAN and DEFAULT_STD)."""
 MEMBERS = ("metadata.json", "temp_meta.txt")
 MAX_LITERAL_BYTES = 2**20

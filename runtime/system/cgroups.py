@@ -54,11 +54,13 @@ def cgroup_folders(
         membership: the file that names those of this process.
     """
     try:
-        lines = membership.read_text().splitlines()
+        lines = membership.read_text().split("\n")
     except (OSError, ValueError):
         lines = []
     folders: dict[tuple[str, bool], None] = {}
     for line in [*lines, "0::/", f":{controller}:/"]:
+        if line.count(":") < 2:  # the end of the file
+            continue
         _, controllers, path = line.split(":", 2)
         if not controllers or controller in controllers.split(","):
             names = [name for name in path.split("/") if name]

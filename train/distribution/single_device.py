@@ -12,11 +12,11 @@ def feature_function(
 ) -> Callable[[Any], Any]:
     """Returns a function that applies `layers` to a batch of inputs of this shape.
 
-    It is compiled once for batches of all sizes.
+    It is compiled once for batches of all sizes, and returns float32 in mixed precision, too.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((None, *shape), tf.float32)])
     def compute(batch: tf.Tensor) -> tf.Tensor:
-        return layers(batch, training=training)
+        return tf.cast(layers(batch, training=training), tf.float32)
 
     return compute  # type: ignore[no-any-return]

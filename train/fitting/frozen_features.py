@@ -52,7 +52,7 @@ class FrozenFeatures:
 
     base: the last layer that never learns. Features are its outputs, or those of a later layer.
     build_function: compiles the computation for the devices of the training.
-    functions: what is compiled already; copies with another augmentation share it.
+    functions: what is compiled already, by layer names or augmentation; copies share it.
     """
 
     folder: Path
@@ -84,9 +84,8 @@ class FrozenFeatures:
     ) -> NDArray[np.float16]:
         """Returns the (n, ...) outputs of the layer `boundary` for a variant of each image.
 
-        View 0 is the image as a device delivers it; the others are augmented. The augmentation of
-        an image depends only on its index, on `variant` and on the seed. `label` names the progress
-        bar.
+        Variant 0 is the image as a device delivers it; the others are augmented. How depends only
+        on the image's index, on `variant` and on the seed. `label` names the progress bar.
         """
         return self._features(
             hashes, boundary, variant or None, label or f"features, variant {variant + 1}"
@@ -107,13 +106,15 @@ class FrozenFeatures:
         name = cache_key(_identity(frozen), geometry, "\n".join(hashes.sha256s), _describe(augment))
         count = len(hashes.sha256s)
 
+        augmented = feature_function(self.augment, self.pixels.shape, training=True)
+        augmented = self.functions.setdefault(self.augment, augmented)
+
         def read(start: int, stop: int) -> Any:
             images = self.pixels.read(hashes.sha256s[start:stop]).astype(np.float32)
-            if augment is None or variant is None:
+            if variant is None:
                 return images
-            augmented = feature_function(augment, self.pixels.shape, training=True)
-            reseed(augment, variant * count + start)
-            return self.functions.setdefault(augment, augmented)(images)
+            reseed(self.augment, variant * count + start)
+            return augmented(images)
 
         function = self._function(frozen, (INPUT, self.base))
         features = compute_features(self.folder / name, count, read, function, label)
@@ -152,7 +153,7 @@ def _submodel(model: keras.Model, start: str, end: str) -> keras.Model | None:
 
 
 @functools.cache
-def _code() -> str:
+def _code_identity() -> str:
     """Returns what identifies the code that makes features."""
     packages = versions("keras", "tensorflow", "tensorflow-cpu")
     return json.dumps([source_digest("runtime", "workstation", "train"), packages])
@@ -160,7 +161,7 @@ def _code() -> str:
 
 def _identity(submodel: keras.Model | None) -> bytes:
     """Returns what identifies the code, the layers and the weights that make features."""
-    code = _code()
+    code = _code_identity()
     if submodel is None:
         return code.encode()
     weights = [np.ascontiguousarray(weight).tobytes() for weight in submodel.get_weights()]

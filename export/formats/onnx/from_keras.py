@@ -49,7 +49,7 @@ def layer_errors(
 
 @dataclass
 class _Made:
-    """Remembers the graphs of a model with these weights, by what they take."""
+    """Remembers the graphs of a model, by input and batch, and the hashes of its weights."""
 
     weights: str
     graphs: dict[tuple[str, int], bytes] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class KerasGraphs:
     def _graph(
         self, takes: str, model: keras.Model, dtype: tf.DType, batch: int, scratch: Path
     ) -> onnx.ModelProto:
-        weights = sha256_of(b"".join(array.tobytes() for array in self._model.get_weights()))
+        weights = " ".join(sha256_of(array.tobytes()) for array in self._model.get_weights())
         made = _made.get(self._model)
         if made is None or made.weights != weights:
             made = _made[self._model] = _Made(weights)

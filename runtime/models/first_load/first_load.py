@@ -34,7 +34,7 @@ def require_first_load(path: Path, sha256: str, stated: ModelSpec | None) -> Non
     Args:
         path: of the model file.
         sha256: of its content.
-        stated: about it, by the user.
+        stated: what the user states about it.
 
     Raises:
         InputRefused: the child crashed, took too long, or refused the file.

@@ -13,6 +13,7 @@ from train.checkpoints.history import select_best_epoch
 from train.configuration.options import Flip, TrainOptions
 from train.data.dataset import Dataset
 from train.data.decoded_cache import PixelCache
+from train.distribution.mixed_precision import FLOAT32, MIXED, precision
 from train.distribution.strategy import WorkerShard
 from train.fitting.augmentation import build_augmentation, possible_families
 from train.fitting.frozen_features import FrozenFeatures, LabelledHashes
@@ -121,3 +122,21 @@ def test_other_weights_have_other_features(
         model = build(options)
         FrozenFeatures(tmp_path, model, "pool", pixels, augment).plain(hashes, "pool")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_variants_are_computed_in_mixed_precision(
+    data: Dataset,
+    pixels: PixelCache,
+    build: Callable[..., keras.Model],
+    lite: TrainOptions,
+    tmp_path: Path,
+) -> None:
+    """There the layers of the augmentation return float16."""
+    hashes = LabelledHashes.of_split(data, "train")
+    features = []
+    for policy in (FLOAT32, MIXED):
+        with precision(policy):
+            augment = _augmentation(TrainOptions(flip="horizontal"), 7)
+            frozen = FrozenFeatures(tmp_path / policy, build(lite), "pool", pixels, augment)
+            features.append(frozen.variant(hashes, 1, "pool").astype(np.float32))
+    assert np.corrcoef(features[0].ravel(), features[1].ravel())[0, 1] > 0.99
