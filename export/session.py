@@ -122,6 +122,7 @@ class Session:
         if not any(image.split == "train" for image in self.run.images):
             return None
         decoded = {}
+        # Only if they were decoded anyway: a float export needs no calibration images.
         if "calibration" in self.__dict__:
             images = self.calibration.images
             decoded = {

@@ -1,7 +1,7 @@
 """Names the type of numpy arrays of one dtype.
 
-`numpy.typing.NDArray` is the same. To import it, numpy rewrites a docstring, which takes 0.4 % of a
-start of `python -m runtime predict`.
+`numpy.typing.NDArray` is the same, but its module writes documentation when it is imported. That
+takes 0.4 % of a start of `python -m runtime predict`.
 """
 
 from typing import Any, TypeVar

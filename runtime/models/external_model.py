@@ -141,6 +141,7 @@ def _spec_in_file(path: Path, content: bytes, backend: Backend, user_spec: Model
     replace damaged ones.
     """
     if ultralytics := read_ultralytics(str(path), backend.metadata):
+        # Its classifiers take 0..1 (ultralytics, data/augment.py: DEFAULT_MEAN and DEFAULT_STD).
         return ModelSpec(ultralytics.names, f"{path}: names", UNIT, "crop", ultralytics.size)
     if path.suffix == ".onnx":
         return _spec_in_onnx(path, content, user_spec)

@@ -12,7 +12,6 @@ from typing import Any
 from runtime.errors import InputRefused, naming
 from runtime.system.json_records import parse_json
 
-"""Its classifiers take RGB in 0..1 (ultralytics, data/augment.py: DEFAULT_MEAN and DEFAULT_STD)."""
 MEMBERS = ("metadata.json", "temp_meta.txt")
 MAX_LITERAL_BYTES = 2**20
 """A parsed literal takes a hundred times as much memory as its text."""
